@@ -1,0 +1,37 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PORT ?= 8080
+DATA_DIR ?=
+BIN := .venv/bin
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: help demo up test lint
+
+help:                ## list the targets
+	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
+
+# The stamp makes a second `make` quick: it is older than the pins only when they changed.
+.venv/stamp: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Convergence needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 …"; exit 1; }
+	@echo "Setting up .venv (a minute, once) …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --group dev
+	@touch $@
+
+.venv: .venv/stamp   ## set up .venv; quick the second time
+
+demo: .venv/stamp    ## the whole product on this machine, once, with a report
+	@$(BIN)/python -m local demo
+
+up: .venv/stamp      ## keep it serving on http://localhost:$(PORT) until Ctrl-C
+	@exec $(BIN)/python -m local up --port $(PORT) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+
+lint: .venv/stamp    ## ruff, mypy, import-linter
+	@$(BIN)/ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --cache-dir .import_linter_cache
+
+test: lint           ## every check
+	@$(BIN)/python -m pytest
