@@ -1,0 +1,1 @@
+"""The shapes of what travels: requests, messages, templates, table schemas, tenants."""

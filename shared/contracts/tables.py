@@ -1,0 +1,93 @@
+"""Names of datasets and tables, and the schema of a table as `templates/` describes it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True, order=True)
+class DatasetRef:
+    """`project.dataset`."""
+
+    project: str
+    dataset: str
+
+    def table(self, name: str) -> "TableRef":
+        """The table of that name in this dataset."""
+        return TableRef(self.project, self.dataset, name)
+
+    def __str__(self) -> str:
+        return f"{self.project}.{self.dataset}"
+
+
+@dataclass(frozen=True, order=True)
+class TableRef:
+    """`project.dataset.table`, without a partition decorator."""
+
+    project: str
+    dataset: str
+    table: str
+
+    @classmethod
+    def parse(cls, text: str) -> "TableRef":
+        """Read `project.dataset.table`; the project may hold colons and dots (`example.com:p`).
+
+        >>> TableRef.parse("p.d.t")
+        TableRef(project='p', dataset='d', table='t')
+        """
+        parts = text.rsplit(".", 2)
+        if len(parts) != 3 or not all(parts):
+            raise ValueError(f"{text!r} is no table; write project.dataset.table")
+        return cls(*parts)
+
+    @property
+    def dataset_ref(self) -> DatasetRef:
+        """The dataset that the table is in."""
+        return DatasetRef(self.project, self.dataset)
+
+    def __str__(self) -> str:
+        return f"{self.project}.{self.dataset}.{self.table}"
+
+
+ColumnType = Literal[
+    "STRING", "BYTES", "INT64", "INTEGER", "FLOAT64", "FLOAT", "NUMERIC", "BIGNUMERIC", "BOOL", "BOOLEAN",
+    "TIMESTAMP", "DATE", "TIME", "DATETIME", "JSON", "GEOGRAPHY", "RECORD", "STRUCT",
+]  # fmt: skip
+
+
+class Column(BaseModel):
+    """One column. Modes are NULLABLE or REPEATED only: a query's output is NULLABLE, so that REQUIRED would fail (FACTS 9)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,299}$")
+    type: ColumnType
+    mode: Literal["NULLABLE", "REPEATED"] = "NULLABLE"
+    description: str = ""
+    fields: tuple["Column", ...] = ()
+
+
+class TableSchema(BaseModel):
+    """A table as a file of `templates/` describes it. `partition_field` makes DAY partitions; none means not partitioned."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str = ""
+    partition_field: str | None = None
+    partition_type: Literal["DAY"] = "DAY"
+    cluster_by: tuple[str, ...] = ()
+    fields: tuple[Column, ...]
+
+
+def read_table_schema(path: Path) -> TableSchema:
+    """Read a file that holds one table. Raises `pydantic.ValidationError` where it is wrong."""
+    return TableSchema.model_validate_json(path.read_bytes())
+
+
+def read_table_schemas(path: Path) -> Mapping[str, TableSchema]:
+    """Read a file that holds several tables by name, such as `schema_template.json`."""
+    return {name: TableSchema.model_validate(body) for name, body in json.loads(path.read_bytes()).items()}

@@ -1,0 +1,1 @@
+"""Engines for the tenant life cycle."""

@@ -1,0 +1,1 @@
+"""Engines that any provider can use."""

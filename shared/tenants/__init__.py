@@ -1,0 +1,1 @@
+"""What belongs to a tenant: its datasets, its API keys, its record."""
