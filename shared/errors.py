@@ -17,7 +17,8 @@ from typing import ClassVar
 class Fault:
     """One thing that is wrong with an input.
 
-    `where` is a path in the input (`body.date`, `configs/gcp/cost/x.yml:12`), `code` is stable, `message` is for a person.
+    `where` is a path in the input (`body.date`, `configs/gcp/cost/x.yml:12`), `code` is stable, `message` is for
+    a person.
     """
 
     where: str
@@ -64,7 +65,7 @@ class VariablesInvalid(PermanentError):
 
 
 class KeyRejected(PermanentError):
-    """No valid key. An unknown tenant and a wrong key give this same error, so that neither can be told from the other."""
+    """No valid key. An unknown tenant and a wrong key give this same error: neither can be told from the other."""
 
     code = "key_rejected"
 

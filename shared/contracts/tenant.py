@@ -48,8 +48,9 @@ def owner_of_dataset(name: str) -> str | None:
 
     A name alone proves nothing: the dataset must also bear the label `convergence_tenant` (PRODUCT 3).
 
-    >>> owner_of_dataset("acmeinc_23xv2"), owner_of_dataset("acmeinc_23xv2_gcp_silver_cost"), owner_of_dataset("convergence__control")
-    ('acmeinc_23xv2', 'acmeinc_23xv2', None)
+    >>> owner_of_dataset("acmeinc_23xv2_gcp_silver_cost")
+    'acmeinc_23xv2'
+    >>> owner_of_dataset("convergence__control")
     """
     parts = name.split("_", 2)
     if len(parts) < 2 or not is_tenant_id("_".join(parts[:2])):

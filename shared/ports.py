@@ -1,0 +1,241 @@
+"""What Convergence needs of the world, in its own words. Adapters fulfil it; `wiring` picks them.
+
+Every method may raise the errors of `shared.errors`: `TransientError` where the same call may succeed later.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress
+from shared.contracts.sql import Sql
+from shared.contracts.tables import DatasetRef, TableRef, TableSchema
+
+Row = Mapping[str, Any]
+
+
+class Clock(Protocol):
+    """The time. Injected so that tests can set it."""
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+        ...
+
+
+# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is published: at most 10 MB; attributes at most 100, keys 256 and values 1,024 bytes (Pub/Sub quotas)."""
+
+    data: bytes
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class MessageBus(Protocol):
+    """Publishing. What it returns for is stored by the service."""
+
+    def publish(self, topic: str, messages: Sequence[Message]) -> list[str]:
+        """Publish to a topic of this project and wait until every message is confirmed; their ids, in order.
+
+        Raises NotConfirmed when a confirmation did not come: the message may or may not be published.
+        """
+        ...
+
+
+# ── BigQuery: what there is ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset as the service knows it. `etag` changes with every change."""
+
+    ref: DatasetRef
+    labels: Mapping[str, str]
+    etag: str = ""
+
+
+class Catalog(Protocol):
+    """Datasets and tables."""
+
+    def get_dataset(self, ref: DatasetRef) -> Dataset | None:
+        """The dataset, or None."""
+        ...
+
+    def create_dataset(self, ref: DatasetRef, *, location: str, labels: Mapping[str, str], description: str) -> bool:
+        """Make a dataset that only its owner and the project's service accounts may read; False if it was there."""
+        ...
+
+    def set_labels(self, dataset: Dataset, labels: Mapping[str, str]) -> bool:
+        """Set labels if the dataset is still as given (its etag); False if somebody else changed it meanwhile."""
+        ...
+
+    def datasets(self, project: str) -> Iterable[Dataset]:
+        """All datasets of a project, without etag. A call a page: costly with ten thousand tenants."""
+        ...
+
+    def get_schema(self, table: TableRef) -> TableSchema | None:
+        """A table's columns, partitioning and clustering, or None where there is no such table."""
+        ...
+
+    def create_table(self, table: TableRef, schema: TableSchema, *, labels: Mapping[str, str]) -> bool:
+        """Make a table; False if it was there. Raises NotFound where its dataset is not there."""
+        ...
+
+    def add_columns(self, table: TableRef, schema: TableSchema) -> None:
+        """Give the table this schema, which must be its own plus new columns."""
+        ...
+
+
+# ── BigQuery: rows ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Rows(Protocol):
+    """Rows without a query: free and quick."""
+
+    def stored(self, table: TableRef, *, limit: int) -> list[dict[str, Any]] | None:
+        """The first rows by `tabledata.list`, or None where there is no such table.
+
+        Streamed rows are not among them (FACTS 6): only what a load job or DML wrote.
+        """
+        ...
+
+    def append(self, table: TableRef, rows: Sequence[tuple[str, Row]]) -> None:
+        """Stream rows, each with the insertId by which the service drops doubles (best effort, about a minute).
+
+        Raises NotFound where the table is not there, or not yet for streaming; PayloadRefused when a row does not fit:
+        then none was written.
+        """
+        ...
+
+    def replace(self, table: TableRef, rows: Sequence[Row], *, job_id: str) -> None:
+        """Replace all rows by a load job. The same `job_id` again does nothing."""
+        ...
+
+
+# ── BigQuery: jobs ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+Write = Literal["WRITE_TRUNCATE", "WRITE_APPEND", "WRITE_EMPTY"]
+Priority = Literal["INTERACTIVE", "BATCH"]
+
+
+@dataclass(frozen=True)
+class QueryJob:
+    """A query to run. With `destination` its rows go there; `partition` (`YYYYMMDD`) names the one DAY partition."""
+
+    sql: Sql
+    destination: TableRef | None = None
+    partition: str | None = None
+    write: Write = "WRITE_TRUNCATE"
+    add_columns: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    priority: Priority = "INTERACTIVE"
+    maximum_bytes_billed: int | None = None
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed: BigQuery's reason and message, and whether a new job might succeed."""
+
+    reason: str
+    message: str
+    transient: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the service knows it. `rows` and `bytes_billed` are known once it is done without error."""
+
+    job_id: str
+    done: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+    destination: TableRef | None = None
+    partition: str | None = None
+    error: JobError | None = None
+    rows: int | None = None
+    bytes_billed: int | None = None
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a query would read: bytes, and the tables that the service itself found in it."""
+
+    bytes_processed: int
+    tables: frozenset[TableRef]
+
+
+class JobExists(Exception):  # noqa: N818 - a fact that the caller acts on, not a failure
+    """A job of this id was inserted before: perhaps by us, before a crash or a lost answer (FACTS 7)."""
+
+
+class Jobs(Protocol):
+    """Query jobs. The caller chooses the id, and so decides what is the same job."""
+
+    def insert(self, job_id: str, job: QueryJob) -> Job:
+        """Start a query job. Raises JobExists when the id is used: `get` it then."""
+        ...
+
+    def get(self, job_id: str) -> Job:
+        """The job as it is now. Raises NotFound."""
+        ...
+
+    def wait(self, job_id: str, *, timeout_s: float) -> Job:
+        """Wait for the job to end, at most `timeout_s`; then as `get`."""
+        ...
+
+    def dry_run(self, sql: Sql) -> DryRun:
+        """Ask what a query would read; free. Raises QueryFailed where the query is wrong."""
+        ...
+
+    def select(self, sql: Sql, *, max_rows: int = 1_000) -> list[dict[str, Any]]:
+        """Run a small query and return its rows; for history and registry, never for pipelines."""
+        ...
+
+
+# ── the rest ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Cipher(Protocol):
+    """Encryption by a key that never leaves its service."""
+
+    def encrypt(self, plaintext: bytes, *, bound_to: str) -> bytes:
+        """Encrypt; only a decryption that names the same `bound_to` (`tenant|field|id`) can succeed."""
+        ...
+
+
+class Secrets(Protocol):
+    """Secrets by their pinned version's name."""
+
+    def read(self, name: str) -> str:
+        """The secret; read once an instance and kept."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail to send. `reference` (run and step) travels as a custom argument, to find doubles by."""
+
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    html: str | None = None
+    reference: Mapping[str, str] = field(default_factory=dict)
+
+
+class Mailer(Protocol):
+    """Sending mail."""
+
+    def send(self, mail: Mail) -> None:
+        """Hand the mail to the mail service. Raises MailRefused, or a TransientError when it may be tried again."""
+        ...
+
+
+class Templates(Protocol):
+    """Pipeline templates by address."""
+
+    def get(self, address: TemplateAddress) -> PipelineTemplate:
+        """The template. Raises TemplateNotFound with the nearest names, TemplateInvalid with every fault."""
+        ...

@@ -1,0 +1,146 @@
+"""The environment, read once into frozen settings. Nothing else in Convergence reads the environment.
+
+A setting's environment variable is its name in upper case. A list is separated by commas, a map is a JSON object.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from shared.errors import Fault, SettingsInvalid
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _parse(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+JsonObject = Annotated[Mapping[str, str], BeforeValidator(_parse)]
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
+SecretName = Annotated[str, Field(pattern=r"^projects/[^/]+/secrets/[^/]+/versions/[0-9]+$")]
+KmsKeyName = Annotated[str, Field(pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$")]
+
+
+class Settings(BaseModel):
+    """Every setting: name, default, help. A field without default is required by every function."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    gcp_project_id: str = Field(min_length=1, description="Project of the control dataset, topics and functions.")
+    data_project_id: str = Field("", description="Project of the tenant datasets; empty means gcp_project_id.")
+    location: str = Field("US", description="BigQuery location of all datasets.")
+    control_dataset: str = Field("convergence__control", description="Dataset of registry, runs and rejected messages.")
+    deployment: Literal["production", "local"] = Field(
+        "production", description="`local` permits embedded endpoints and open onboarding."
+    )
+    routes: Literal["tenant", "admin", "all"] = Field("tenant", description="Which routes `api` serves.")
+    lane: Literal["interactive", "bulk"] = Field("interactive", description="Lane that `run_pipeline` serves.")
+
+    operator_email: str = Field(min_length=3, description="The operator's address; `{operator_email}` in templates.")
+    operator_mail_domains: def _parse(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+JsonObject = Annotated[Mapping[str, str], BeforeValidator(_parse)]
+CommaSeparated = Field(
+        (), description="Further addresses or domains that any tenant's mail may go to."
+    )
+    mail_from: str = Field(min_length=3, description="Sender of all mails.")
+    template_variables: JsonObject = Field(
+        default_factory=dict, description="Operator settings for templates, as a JSON object of strings."
+    )
+    logs_url: str = Field(
+        "https://console.cloud.google.com/logs/query;query=labels.pipeline_logging_id%3D%22{pipeline_logging_id}%22",
+        description="Where the logs of a run are; `{pipeline_logging_id}` is filled in.",
+    )
+
+    pipeline_runs_topic: str = Field("pipeline-runs", description="Topic of run messages, interactive lane.")
+    pipeline_runs_subscription: str = Field("pipeline-runs-push", description="The push subscription served.")
+    max_delivery_attempts: int = Field(5, ge=5, le=100, description="Deliveries before a message is a dead letter.")
+    push_deadline_s: int = Field(600, ge=10, le=600, description="Ack deadline of the push subscription, seconds.")
+    maximum_bytes_billed: int = Field(
+        100 * 1024**3, ge=10 * 1024**2, description="Most bytes one query may bill, unless its step says less."
+    )
+
+    admin_key_secret: SecretName | None = Field(None, description="Secret version of the admin key; for admin routes.")
+    sendgrid_key_secret: SecretName | None = Field(None, description="Secret version of SendGrid's API key.")
+    kms_api_keys_key: KmsKeyName | None = Field(None, description="KMS key that encrypts API keys; for admin routes.")
+    kms_credentials_key: KmsKeyName | None = Field(None, description="KMS key of the tenants' cloud credentials.")
+    open_onboarding: bool = Field(False, description="Onboarding without admin key; local only.")
+
+    configs_dir: Path = Field(ROOT / "configs", description="Folder of the pipeline templates.")
+    templates_dir: Path = Field(ROOT / "templates", description="Folder of the table schemas.")
+
+    bigquery_endpoint: str = Field("", description="URL of an embedded BigQuery; empty means Google.")
+    pubsub_emulator_host: str = Field("", description="host:port of an embedded Pub/Sub; empty means Google.")
+    kms_endpoint: str = Field("", description="host:port of an embedded KMS; empty means Google.")
+    secret_manager_endpoint: str = Field("", description="host:port of an embedded Secret Manager; empty means Google.")
+    sendgrid_endpoint: str = Field("", description="URL of an embedded SendGrid; empty means SendGrid.")
+
+    @model_validator(mode="after")
+    def _production_is_closed(self) -> Self:
+        """Refuse, outside `deployment: local`, what only a developer's machine may have."""
+        if self.deployment == "local":
+            return self
+        local_only = [
+            name
+            for name in (
+                "open_onboarding",
+                "bigquery_endpoint",
+                "pubsub_emulator_host",
+                "kms_endpoint",
+                "secret_manager_endpoint",
+                "sendgrid_endpoint",
+            )
+            if getattr(self, name)
+        ]
+        if local_only:
+            raise ValueError(f"only DEPLOYMENT=local may set {', '.join(name.upper() for name in local_only)}")
+        return self
+
+    @property
+    def data_project(self) -> str:
+        """The project that the tenant datasets are in."""
+        return self.data_project_id or self.gcp_project_id
+
+    @property
+    def operator_variables(self) -> dict[str, str]:
+        """What templates may use of the operator's settings, by variable name."""
+        return {
+            **self.template_variables,
+            "gcp_project_id": self.data_project,
+            "location": self.location,
+            "operator_email": self.operator_email,
+        }
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings. An empty variable counts as not given.
+
+        Raises SettingsInvalid that names every missing and every wrong variable at once, never their values.
+        """
+        given: dict[str, Any] = {
+            name: environment[name.upper()] for name in cls.model_fields if environment.get(name.upper())
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            faults = [
+                Fault(
+                    str(part["loc"][0]).upper() if part["loc"] else "settings",
+                    "missing" if part["type"] == "missing" else "invalid",
+                    "is required" if part["type"] == "missing" else re.sub(r"^Value error, ", "", part["msg"]),
+                )
+                for part in error.errors(include_input=False, include_url=False)
+            ]
+            listed = "; ".join(f"{fault.where}: {fault.message}" for fault in faults)
+            raise SettingsInvalid(f"the environment is not what Convergence needs: {listed}", faults=faults) from None
