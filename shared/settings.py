@@ -46,12 +46,7 @@ class Settings(BaseModel):
     lane: Literal["interactive", "bulk"] = Field("interactive", description="Lane that `run_pipeline` serves.")
 
     operator_email: str = Field(min_length=3, description="The operator's address; `{operator_email}` in templates.")
-    operator_mail_domains: def _parse(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) else value
-
-
-JsonObject = Annotated[Mapping[str, str], BeforeValidator(_parse)]
-CommaSeparated = Field(
+    operator_mail_domains: CommaSeparated = Field(
         (), description="Further addresses or domains that any tenant's mail may go to."
     )
     mail_from: str = Field(min_length=3, description="Sender of all mails.")
