@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress
 from shared.contracts.sql import Sql
-from shared.contracts.tables import DatasetRef, TableRef, TableSchema
+from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 
 Row = Mapping[str, Any]
 
@@ -95,10 +95,10 @@ class Catalog(Protocol):
 class Rows(Protocol):
     """Rows without a query: free and quick."""
 
-    def stored(self, table: TableRef, *, limit: int) -> list[dict[str, Any]] | None:
+    def stored(self, table: TableRef, schema: TableSchema, *, limit: int) -> list[dict[str, Any]] | None:
         """The first rows by `tabledata.list`, or None where there is no such table.
 
-        Streamed rows are not among them (FACTS 6): only what a load job or DML wrote.
+        `schema` spares the call that would ask for it. Streamed rows are not among them (FACTS 6): only what a load job or DML wrote.
         """
         ...
 
@@ -110,7 +110,7 @@ class Rows(Protocol):
         """
         ...
 
-    def replace(self, table: TableRef, rows: Sequence[Row], *, job_id: str) -> None:
+    def replace(self, table: TableRef, schema: TableSchema, rows: Sequence[Row], *, job_id: str) -> None:
         """Replace all rows by a load job. The same `job_id` again does nothing."""
         ...
 
@@ -161,13 +161,14 @@ class Job:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a query would read: bytes, and the tables that the service itself found in it."""
+    """What a query would read and return: bytes, the tables that the service itself found in it, the columns."""
 
     bytes_processed: int
     tables: frozenset[TableRef]
+    columns: tuple[Column, ...] = ()
 
 
-class JobExists(Exception):  # noqa: N818 - a fact that the caller acts on, not a failure
+class JobExists(Exception):
     """A job of this id was inserted before: perhaps by us, before a crash or a lost answer (FACTS 7)."""
 
 

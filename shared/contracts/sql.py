@@ -1,11 +1,13 @@
 """A query and its typed parameters, as they go to BigQuery."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+from shared.contracts.tables import TableRef
 
 ParameterType = Literal["STRING", "INT64", "FLOAT64", "BOOL", "DATE", "TIMESTAMP", "NUMERIC"]
 Scalar = str | int | float | bool | None
@@ -29,11 +31,12 @@ class Sql:
     """Query text with its parameters. In a template: text only, with placeholders not filled in yet.
 
     As a field of an engine's model it is read from a string, and marks that field as SQL:
-    its placeholders become parameters, never text.
+    its placeholders become parameters, never text. `reads` is what the guard saw it read: nothing until it was guarded.
     """
 
     text: str
-    parameters: tuple[Parameter, ...] = field(default=())
+    parameters: tuple[Parameter, ...] = ()
+    reads: frozenset[TableRef] = frozenset()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -60,7 +60,9 @@ ColumnType = Literal[
 
 
 class Column(BaseModel):
-    """One column. Modes are NULLABLE or REPEATED only: a query's output is NULLABLE, so REQUIRED would fail (FACTS 9)."""
+    """One column. Modes are NULLABLE or REPEATED only: a query's output is NULLABLE, so that
+    REQUIRED would fail (FACTS 9).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -72,7 +74,9 @@ class Column(BaseModel):
 
 
 class TableSchema(BaseModel):
-    """A table as a file of `templates/` describes it. `partition_field` makes DAY partitions; without it there are none."""
+    """A table as a file of `templates/` describes it. `partition_field` makes DAY
+    partitions; without it there are none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,0 +1,113 @@
+"""What travels through Pub/Sub: the run message, and the body of a push request around it."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from shared.contracts.faults import faults_of
+from shared.contracts.pipeline_template import TemplateAddress
+from shared.contracts.tenant import TENANT_ID
+from shared.errors import MessageRejected
+
+RUN_ID = r"^[0-9a-f]{32}$"
+Lane = Literal["interactive", "bulk"]
+Text = Annotated[str, StringConstraints(max_length=1_000)]
+Value = str | int | float | bool | None | list[str | int | float | bool]
+
+
+class RunMessage(BaseModel):
+    """One run of one template for one tenant, with everything that decides its outcome (PRODUCT 6).
+
+    `pipeline_logging_id` was fixed before publishing, so that every delivery of this message is the same run.
+    `asked_before` says that an equal message may have been published earlier (an idempotency key, a republication):
+    then the events are read before anything runs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    pipeline_logging_id: str = Field(pattern=RUN_ID)
+    tenant_id: str = Field(pattern=TENANT_ID)
+    epoch: str = Field(max_length=64)
+    provider: str
+    domain: str
+    template_name: str
+    template_version: str
+    date: date | None
+    run_date: date
+    trigger_by: Text
+    lane: Lane
+    run_attempt: int = Field(1, ge=1)
+    previous_run: str | None = None
+    accepted_at: datetime
+    asked_before: bool = False
+    variables: Mapping[str, Value] = Field(default_factory=dict)
+
+    @property
+    def address(self) -> TemplateAddress:
+        """The template to run."""
+        return TemplateAddress(self.provider, self.domain, self.template_name)
+
+
+def run_id(tenant_id: str, epoch: str, key: str, date: str | None, run_attempt: int = 1) -> str:
+    """The pipeline_logging_id: the same facts give the same run, wherever and whenever they are hashed.
+
+    `key` is an idempotency key, a batch id, or random. The parts are joined by NUL, which none of them may hold.
+
+    >>> run_id("acmeinc_23xv2", "e", "k", "2025-11-15") == run_id("acmeinc_23xv2", "e", "k", "2025-11-15")
+    True
+    """
+    parts = (tenant_id, epoch, key, date or "", str(run_attempt))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+class _PubsubMessage(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    data: str = ""
+    attributes: dict[str, str] = Field(default_factory=dict)
+    message_id: str = Field("", alias="messageId")
+    publish_time: str = Field("", alias="publishTime")
+
+
+class Push(BaseModel):
+    """The body of a push request, as Pub/Sub writes it; fields that we do not use are let pass.
+
+    `deliveryAttempt` is there only where the subscription has a dead-letter policy; absent counts as the first.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    message: _PubsubMessage
+    subscription: str = ""
+    delivery_attempt: int = Field(1, alias="deliveryAttempt", ge=1)
+
+    @property
+    def subscription_name(self) -> str:
+        """The last part of `projects/…/subscriptions/…`."""
+        return self.subscription.rpartition("/")[2]
+
+    def run(self) -> RunMessage:
+        """The run message inside. Raises MessageRejected that names what is wrong with it, never its values."""
+        try:
+            data = base64.b64decode(self.message.data, validate=True)
+        except binascii.Error:
+            raise MessageRejected("the message's data is not base64") from None
+        try:
+            return RunMessage.model_validate_json(data)
+        except ValidationError as error:
+            faults = faults_of(error, "message")
+            listed = "; ".join(f"{fault.where}: {fault.message}" for fault in faults)
+            raise MessageRejected(f"the message is no run message: {listed}", faults=faults) from None
+
+
+def read_push(body: bytes) -> Push:
+    """Read a push request's body. Raises MessageRejected where it is none."""
+    try:
+        return Push.model_validate_json(body)
+    except ValidationError as error:
+        raise MessageRejected("the request is no Pub/Sub push", faults=faults_of(error, "body")) from None
