@@ -118,13 +118,13 @@ def _gib(service: tuple[str, str], sku_id: str, text: str, price: str) -> Sku:
 
 N2_CORE = _per_hour(_COMPUTE, "BB77-5FDA-69D9", "N2 Instance Core running in Americas", "0.031611", 5)
 N2_RAM = _gib_hour(_COMPUTE, "5B01-D157-A097", "N2 Instance Ram running in Americas", "0.004237", 5)
-E2_CORE = _per_hour(_COMPUTE, "9FE0-8F60-A9F0", "E2 Instance Core running in EMEA", "0.02399270", 5)
-E2_RAM = _gib_hour(_COMPUTE, "F268-6CE7-AC16", "E2 Instance Ram running in EMEA", "0.00321580", 5)
+E2_CORE = _per_hour(_COMPUTE, "9FE0-8F60-A9F0", "E2 Instance Core running in EMEA", "0.0239927", 5)
+E2_RAM = _gib_hour(_COMPUTE, "F268-6CE7-AC16", "E2 Instance Ram running in EMEA", "0.0032158", 5)
 N2_COMMITMENT = _per_hour(_COMPUTE, "74A7-94A4-1CA2", "Commitment v1: N2 Cpu in Americas for 1 Year", "0.019915")
 PD_SSD = _gib_month(_COMPUTE, "B188-61DD-52E4", "SSD backed PD Capacity", "0.17")
-PD_BALANCED = _gib_month(_COMPUTE, "9FFD-0F3A-7E11", "Balanced PD Capacity in Belgium", "0.10")
+PD_BALANCED = _gib_month(_COMPUTE, "9FFD-0F3A-7E11", "Balanced PD Capacity in Belgium", "0.1")
 GCS_US = _gib_month(_STORAGE, "0D5D-6E23-4250", "Standard Storage US Multi-region", "0.026")
-GCS_BELGIUM = _gib_month(_STORAGE, "A703-5CB6-E0BF", "Standard Storage Belgium", "0.020")
+GCS_BELGIUM = _gib_month(_STORAGE, "A703-5CB6-E0BF", "Standard Storage Belgium", "0.02")
 GCS_CLASS_A = Sku(
     *_STORAGE,
     "4DBF-185F-A415",
@@ -143,7 +143,7 @@ EGRESS = _gib(_NETWORK, "9DE9-9092-B3BC", "Network Internet Data Transfer Out fr
 INTER_ZONE = _gib(_NETWORK, "DE9E-AFBC-A15A", "Network Inter Zone Data Transfer Out", "0.01")
 STATIC_IP = _per_hour(_COMPUTE, "C054-7F72-A02E", "External IP Charge on a Standard VM", "0.005")
 LOG_FREE = _gib(_LOGGING, "143F-A1B0-E0BE", "Log Storage cost (free allotment)", "0")
-LOG_PAID = _gib(_LOGGING, "3E4C-8E0D-77B2", "Log Storage cost", "0.50")
+LOG_PAID = _gib(_LOGGING, "3E4C-8E0D-77B2", "Log Storage cost", "0.5")
 SUPPORT = Sku(*_SUPPORT, "2A0C-F0B3-7C5D", "Standard Support minimum fee", "seconds", "month", _MONTH_S, "500")
 AGENT = Sku(
     *_MARKETPLACE,
