@@ -1,0 +1,370 @@
+"""A pipeline template: one file of `configs/`, read strictly, each fault with its line."""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from shared.contracts import strict_yaml
+from shared.contracts.variable_spec import VariableSpec
+from shared.errors import Fault, TemplateInvalid, TemplateNotFound
+
+Trigger = Literal["on_success", "on_failure", "always"]
+
+# What the platform itself sets; a template cannot declare these and nobody can override them (PRODUCT 4).
+BUILT_IN = (
+    "tenant_id", "provider", "domain", "template_name", "pipeline_id", "pipeline_logging_id", "date", "trigger_by",
+    "run_date",
+)  # fmt: skip
+FAILURE_BUILT_IN = ("failed_step", "error_code", "error_message", "logs_url")
+"""Only in steps whose trigger is on_failure or always."""
+
+MAX_FILE_BYTES = 64 * 1024
+_PATH_PART = r"[a-z][a-z0-9_]{0,63}"
+_VARIABLE_NAME = r"[a-z][a-z0-9_]{0,63}"
+
+
+@dataclass(frozen=True, order=True)
+class TemplateAddress:
+    """Which template: `configs/{provider}/{domain}/{template_name}.yml`.
+
+    Raises TemplateNotFound for what can be no address.
+
+    >>> TemplateAddress("gcp", "cost", "cost_billing").path, ONBOARDING.path
+    ('gcp/cost/cost_billing.yml', 'customer/onboarding.yml')
+    """
+
+    provider: str
+    domain: str
+    template_name: str
+
+    def __post_init__(self) -> None:
+        if (self.provider, self.domain, self.template_name) == ("customer", "", "onboarding"):
+            return
+        for part in (self.provider, self.domain, self.template_name):
+            if not re.fullmatch(_PATH_PART, part):
+                raise TemplateNotFound(
+                    f"no template {str(self)[:200]!r}: each part starts with a lower case letter"
+                    " and holds only a-z, 0-9 and _"
+                )
+
+    @classmethod
+    def parse(cls, path: str) -> "TemplateAddress":
+        """The address of a path below `configs/`; raises TemplateNotFound when no template can be there.
+
+        >>> TemplateAddress.parse("gcp/cost/cost_billing.yml")
+        TemplateAddress(provider='gcp', domain='cost', template_name='cost_billing')
+        """
+        stem, dot, extension = path.rpartition(".")
+        parts = stem.split("/")
+        if not dot or extension != "yml":
+            raise TemplateNotFound(f"{path[:200]!r} is no template: the extension is .yml")
+        if parts == ["customer", "onboarding"]:
+            return ONBOARDING
+        if len(parts) != 3:
+            raise TemplateNotFound(
+                f"{path[:200]!r} is no template: the path is provider/domain/template_name.yml"
+                " (customer/onboarding.yml is the only shorter one)"
+            )
+        return cls(*parts)
+
+    @property
+    def path(self) -> str:
+        """The file's path below `configs/`."""
+        return f"{self}.yml"
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.provider, self.domain, self.template_name) if part)
+
+
+ONBOARDING = TemplateAddress("customer", "", "onboarding")
+
+
+class Retry(BaseModel):
+    """How often a step is tried when its error is transient.
+
+    `attempts` in all; `backoff_s` before the second, doubled before each further one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    attempts: int = Field(default=1, ge=1, le=10, strict=True)
+    backoff_s: float = Field(default=1.0, ge=0, le=600)
+
+
+class StepBody(BaseModel):
+    """A step as the file writes it. Keys that are not named here are the engine's own; its model checks them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    step_id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=64)]
+    ps_type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", max_length=128)]
+    name: str = ""
+    trigger: Trigger = "on_success"
+    depends_on: tuple[str, ...] = ()
+    retry: Retry = Retry()
+    timeout: Annotated[float | None, Field(gt=0, le=21_600, description="seconds")] = None
+
+
+def _long_form(value: object) -> object:
+    """`limit: 10` means `limit: {default: 10, type: int}`."""
+    kinds: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "string"}
+    if type(value) in kinds:
+        return {"default": value, "type": kinds[type(value)]}
+    if isinstance(value, list):
+        types = {type(item) for item in value}
+        if len(types) != 1 or not types <= kinds.keys():
+            raise ValueError(
+                "a list in the short form holds values of one type; else write {default: […], type: list[…]}"
+            )
+        return {"default": value, "type": f"list[{kinds[types.pop()]}]"}
+    if value is None:
+        raise ValueError('has no value; write "" for empty text, or {type: string} for one that must be given')
+    return value
+
+
+class TemplateBody(BaseModel):
+    """The whole file, as written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    pipeline_id: Annotated[str, Field(min_length=1, max_length=500)]
+    description: str = ""
+    variables: Mapping[str, Annotated[VariableSpec, BeforeValidator(_long_form)]] = Field(default_factory=dict)
+    steps: Annotated[tuple[StepBody, ...], Field(min_length=1, max_length=100)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `fields` are the engine's own, as read from the file; `timeout` is in seconds."""
+
+    step_id: str
+    name: str
+    ps_type: str
+    trigger: Trigger
+    depends_on: tuple[str, ...]
+    retry: Retry
+    timeout: float | None
+    fields: Mapping[str, object]
+    line: int
+    index: int
+
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        """Where the step is in the file, for `PipelineTemplate.line_of`."""
+        return ("steps", self.index)
+
+
+@dataclass(frozen=True, eq=False)
+class PipelineTemplate:
+    """A template that has the right shape.
+
+    Compared and hashed by identity: what is derived from it is cached per object. `file` is its name in messages
+    (`configs/gcp/cost/x.yml`); `version` is the first 16 hex digits of the SHA-256 of the file's bytes.
+    """
+
+    address: TemplateAddress
+    file: str
+    version: str
+    pipeline_id: str
+    description: str
+    variables: Mapping[str, VariableSpec]
+    steps: tuple[Step, ...]
+    document: strict_yaml.Document = field(repr=False)
+
+    def line_of(self, path: tuple[str | int, ...]) -> int:
+        """The line of a value such as `("steps", 0, "source", "query")`, or of its nearest ancestor."""
+        return self.document.line_of(path)
+
+    def where(self, path: tuple[str | int, ...]) -> str:
+        """The same as `file:line`, for a Fault."""
+        return f"{self.file}:{self.line_of(path)}"
+
+
+def read_template(data: bytes, *, address: TemplateAddress, file: str) -> PipelineTemplate:
+    """Read a template's bytes. Raises TemplateInvalid with every fault of the file, in the order of its lines."""
+    if len(data) > MAX_FILE_BYTES:
+        raise _invalid(
+            file, [Fault(f"{file}:1", "too_large", f"{len(data)} bytes; a template has at most {MAX_FILE_BYTES}")]
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise _invalid(
+            file, [Fault(f"{file}:{line}", "yaml_invalid", "not UTF-8 text; save the file as UTF-8")]
+        ) from error
+    document = strict_yaml.read(text, file=file)
+    faults = list(document.faults)
+    body: TemplateBody | None = None
+    if not isinstance(document.value, dict):
+        if not faults:
+            expected = "a template is a mapping with the keys pipeline_id, description, variables, steps"
+            faults = [Fault(f"{file}:1", "template_invalid", expected)]
+    else:
+        faults += _name_faults(document, file)
+        try:
+            body = TemplateBody.model_validate(document.value)
+        except ValidationError as error:
+            faults += explain(error, document, file=file, models=_MODELS)
+    if body is not None:
+        faults += _step_faults(body, document, file)
+    if faults or body is None:
+        raise _invalid(file, faults)
+    steps = tuple(
+        Step(
+            step_id=one.step_id,
+            name=one.name or one.step_id,
+            ps_type=one.ps_type,
+            trigger=one.trigger,
+            depends_on=one.depends_on,
+            retry=one.retry,
+            timeout=one.timeout,
+            fields=dict(one.model_extra or {}),
+            line=document.line_of(("steps", index)),
+            index=index,
+        )
+        for index, one in enumerate(body.steps)
+    )
+    return PipelineTemplate(
+        address=address,
+        file=file,
+        version=hashlib.sha256(data).hexdigest()[:16],
+        pipeline_id=body.pipeline_id,
+        description=body.description,
+        variables=dict(body.variables),
+        steps=steps,
+        document=document,
+    )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A phrase that names what was probably meant, or what there is.
+
+    >>> nearest("cost_biling", ["cost_billing", "vm_usage"])
+    "did you mean 'cost_billing'?"
+    >>> nearest("zzz", ["b", "a"])
+    'known: a, b'
+    """
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(repr(one) for one in close)}?"
+    return f"known: {', '.join(names[:30])}" if names else "there is none"
+
+
+def explain(
+    error: ValidationError,
+    document: strict_yaml.Document,
+    *,
+    file: str,
+    models: Mapping[str, type[BaseModel]],
+    below: tuple[str | int, ...] = (),
+) -> list[Fault]:
+    """Pydantic's errors as faults with file and line. `below` is where the validated value is in the file.
+
+    `models` says, per last named key of a path ("" for the top), whose fields an unknown key is compared with.
+    """
+    faults = []
+    for detail in error.errors(include_url=False, include_input=False):
+        loc = tuple(part for part in detail["loc"] if part != "[key]")
+        path = _existing(document, (*below, *loc))
+        named = ".".join(str(part) for part in (*below, *loc))
+        line = document.line_of(path)
+        faults.append(Fault(f"{file}:{line}", "template_invalid", f"{named}: {_say(detail, models)}"))
+    # A union reports once per member; one fault per value is enough.
+    return list({(fault.where, fault.message): fault for fault in faults}.values())
+
+
+_MODELS: dict[str, type[BaseModel]] = {"": TemplateBody, "variables": VariableSpec, "retry": Retry}
+
+
+def _existing(document: strict_yaml.Document, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    while path and path not in document.lines:
+        path = path[:-1]
+    return path
+
+
+def _say(detail: ErrorDetails, models: Mapping[str, type[BaseModel]]) -> str:
+    kind, loc = detail["type"], detail["loc"]
+    context: dict[str, Any] = detail.get("ctx") or {}
+    if kind == "extra_forbidden":
+        owner = models.get(next((str(part) for part in reversed(loc[:-1]) if part in models), ""))
+        return f"unknown key; {nearest(str(loc[-1]), owner.model_fields if owner else ())}"
+    if kind == "missing":
+        return "is missing"
+    if kind == "string_pattern_mismatch":
+        return f"must match {context['pattern']}"
+    if kind == "value_error":
+        return str(context["error"])
+    return detail["msg"][0].lower() + detail["msg"][1:]
+
+
+def _name_faults(document: strict_yaml.Document, file: str) -> list[Fault]:
+    """Variables whose name cannot be one."""
+    assert isinstance(document.value, dict)
+    declared = document.value.get("variables")
+    faults = []
+    for name in declared if isinstance(declared, dict) else ():
+        where = f"{file}:{document.line_of(('variables', name))}"
+        if name in BUILT_IN or name in FAILURE_BUILT_IN:
+            faults.append(
+                Fault(
+                    where, "template_invalid", f"variables.{name}: built in; the platform sets it, choose another name"
+                )
+            )
+        elif not re.fullmatch(_VARIABLE_NAME, name):
+            faults.append(
+                Fault(
+                    where,
+                    "template_invalid",
+                    f"variables.{name}: a name is lower case letters, digits and _, at most 64",
+                )
+            )
+    return faults
+
+
+def _step_faults(body: TemplateBody, document: strict_yaml.Document, file: str) -> list[Fault]:
+    """Step ids that are not unique; depends_on that names no step, or goes round in a circle."""
+    faults: list[Fault] = []
+
+    def fault(index: int, key: str, message: str) -> None:
+        where = f"{file}:{document.line_of(('steps', index, key))}"
+        faults.append(Fault(where, "template_invalid", f"steps.{index}.{key}: {message}"))
+
+    seen: dict[str, int] = {}
+    for index, step in enumerate(body.steps):
+        if step.step_id in seen:
+            first = document.line_of(("steps", seen[step.step_id]))
+            fault(index, "step_id", f"{step.step_id!r} is the id of the step on line {first} too; ids are unique")
+        seen.setdefault(step.step_id, index)
+    for index, step in enumerate(body.steps):
+        for needed in step.depends_on:
+            if needed not in seen:
+                fault(index, "depends_on", f"no step {needed!r}; {nearest(needed, seen)}")
+    needs = {step.step_id: [one for one in step.depends_on if one in seen] for step in body.steps}
+    for step_id in _circular(needs):
+        fault(seen[step_id], "depends_on", f"step {step_id!r} waits for itself; break the circle")
+    return faults
+
+
+def _circular(needs: Mapping[str, list[str]]) -> list[str]:
+    """The names that reach themselves, or others that do."""
+    left = {name: set(others) for name, others in needs.items()}
+    while free := [name for name, others in left.items() if not others & left.keys()]:
+        for name in free:
+            del left[name]
+    return list(left)
+
+
+def _invalid(file: str, faults: list[Fault]) -> TemplateInvalid:
+    faults = sorted(faults, key=lambda one: int(one.where.rpartition(":")[2]))
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return TemplateInvalid(
+        f"{file} is not a valid template: {faults[0].where}: {faults[0].message}{more}", faults=faults
+    )

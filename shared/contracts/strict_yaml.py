@@ -1,0 +1,157 @@
+"""Read YAML as plain values with the line of each, and refuse what could surprise.
+
+Templates need mappings, lists and scalars, nothing else. So anchors, aliases, merge keys, tags, several documents,
+duplicate keys and deep nesting are faults, and scalars follow YAML 1.2's core schema: `no`, `on`, `12:30` and
+`2025-11-15` are text, as they read.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from shared.errors import Fault
+
+Path = tuple[str | int, ...]
+
+_MAX_DEPTH = 20  # a template needs 6; far below what would exhaust the stack
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+
+
+@dataclass
+class Document:
+    """The values of one file, the line (from 1) of each path, and everything that was wrong."""
+
+    value: object = None
+    lines: dict[Path, int] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def line_of(self, path: Path) -> int:
+        """The line of a value; of its nearest ancestor when the value is not there.
+
+        >>> read("a:\\n  b: 1\\n", file="x.yml").line_of(("a", "b", "missing"))
+        2
+        """
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+def read(text: str, *, file: str) -> Document:
+    """Read one document. `value` is None when `faults` says that there is no document to speak of.
+
+    >>> read("a: [1, 2.5, true, no, '3']\\n", file="x.yml").value
+    {'a': [1, 2.5, True, 'no', '3']}
+    >>> read("a: 1\\na: 2\\n", file="x.yml").faults[0].message
+    "'a' is there twice, first on line 1; keep one"
+    """
+    document = Document()
+    try:
+        events: list[Any] = list(yaml.parse(text, Loader=yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        document.faults.append(Fault(f"{file}:{line}", "yaml_invalid", _explain(error)))
+        return document
+    except yaml.YAMLError as error:
+        document.faults.append(Fault(f"{file}:1", "yaml_invalid", f"this is no YAML text: {error}"))
+        return document
+    document.faults.extend(_surprises(events, file))
+    if not document.faults:
+        builder = _Builder(file, document)
+        content = [e for e in events if not isinstance(e, yaml.StreamStartEvent | yaml.DocumentStartEvent)]
+        if content and not isinstance(content[0], yaml.StreamEndEvent):
+            document.value = builder.build(iter(content), ())
+    return document
+
+
+def _explain(error: yaml.MarkedYAMLError) -> str:
+    problem = str(error.problem or error.context or "unreadable")
+    if "cannot start any token" in problem or "expected <block end>" in problem:
+        problem += "; check the indentation, and quote a value that starts with { or `"
+    return f"not YAML: {problem}"
+
+
+def _surprises(events: list[Any], file: str) -> Iterator[Fault]:
+    """Everything that YAML can do and a template must not."""
+    depth = documents = 0
+    for event in events:
+        where = f"{file}:{event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent):
+            yield Fault(where, "yaml_refused", f"alias *{event.anchor}: write the value out")
+        elif getattr(event, "anchor", None):
+            yield Fault(where, "yaml_refused", f"anchor &{event.anchor}: anchors are not used in templates")
+        if getattr(event, "tag", None):
+            yield Fault(where, "yaml_refused", f"tag {event.tag}: tags are not used in templates")
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents == 2:
+                yield Fault(where, "yaml_refused", "a second document begins here; one file holds one template")
+        if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            depth += 1
+            if depth == _MAX_DEPTH:
+                yield Fault(where, "yaml_refused", f"nested deeper than {_MAX_DEPTH} levels")
+                return
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            depth -= 1
+
+
+class _Builder:
+    """Turns checked events into plain values; recursion is bounded by _MAX_DEPTH."""
+
+    def __init__(self, file: str, document: Document) -> None:
+        self._file, self._document = file, document
+
+    def build(self, events: Iterator[Any], path: Path, event: Any = None) -> object:
+        event = event or next(events)
+        self._document.lines.setdefault(path, event.start_mark.line + 1)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(events, path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[object] = []
+            while not isinstance(event := next(events), yaml.SequenceEndEvent):
+                items.append(self.build(events, (*path, len(items)), event))
+            return items
+        assert isinstance(event, yaml.ScalarEvent)
+        return _scalar(event)
+
+    def _mapping(self, events: Iterator[Any], path: Path) -> dict[str, object]:
+        result: dict[str, object] = {}
+        first_lines: dict[str, int] = {}
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            line = event.start_mark.line + 1
+            key = event.value if isinstance(event, yaml.ScalarEvent) else None
+            if key is None:
+                self.build(events, (*path, "?"), event)
+                self._fault(line, "a key is plain text; quote a value that starts with {")
+            elif key == "<<":
+                self._fault(line, "merge key <<: write the keys out")
+            elif key in first_lines:
+                self._fault(line, f"{key!r} is there twice, first on line {first_lines[key]}; keep one")
+            below: Path = (*path, key if key is not None else "?")
+            known = key is None or key in first_lines
+            if not known:
+                self._document.lines[below] = line
+            value = self.build(events, below)
+            if key is not None and not known:
+                first_lines[key], result[key] = line, value
+        return result
+
+    def _fault(self, line: int, message: str) -> None:
+        self._document.faults.append(Fault(f"{self._file}:{line}", "yaml_refused", message))
+
+
+def _scalar(event: Any) -> object:
+    if not event.implicit[0]:  # quoted or a block: text
+        return event.value
+    if event.value.lower() in _WORDS:
+        return _WORDS[event.value.lower()]
+    if _INT.fullmatch(event.value):
+        return int(event.value)
+    if _FLOAT.fullmatch(event.value):
+        return float(event.value)
+    return event.value

@@ -1,0 +1,181 @@
+"""What a template says of one of its variables, and whether a value obeys it."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from shared.contracts.tenant import DATASET_TYPE
+
+Scalar = str | int | float | bool
+Value = Scalar | tuple[Scalar, ...]
+BaseType = Literal["string", "int", "float", "bool", "date", "email", "identifier", "table", "dataset_type"]
+BASE_TYPES: tuple[str, ...] = get_args(BaseType)
+IDENTIFIER_TYPES = frozenset({"identifier", "table", "dataset_type"})
+
+MAX_TEXT = 4_096  # characters in one value: far beyond any name or address, far below a message's 64 KiB
+MAX_ITEMS = 1_000  # values in one list
+
+# One part of a BigQuery path between backquotes: no quote, dot, space, wildcard or decorator can be in it.
+PATH_PART = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,1023}"
+# A project may belong to a domain: `example.com:project`.
+PROJECT = rf"(?:[a-z0-9][a-z0-9.-]{{0,253}}:)?{PATH_PART}"
+# Good enough to refuse what is no address, without refusing what is one; the mail service has the last word.
+EMAIL = (
+    r"(?=.{3,254}\Z)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
+    r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9-]{2,63})+"
+)
+_GRAMMARS = {
+    "identifier": (r"[A-Za-z_][A-Za-z0-9_-]{0,127}", "letters, digits, _ and -, not starting with a digit"),
+    "table": (rf"(?:{PROJECT}\.)?{PATH_PART}\.{PATH_PART}", "project.dataset.table"),
+    "dataset_type": (DATASET_TYPE.removeprefix("^").removesuffix("$"), "lower case letters, digits and single _"),
+    "email": (EMAIL, "an address such as finance@example.com"),
+}
+
+
+def _check_type(name: object) -> object:
+    base = name.removeprefix("list[").removesuffix("]") if isinstance(name, str) else name
+    if base not in BASE_TYPES or (isinstance(name, str) and name not in (base, f"list[{base}]")):
+        raise ValueError(f"no type {name!r}; known types: {', '.join(BASE_TYPES)}, and list[…] of these")
+    return name
+
+
+class VariableSpec(BaseModel):
+    """One variable, as the long form writes it; the short form (`limit: 10`) is read into the same.
+
+    `default` None means that a value must come from the operator, the tenant or the request.
+    `overridable` None means: yes, unless the variable is used as an identifier.
+    `min` and `max` bound numbers and dates (as ISO text); `pattern` must match the whole of a text.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    default: Annotated[
+        str | int | float | bool | tuple[str | int | float | bool, ...] | None, Field(union_mode="smart")
+    ] = None
+    type: Annotated[str, BeforeValidator(_check_type)] = "string"
+    overridable: bool | None = None
+    description: str = ""
+    pattern: str | None = None
+    enum: tuple[Scalar, ...] | None = None
+    min: Annotated[int | float | str | None, Field(union_mode="smart")] = None
+    max: Annotated[int | float | str | None, Field(union_mode="smart")] = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"pattern is no regular expression: {error}") from error
+            if self.base_type in ("int", "float", "bool"):
+                raise ValueError(f"pattern is for text; bound a variable of type {self.type} with min, max or enum")
+        if self.enum is not None and not self.enum:
+            raise ValueError("enum is empty; name the values, or leave it out")
+        if (self.min is not None or self.max is not None) and self.base_type not in ("int", "float", "date"):
+            raise ValueError(f"min and max are for int, float and date, not for {self.type}")
+        for bound in (self.min, self.max):
+            if bound is not None and (isinstance(bound, str) != (self.base_type == "date")):
+                raise ValueError(f"min and max of {self.type} are {'dates' if self.base_type == 'date' else 'numbers'}")
+        return self
+
+    @property
+    def base_type(self) -> str:
+        """The type of one value: `int` for `list[int]`."""
+        return self.type.removeprefix("list[").removesuffix("]")
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the variable holds several values."""
+        return self.type.startswith("list[")
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the author said which values a caller may give: what an overridable identifier needs."""
+        return self.pattern is not None or self.enum is not None
+
+    def read(self, value: object, *, from_text: bool = False) -> Value:
+        """The value, if it is one of this variable's; raises ValueError that says what would be right.
+
+        With `from_text`, text is read as the type (`"5"` as an int, `"a, b"` as a list): that is how operator settings,
+        tenant variables and references among variables arrive. A request's values must have the JSON type.
+
+        >>> VariableSpec(type="list[int]", max=9).read("1, 2", from_text=True)
+        (1, 2)
+        """
+        if not self.is_list:
+            return self._read_one(value, from_text)
+        if from_text and isinstance(value, str):
+            value = [item.strip() for item in value.split(",") if item.strip()]
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise ValueError(f"must be a list of {self.base_type}")  # noqa: TRY004 - one kind of error for a wrong value
+        if len(value) > MAX_ITEMS:
+            raise ValueError(f"has {len(value)} values; at most {MAX_ITEMS} are taken")
+        return tuple(self._read_one(item, from_text) for item in value)
+
+    def _read_one(self, value: object, from_text: bool) -> Scalar:
+        typed = _typed(self.base_type, _from_text(self.base_type, value) if from_text else value)
+        if self.pattern is not None and not re.fullmatch(self.pattern, str(typed)):
+            raise ValueError(f"must match {self.pattern}")
+        if self.enum is not None and not any(typed == one and type(typed) is type(one) for one in self.enum):
+            raise ValueError(f"must be one of {', '.join(map(str, self.enum))}")
+        # Dates are ISO text here, whose order is that of the days.
+        if self.min is not None and typed < self.min:  # type: ignore[operator]  # same kind: checked by _is_consistent
+            raise ValueError(f"must be at least {self.min}")
+        if self.max is not None and typed > self.max:  # type: ignore[operator]
+            raise ValueError(f"must be at most {self.max}")
+        return typed
+
+
+def _from_text(kind: str, value: object) -> object:
+    if not isinstance(value, str):
+        return str(value) if kind not in ("int", "float", "bool") else value
+    try:
+        if kind == "int":
+            return int(value) if re.fullmatch(r"[-+]?[0-9]{1,19}", value) else value
+        if kind == "float":
+            return float(value)
+    except ValueError:
+        return value
+    return {"true": True, "false": False}.get(value.lower(), value) if kind == "bool" else value
+
+
+def _typed(kind: str, value: object) -> Scalar:
+    if kind == "bool":
+        if isinstance(value, bool):
+            return value
+        raise ValueError("must be true or false")
+    if kind == "int":
+        if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+            return value
+        raise ValueError("must be a whole number")
+    if kind == "float":
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf"):
+            return float(value)
+        raise ValueError("must be a number")
+    if not isinstance(value, str):
+        raise ValueError(f"must be text ({kind})")  # noqa: TRY004 - one kind of error for a wrong value
+    return _text(kind, value)
+
+
+def _text(kind: str, value: str) -> str:
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"has {len(value)} characters; at most {MAX_TEXT} are taken")
+    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError("holds a NUL or half a surrogate pair: no Unicode text")
+    if kind == "date":
+        try:
+            # fromisoformat also takes 20251115 and 2025-W46-6; only one spelling is ours.
+            if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+                date.fromisoformat(value)
+                return value
+        except ValueError:
+            pass
+        raise ValueError("must be a date such as 2025-11-15")
+    if kind in _GRAMMARS:
+        grammar, example = _GRAMMARS[kind]
+        if not re.fullmatch(grammar, value):
+            raise ValueError(f"must be {'an' if kind[0] in 'aei' else 'a'} {kind}: {example}")
+    return value
