@@ -98,7 +98,8 @@ class Rows(Protocol):
     def stored(self, table: TableRef, schema: TableSchema, *, limit: int) -> list[dict[str, Any]] | None:
         """The first rows by `tabledata.list`, or None where there is no such table.
 
-        `schema` spares the call that would ask for it. Streamed rows are not among them (FACTS 6): only what a load job or DML wrote.
+        `schema` spares the call that would ask for it. Streamed rows are not among them (FACTS 6): only what a load
+        job or DML wrote.
         """
         ...
 

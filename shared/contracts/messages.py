@@ -2,9 +2,9 @@
 
 import base64
 import binascii
+import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -37,13 +37,13 @@ class RunMessage(BaseModel):
     domain: str
     template_name: str
     template_version: str
-    date: date | None
-    run_date: date
+    date: dt.date | None
+    run_date: dt.date
     trigger_by: Text
     lane: Lane
     run_attempt: int = Field(1, ge=1)
     previous_run: str | None = None
-    accepted_at: datetime
+    accepted_at: dt.datetime
     asked_before: bool = False
     variables: Mapping[str, Value] = Field(default_factory=dict)
 

@@ -1,7 +1,7 @@
 """The bodies that the HTTP API takes."""
 
+import datetime as dt
 import re
-from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,7 +22,7 @@ def _iso_date(value: object) -> object:
     raise ValueError("a date is written YYYY-MM-DD, e.g. 2025-11-15")
 
 
-IsoDate = Annotated[date, BeforeValidator(_iso_date)]
+IsoDate = Annotated[dt.date, BeforeValidator(_iso_date)]
 
 
 class OnboardRequest(BaseModel):

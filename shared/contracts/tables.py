@@ -72,6 +72,11 @@ class Column(BaseModel):
     description: str = ""
     fields: tuple["Column", ...] = ()
 
+    @property
+    def type_name(self) -> str:
+        """The type by its GoogleSQL name: the API also says INTEGER, FLOAT, BOOLEAN, RECORD."""
+        return {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}.get(self.type, self.type)
+
 
 class TableSchema(BaseModel):
     """A table as a file of `templates/` describes it. `partition_field` makes DAY

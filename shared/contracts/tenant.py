@@ -40,7 +40,7 @@ def is_tenant_id(text: str) -> bool:
     >>> is_tenant_id("acmeinc_23xv2"), is_tenant_id("acme_inc_23xv2"), is_tenant_id("acmeinc_23xv2\\n")
     (True, False, False)
     """
-    return re.fullmatch(TENANT_ID.removeprefix("^").removesuffix("$"), text) is not None
+    return re.fullmatch(TENANT_ID, text) is not None
 
 
 def owner_of_dataset(name: str) -> str | None:
@@ -55,6 +55,6 @@ def owner_of_dataset(name: str) -> str | None:
     parts = name.split("_", 2)
     if len(parts) < 2 or not is_tenant_id("_".join(parts[:2])):
         return None
-    if len(parts) == 3 and re.fullmatch(DATASET_TYPE.removeprefix("^").removesuffix("$"), parts[2]) is None:
+    if len(parts) == 3 and re.fullmatch(DATASET_TYPE, parts[2]) is None:
         return None
     return "_".join(parts[:2])

@@ -1,0 +1,86 @@
+"""Google's errors in ours: one table, used around every call.
+
+BigQuery says why in a `reason` (https://cloud.google.com/bigquery/docs/error-messages); elsewhere the class says it.
+What is not in the tables passes untouched: it is a bug of ours until somebody has decided what to do about it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from google.api_core import exceptions as google
+from google.auth import exceptions as auth
+
+from shared.errors import (
+    AccessDenied,
+    ConvergenceError,
+    NotFound,
+    PayloadRefused,
+    QueryFailed,
+    QuotaExceeded,
+    Unavailable,
+)
+
+# Reasons that a new try may outlive, of an answer or of a job that failed.
+TRANSIENT_REASONS = frozenset(
+    {
+        "backendError",
+        "badGateway",
+        "internalError",
+        "jobBackendError",
+        "jobInternalError",
+        "jobRateLimitExceeded",
+        "quotaExceeded",
+        "rateLimitExceeded",
+        "tableUnavailable",
+        "timeout",
+    }
+)
+_SLOW_DOWN_REASONS = frozenset({"jobRateLimitExceeded", "quotaExceeded", "rateLimitExceeded"})
+_QUERY_REASONS = frozenset(
+    {"invalidQuery", "notImplemented", "resourcesExceeded", "billingTierLimitExceeded", "stopped"}
+)
+
+# The first class that fits is taken, so that subclasses stand before their bases.
+CLASSES: tuple[tuple[type[Exception], type[ConvergenceError]], ...] = (
+    (google.TooManyRequests, QuotaExceeded),  # and ResourceExhausted
+    (google.NotFound, NotFound),
+    (google.Unauthorized, AccessDenied),  # and Unauthenticated
+    (google.Forbidden, AccessDenied),  # and PermissionDenied
+    (google.MethodNotImplemented, QueryFailed),
+    (google.GatewayTimeout, Unavailable),  # and DeadlineExceeded
+    (google.Aborted, Unavailable),
+    (google.ServerError, Unavailable),  # 500, 502, 503, 504 and what gRPC calls internal, unknown, unavailable
+    (google.RetryError, Unavailable),
+    (google.ClientError, PayloadRefused),  # 400, 409, 412, 416, …: our call was wrong
+    (auth.TransportError, Unavailable),
+    (auth.RefreshError, Unavailable),
+    (requests.ConnectionError, Unavailable),
+    (requests.Timeout, Unavailable),
+    (TimeoutError, Unavailable),
+)
+
+
+def reason_of(error: Exception) -> str:
+    """BigQuery's reason in an answer, or ''."""
+    details = getattr(error, "errors", None) or ()
+    first = details[0] if details else None
+    return str(first.get("reason", "")) if isinstance(first, dict) else ""
+
+
+@contextmanager
+def translated(service: str) -> Iterator[None]:
+    """Raise our error for Google's, `from` it. The message is BigQuery's where a query failed, else the class alone."""
+    try:
+        yield
+    except tuple(vendor for vendor, _ in CLASSES) as error:
+        reason = reason_of(error)
+        text = str(getattr(error, "message", "") or error)
+        if reason in _SLOW_DOWN_REASONS:
+            raise QuotaExceeded(f"{service} asks to slow down: {reason}") from error
+        if reason in TRANSIENT_REASONS:
+            raise Unavailable(f"{service} cannot now: {reason}") from error
+        if reason in _QUERY_REASONS:
+            raise QueryFailed(f"{reason}: {text}", reason=reason) from error
+        ours = next(ours for vendor, ours in CLASSES if isinstance(error, vendor))
+        raise ours(f"{service}: {type(error).__name__}{f' ({reason})' if reason else ''}: {text}") from error

@@ -1,0 +1,150 @@
+"""What an engine is: a model of its fields in a template's step, and a function that does the step's work."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from shared.contracts.messages import RunMessage
+from shared.contracts.sql import Sql
+from shared.contracts.tables import TableRef, TableSchema
+from shared.contracts.tenant import Tenant
+from shared.ports import Catalog, Cipher, Clock, Jobs, Mailer, Rows
+from shared.settings import Settings
+
+
+class Fields(BaseModel):
+    """The base of every engine's model: what it does not know is an error, what it was given does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SecondOpinion(Protocol):
+    """The service's own view of what a query reads."""
+
+    def confirm(self, sql: Sql, tenant_id: str) -> None:
+        """Raise IsolationRefused when the service sees a table that the guard did not."""
+        ...
+
+
+class Destinations(Protocol):
+    """Tables that steps write to."""
+
+    def ensure(self, tenant_id: str, table: TableRef, schema: TableSchema) -> None:
+        """See to it that the table is there, is the tenant's, and has these columns."""
+        ...
+
+    def forget(self, table: TableRef) -> None:
+        """Look again next time: the table turned out not to be there."""
+        ...
+
+
+class Services(Protocol):
+    """What engines may use of the world. Each is made when it is first asked for."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this function."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    @property
+    def catalog(self) -> Catalog:
+        """Datasets and tables."""
+        ...
+
+    @property
+    def rows(self) -> Rows:
+        """Rows without a query."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """Query jobs."""
+        ...
+
+    @property
+    def api_keys_cipher(self) -> Cipher:
+        """The KMS key that encrypts API keys."""
+        ...
+
+    @property
+    def mailer(self) -> Mailer:
+        """Sending mail."""
+        ...
+
+    @property
+    def destinations(self) -> Destinations:
+        """Tables that steps write to."""
+        ...
+
+    @property
+    def second_opinion(self) -> SecondOpinion:
+        """The service's own view of a query."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """The step that an engine works for.
+
+    `seconds_left` is the time until the push deadline, a margin taken off; `timeout_s` is the step's own, if it has one.
+    """
+
+    run: RunMessage
+    tenant: Tenant
+    step_id: str
+    services: Services
+    seconds_left: float
+    timeout_s: float | None = None
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels for the step's jobs: they reach the bill (FACTS 13)."""
+        template = f"{self.run.provider}-{self.run.domain}-{self.run.template_name}"
+        return {
+            "convergence_tenant": self.run.tenant_id,
+            "convergence_template": template[:63],
+            "convergence_step": self.step_id[:63],
+            "convergence_run": self.run.pipeline_logging_id,
+        }
+
+    def job_ids(self, operation: str) -> tuple[str, str, str, str]:
+        """What the ids of the step's jobs are made of; `once.run_once` takes it."""
+        return self.run.tenant_id, self.run.pipeline_logging_id, self.step_id, operation
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step did. `outputs` may be shown; `secret` is for the caller alone, never recorded."""
+
+    rows_written: int | None = None
+    bytes_billed: int | None = None
+    job_id: str | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    secret: SecretStr | None = None
+
+
+F = TypeVar("F", bound=Fields)
+
+
+class Engine(ABC, Generic[F]):
+    """Does the work of steps of one `ps_type`, whose own fields `fields_model` describes.
+
+    It raises the errors of `shared.errors`, and may be asked again for the same step: it must not double its effects.
+    """
+
+    fields_model: ClassVar[type[Fields]]
+
+    def check(self, fields: F, context: StepContext) -> None:
+        """Refuse, before anything of the run is done, what can be seen to be wrong."""
+
+    @abstractmethod
+    def run(self, fields: F, context: StepContext) -> StepResult:
+        """Do the step's work."""

@@ -1,0 +1,177 @@
+"""`customer.onboarding`: a tenant's dataset, its metadata tables, its first API key, its record."""
+
+import json
+import secrets
+from base64 import b64encode
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from shared.contracts.tables import DatasetRef, TableRef
+from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
+from shared.engines.base import Engine, Fields, StepContext, StepResult
+from shared.errors import AlreadyOnboarded, IsolationRefused, OnboardingInProgress, TemplateInvalid, TenantIdRefused
+from shared.once import job_id
+from shared.ports import Catalog
+from shared.tenants.api_keys import key_hash, mint
+from shared.tenants.metadata import metadata_schema
+
+# Who is onboarding and until when, as a dataset label: `{epoch seconds}-{run}`; `done` once the registry has the tenant.
+LEASE_LABEL = "convergence_onboarding"
+DONE = "done"
+# Longer than the calls of an onboarding take, shorter than an operator's patience after a crash.
+LEASE_S = 60
+# Each insert is a call of its own; BigQuery takes 10 a second (FACTS 1).
+PARALLEL_TABLES = 3
+NEEDED_TABLES = frozenset({"x_meta_api_keys", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant"})
+
+
+class MetadataTable(Fields):
+    """A table to make, and the file below `templates/customer/onboarding/schemas/` that describes it."""
+
+    table_name: str = Field(pattern=r"^x_meta_[a-z0-9_]+$")
+    schema_file: str
+
+
+class OnboardingConfig(Fields):
+    """Where the tenant's metadata goes: always the tenant's own dataset in the data project."""
+
+    gcp_project_id: str
+    dataset_id: str
+    metadata_tables: tuple[MetadataTable, ...] = Field(min_length=1)
+
+
+class OnboardingFields(Fields):
+    """The step's fields."""
+
+    config: OnboardingConfig
+
+
+class Onboarding(Engine[OnboardingFields]):
+    """Make everything that a tenant needs. Every part may be there already from an attempt that was cut short."""
+
+    fields_model = OnboardingFields
+
+    def check(self, fields: OnboardingFields, context: StepContext) -> None:
+        """The dataset must be the tenant's own, and the tables that the platform itself uses must be among those listed."""
+        expected = DatasetRef(context.services.settings.data_project, context.run.tenant_id)
+        if (fields.config.gcp_project_id, fields.config.dataset_id) != (expected.project, expected.dataset):
+            raise IsolationRefused(f"a tenant is onboarded into {expected}, nowhere else")
+        for table in fields.config.metadata_tables:
+            metadata_schema(context.services.settings.templates_dir, table.schema_file)
+        missing = NEEDED_TABLES - {table.table_name for table in fields.config.metadata_tables}
+        if missing:
+            raise TemplateInvalid(f"metadata_tables lacks {', '.join(sorted(missing))}, which the platform needs")
+
+    def run(self, fields: OnboardingFields, context: StepContext) -> StepResult:
+        """Outputs `dataset_created` and `tables_created`; the secret is the API key, which nothing else ever shows."""
+        dataset = DatasetRef(fields.config.gcp_project_id, fields.config.dataset_id)
+        _refuse_foreign(dataset, context)
+        created = claim(dataset, context)
+        tables = _make_tables(fields, dataset, context)
+        key = _make_key(dataset.table("x_meta_api_keys"), context)
+        _write_tenant(dataset.table("x_meta_tenant"), context)
+        return StepResult(outputs={"dataset_created": created, "tables_created": tables}, secret=key)
+
+
+def _refuse_foreign(dataset: DatasetRef, context: StepContext) -> None:
+    """A dataset that is not a tenant's, but would be this one's by its name, makes the id unusable (PRODUCT 3)."""
+    for found in context.services.catalog.datasets(dataset.project):
+        ours = found.labels.get(TENANT_LABEL) == dataset.dataset
+        if owner_of_dataset(found.ref.dataset) == dataset.dataset and not ours:
+            raise TenantIdRefused(f"dataset {found.ref.dataset} exists and is no tenant's: choose another tenant_id")
+
+
+def claim(dataset: DatasetRef, context: StepContext) -> bool:
+    """Make the dataset, or take over an onboarding that was cut short; True if it was made now.
+
+    Raises OnboardingInProgress while another call holds it, AlreadyOnboarded when it is done.
+    """
+    now = context.services.clock.now()
+    until = int((now + timedelta(seconds=LEASE_S)).timestamp())
+    labels = {TENANT_LABEL: context.run.tenant_id, LEASE_LABEL: f"{until}-{context.run.pipeline_logging_id}"}
+    catalog = context.services.catalog
+    description = f"Metadata of tenant {context.run.tenant_id}"
+    if catalog.create_dataset(
+        dataset, location=context.services.settings.location, labels=labels, description=description
+    ):
+        return True
+    found = catalog.get_dataset(dataset)
+    busy = OnboardingInProgress(f"{context.run.tenant_id} is being onboarded by another call; ask again in a minute")
+    if found is None:
+        raise busy
+    if found.labels.get(TENANT_LABEL) != context.run.tenant_id:
+        raise TenantIdRefused(f"dataset {dataset.dataset} exists and is no tenant's: choose another tenant_id")
+    lease = found.labels.get(LEASE_LABEL, "0")
+    if lease == DONE:
+        raise AlreadyOnboarded(f"{context.run.tenant_id} is onboarded already; rotate its key if it was lost")
+    expiry, _, holder = lease.partition("-")
+    if holder != context.run.pipeline_logging_id and int(expiry) > now.timestamp():
+        raise busy
+    if not catalog.set_labels(found, labels):
+        raise busy
+    return False
+
+
+def release(dataset: DatasetRef, catalog: Catalog, run: str, *, done: bool) -> None:
+    """End the claim of this run: `done`, or free for the next attempt. A claim of another run is left alone."""
+    found = catalog.get_dataset(dataset)
+    if found is not None and found.labels.get(LEASE_LABEL, "").endswith(f"-{run}"):
+        catalog.set_labels(found, {**found.labels, LEASE_LABEL: DONE if done else "0"})
+
+
+def _make_tables(fields: OnboardingFields, dataset: DatasetRef, context: StepContext) -> list[str]:
+    """The names of the tables that were made now, in the order of the template."""
+
+    def make(table: MetadataTable) -> bool:
+        schema = metadata_schema(context.services.settings.templates_dir, table.schema_file)
+        labels = {TENANT_LABEL: context.run.tenant_id}
+        return context.services.catalog.create_table(dataset.table(table.table_name), schema, labels=labels)
+
+    tables = fields.config.metadata_tables
+    with ThreadPoolExecutor(PARALLEL_TABLES) as pool:
+        return [table.table_name for table, made in zip(tables, pool.map(make, tables), strict=True) if made]
+
+
+def _make_key(table: TableRef, context: StepContext) -> SecretStr:
+    """A new key; it replaces one of an attempt that was cut short, which was never shown (PRODUCT 3)."""
+    key = mint(context.run.tenant_id, secrets.choice)
+    key_id = context.run.pipeline_logging_id[:16]
+    bound_to = f"{context.run.tenant_id}|api_key|{key_id}"
+    cipher = context.services.api_keys_cipher.encrypt(key.get_secret_value().encode(), bound_to=bound_to)
+    row = {
+        "key_id": key_id,
+        "tenant_id": context.run.tenant_id,
+        "key_hash": key_hash(key.get_secret_value()),
+        "key_ciphertext": b64encode(cipher).decode(),
+        "created_at": context.services.clock.now().isoformat(),
+        "created_by": "onboarding",
+        "expires_at": None,
+        "revoked_at": None,
+    }
+    _replace(table, row, context)
+    return key
+
+
+def _write_tenant(table: TableRef, context: StepContext) -> None:
+    now = context.services.clock.now().isoformat()
+    row = {
+        "tenant_id": context.run.tenant_id,
+        "status": context.tenant.status,
+        "admin_email": context.tenant.admin_email,
+        "variables": json.dumps(dict(context.tenant.variables)),
+        "enabled_templates": list(context.tenant.enabled_templates),
+        "onboarding_epoch": context.tenant.epoch,
+        "created_at": now,
+        "updated_at": now,
+    }
+    _replace(table, row, context)
+
+
+def _replace(table: TableRef, row: Mapping[str, Any], context: StepContext) -> None:
+    """Make this the table's only row, by a load job: `tabledata.list` sees what it wrote (FACTS 6)."""
+    schema = metadata_schema(context.services.settings.templates_dir, f"{table.table}.json")
+    context.services.rows.replace(table, schema, [row], job_id=job_id(*context.job_ids(table.table.replace("_", "-"))))

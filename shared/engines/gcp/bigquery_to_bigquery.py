@@ -1,0 +1,148 @@
+"""`gcp.bigquery_to_bigquery`: the rows of a query become the rows of a table of the tenant."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from shared.contracts.sql import Sql
+from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema, read_table_schemas
+from shared.contracts.tenant import DATASET_TYPE
+from shared.engines.base import Engine, Fields, StepContext, StepResult
+from shared.errors import EmptyResult, NotFound, SchemaMismatch, TemplateInvalid, VariablesInvalid
+from shared.once import run_once
+from shared.ports import Job, QueryJob
+
+# Query jobs refuse to bill less (FACTS 12).
+LEAST_BYTES_BILLED = 10 * 1024**2
+Mode = Literal["replace_partition", "append", "replace"]
+
+
+class Source(Fields):
+    """Where the rows come from."""
+
+    query: Sql
+
+
+class Destination(Fields):
+    """Where the rows go: dataset `{tenant_id}_{dataset_type}`; the schema's name is one in `schema_template.json`."""
+
+    dataset_type: str
+    table: str
+    schema_template: str
+    write: Mode | None = None
+
+
+class BigQueryToBigQueryFields(Fields):
+    """The step's fields. `on_empty` says what a query without rows means; `keep` and `fail` ask once more, and bill it."""
+
+    source: Source
+    destination: Destination
+    on_empty: Literal["replace", "fail", "keep"] = "replace"
+    maximum_bytes_billed: int | None = Field(None, ge=LEAST_BYTES_BILLED)
+
+
+class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
+    """Write a query's rows with CREATE_NEVER into a table that was made from its schema template."""
+
+    fields_model = BigQueryToBigQueryFields
+
+    def check(self, fields: BigQueryToBigQueryFields, context: StepContext) -> None:
+        """The destination's names must be names, its schema known, and a partition needs a date."""
+        _destination(fields, context)
+        if _mode(fields, _schema(fields, context)) == "replace_partition" and context.run.date is None:
+            raise VariablesInvalid(f"step {context.step_id} writes a day's partition; the run needs a date")
+
+    def run(self, fields: BigQueryToBigQueryFields, context: StepContext) -> StepResult:
+        """Guard, see to the table, write; then rows written and bytes billed."""
+        services, sql, table = context.services, fields.source.query, _destination(fields, context)
+        schema = _schema(fields, context)
+        mode = _mode(fields, schema)
+        services.second_opinion.confirm(sql, context.run.tenant_id)
+        services.destinations.ensure(context.run.tenant_id, table, schema)
+        if mode == "replace":
+            _compare(services.jobs.dry_run(sql).columns, schema, table)
+        if fields.on_empty != "replace":
+            probe = Sql(f"SELECT 1 FROM (\n{sql.text}\n) LIMIT 1", sql.parameters, sql.reads)
+            found = self._once(QueryJob(probe), fields, context, "probe")
+            if not found.rows and fields.on_empty == "fail":
+                raise EmptyResult("the query returned no row, and the step says on_empty: fail")
+            if not found.rows:
+                return StepResult(rows_written=0, bytes_billed=found.bytes_billed, job_id=found.job_id)
+        job = QueryJob(
+            sql,
+            destination=table,
+            partition=f"{context.run.date:%Y%m%d}" if mode == "replace_partition" else None,
+            write="WRITE_APPEND" if mode == "append" else "WRITE_TRUNCATE",
+        )
+        try:
+            done = self._once(job, fields, context, "write")
+        except NotFound:
+            services.destinations.forget(table)
+            raise
+        return StepResult(done.rows, done.bytes_billed, done.job_id, {"table": str(table)})
+
+    def _once(self, job: QueryJob, fields: BigQueryToBigQueryFields, context: StepContext, operation: str) -> Job:
+        bulk = context.run.lane == "bulk"
+        limit = context.services.settings.maximum_bytes_billed
+        job = QueryJob(
+            job.sql,
+            job.destination,
+            job.partition,
+            job.write,
+            labels=context.labels,
+            # Fan-out work runs as BATCH: its queue takes 20,000 jobs, the interactive one 1,000 (FACTS 2).
+            priority="BATCH" if bulk else "INTERACTIVE",
+            maximum_bytes_billed=min(fields.maximum_bytes_billed or limit, limit),
+            timeout_s=context.timeout_s,
+        )
+        return run_once(context.services.jobs, job, ids=context.job_ids(operation), timeout_s=context.seconds_left)
+
+
+@cache
+def _schemas(file: Path) -> dict[str, TableSchema]:
+    return dict(read_table_schemas(file))
+
+
+def _schema(fields: BigQueryToBigQueryFields, context: StepContext) -> TableSchema:
+    """The schema that the step names. Raises TemplateInvalid with the known names."""
+    file = context.services.settings.templates_dir / "gcp" / "bigquery_to_bigquery" / "schema_template.json"
+    schemas, name = _schemas(file), fields.destination.schema_template
+    if name not in schemas:
+        raise TemplateInvalid(f"no schema template {name!r} in {file.name}; known: {', '.join(sorted(schemas))}")
+    return schemas[name]
+
+
+def _mode(fields: BigQueryToBigQueryFields, schema: TableSchema) -> Mode:
+    """How to write: as the step says, else by the day where the table has days."""
+    mode = fields.destination.write or ("replace_partition" if schema.partition_field else "replace")
+    if mode == "replace_partition" and not schema.partition_field:
+        raise TemplateInvalid(
+            f"schema template {fields.destination.schema_template!r} has no partition_field to replace by"
+        )
+    return mode
+
+
+def _destination(fields: BigQueryToBigQueryFields, context: StepContext) -> TableRef:
+    """The table to write: always in a dataset of the run's tenant."""
+    where = fields.destination
+    if not re.fullmatch(DATASET_TYPE, where.dataset_type):
+        raise VariablesInvalid(f"dataset_type {where.dataset_type!r} is not of the form {DATASET_TYPE}")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,200}", where.table) or where.table.startswith("x_meta"):
+        raise VariablesInvalid(f"table {where.table!r} is no name for a destination: letters, digits, _; not x_meta…")
+    project = context.services.settings.data_project
+    return DatasetRef(project, f"{context.run.tenant_id}_{where.dataset_type}").table(where.table)
+
+
+def _compare(columns: tuple[Column, ...], schema: TableSchema, table: TableRef) -> None:
+    """WRITE_TRUNCATE of a whole table takes the query's schema (FACTS 9): refuse one that is not the table's."""
+    known = {column.name.lower(): column for column in schema.fields}
+    wrong = [
+        f"{column.name} {column.type}"
+        for column in columns
+        if column.name.lower() not in known or known[column.name.lower()].type_name != column.type_name
+    ]
+    if wrong:
+        raise SchemaMismatch(f"the query's columns are not those of {table.table}: {', '.join(wrong)}")

@@ -1,0 +1,72 @@
+"""`shared.email_notification`: a mail, to the tenant's own addresses or the operator's."""
+
+import re
+
+from pydantic import Field
+
+from shared.contracts.fields import Html
+from shared.contracts.requests import EMAIL
+from shared.contracts.tenant import Tenant
+from shared.engines.base import Engine, Fields, StepContext, StepResult
+from shared.errors import MailRefused
+from shared.ports import Mail
+from shared.settings import Settings
+
+# Where anybody can have an address, a domain says nothing about a tenant: only the admin's own address is its own.
+FREE_MAIL = frozenset(
+    ["aol.com", "fastmail.com", "gmail.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "icloud.com", "live.com", "mail.com", "mail.ru", "me.com", "msn.com", "outlook.com", "proton.me", "protonmail.com", "qq.com", "web.de", "yahoo.com", "yandex.com", "zoho.com"]
+)
+MOST_ADDRESSES = 20
+# RFC 5322 2.1.1: a header line has at most 998 characters.
+LONGEST_SUBJECT = 998 - len("Subject: ")
+
+
+class EmailFields(Fields):
+    """The step's fields. `message` is the text part; values in `html` are escaped."""
+
+    to_emails: tuple[str, ...] = Field(min_length=1, max_length=MOST_ADDRESSES)
+    subject: str = Field(min_length=1)
+    message: str = Field(min_length=1)
+    html: Html | None = None
+
+
+class EmailNotification(Engine[EmailFields]):
+    """Send one mail. It may be sent again after a crash: SendGrid has no idempotency key (FACTS 32)."""
+
+    fields_model = EmailFields
+
+    def check(self, fields: EmailFields, context: StepContext) -> None:
+        """Refuse an address that is not the tenant's or the operator's, and a subject that is not one line."""
+        for address in fields.to_emails:
+            if not may_receive(address, context.tenant, context.services.settings):
+                raise MailRefused(
+                    f"step {context.step_id}: {address} is neither on the tenant's mail domain nor on the operator's list"
+                )
+        if not fields.subject.isprintable() or len(fields.subject) > LONGEST_SUBJECT:
+            raise MailRefused(f"step {context.step_id}: a subject is one line of at most {LONGEST_SUBJECT} characters")
+
+    def run(self, fields: EmailFields, context: StepContext) -> StepResult:
+        """Hand the mail to SendGrid."""
+        self.check(fields, context)
+        context.services.mailer.send(
+            Mail(
+                to=tuple(dict.fromkeys(fields.to_emails)),
+                subject=fields.subject,
+                text=fields.message,
+                html=fields.html,
+                reference={"run": context.run.pipeline_logging_id, "step": context.step_id},
+            )
+        )
+        return StepResult(outputs={"recipients": len(set(fields.to_emails))})
+
+
+def may_receive(address: str, tenant: Tenant, settings: Settings) -> bool:
+    """Whether mail of this tenant may go to the address: the platform is no open relay (PRODUCT 4)."""
+    if not re.fullmatch(EMAIL, address):
+        return False
+    address = address.lower()
+    domain = address.rpartition("@")[2]
+    operator = {settings.operator_email.lower(), *(entry.lower() for entry in settings.operator_mail_domains)}
+    if address in operator or domain in operator or address == tenant.admin_email.lower():
+        return True
+    return domain == tenant.mail_domain and domain not in FREE_MAIL

@@ -1,0 +1,213 @@
+"""What happened to a run: events that are only ever added, and the state that they make.
+
+The control table x_meta_runs is authoritative; the tenant's x_meta_pipeline_runs and x_meta_step_logs are its copy
+(PRODUCT 6). The state is the event of highest rank, ties to the earliest, so that neither the order in which events
+arrive nor their doubles matter.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.contracts.messages import RunMessage
+from shared.contracts.sql import Parameter, Sql
+from shared.contracts.tables import DatasetRef
+from shared.errors import NotFound, PermanentError
+from shared.logs import log
+from shared.ports import Clock, Jobs, Row, Rows
+from shared.tenants.metadata import metadata_table
+
+# Highest first.
+RUN_RANK = ("SUCCEEDED", "FAILED", "DEAD", "RUNNING", "QUEUED", "NOT_PUBLISHED")
+STEP_RANK = ("SUCCEEDED", "FAILED", "SKIPPED", "RUNNING")
+ENDED = frozenset({"SUCCEEDED", "FAILED", "DEAD"})
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What happened to a step; `status` is one of STEP_RANK."""
+
+    step_id: str
+    ps_type: str
+    status: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    rows_written: int | None = None
+    bytes_billed: int | None = None
+    job_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What happened to a run; `status` is one of RUN_RANK."""
+
+    status: str
+    pipeline_id: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    rows_written: int | None = None
+    bytes_billed: int | None = None
+    failed_step: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run as its events tell it: the event of highest rank, the run's facts, and its steps in the order they began."""
+
+    status: str
+    facts: Mapping[str, Any]
+    steps: Sequence[StepRecord] = field(default_factory=tuple)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in ENDED
+
+
+class RunLog:
+    """Writes and reads the events of runs."""
+
+    def __init__(
+        self,
+        rows: Callable[[], Rows],
+        jobs: Callable[[], Jobs],
+        clock: Clock,
+        *,
+        control: DatasetRef,
+        data_project: str,
+    ) -> None:
+        self._rows, self._jobs, self._clock = rows, jobs, clock
+        self._table, self._data_project = control.table("x_meta_runs"), data_project
+
+    def queued(self, run: RunMessage, pipeline_id: str) -> None:
+        """The run was accepted and is about to be published. Only the api says so."""
+        self.add(run, [RunRecord("QUEUED", pipeline_id)])
+
+    def add(self, run: RunMessage, records: Sequence[RunRecord | StepRecord], *, delivery: int = 1) -> None:
+        """Add events: one append. The same event again is dropped by its insertId, or harmless."""
+        now = self._clock.now()
+        self._rows().append(self._table, [_event(run, record, now, delivery) for record in records])
+
+    def end(
+        self,
+        run: RunMessage,
+        end: RunRecord,
+        steps: Sequence[StepRecord],
+        *,
+        unsaid: Sequence[StepRecord],
+        delivery: int,
+    ) -> None:
+        """The run ended: `unsaid` steps and the end to the control table, and the copy to the tenant, all at once.
+
+        Raises TransientError when the control table or the copy could not be written: the end may then be said again.
+        A tenant's table that is not there (yet) never fails a run: reconciliation copies it later (PRODUCT 6).
+        """
+        copies: list[Callable[[], None]] = [
+            lambda: self.add(run, [*unsaid, end], delivery=delivery),
+            lambda: self._copy(run, "x_meta_pipeline_runs", [_copy_of_run(run, end)]),
+        ]
+        if steps:
+            copies.append(lambda: self._copy(run, "x_meta_step_logs", [_copy_of_step(run, step) for step in steps]))
+        with ThreadPoolExecutor(len(copies)) as pool:
+            for copied in [pool.submit(copy) for copy in copies]:
+                copied.result()
+
+    def read(self, tenant_id: str, pipeline_logging_id: str) -> RunState | None:
+        """The run as its events tell it, or None. One query job: streamed rows are seen by queries only (FACTS 6)."""
+        sql = Sql(
+            f"SELECT * FROM `{self._table}` WHERE tenant_id = @tenant_id AND pipeline_logging_id = @run",
+            (Parameter("tenant_id", "STRING", tenant_id), Parameter("run", "STRING", pipeline_logging_id)),
+        )
+        return state_of(self._jobs().select(sql, max_rows=10_000))
+
+    def _copy(self, run: RunMessage, table: str, rows: Sequence[tuple[str, Row]]) -> None:
+        try:
+            self._rows().append(metadata_table(self._data_project, run.tenant_id, table), rows)
+        except NotFound as error:
+            log("run_copy_missing", "WARNING", table=table, error=error.code)
+
+
+def state_of(events: Iterable[Mapping[str, Any]]) -> RunState | None:
+    """The state that events make, in whatever order and however often they come; None where there are none."""
+    ordered = sorted(events, key=lambda event: event["event_time"])
+    of_run = [event for event in ordered if event["step_id"] is None]
+    if not ordered:
+        return None
+    best: dict[str, Mapping[str, Any]] = {}
+    for event in ordered:
+        step = event["step_id"]
+        if step is not None and (
+            step not in best or STEP_RANK.index(event["status"]) < STEP_RANK.index(best[step]["status"])
+        ):
+            best[step] = event
+    # A step's event can be there before the run's own, if that append is still under way.
+    top = min(of_run, key=lambda event: RUN_RANK.index(event["status"]), default={**ordered[0], "status": "RUNNING"})
+    started = [event["started_at"] for event in of_run if event["started_at"]]
+    facts = {
+        **top,
+        "started_at": min(started, default=None),
+        "deliveries": max(event["delivery_attempt"] or 1 for event in ordered),
+    }
+    steps = tuple(
+        StepRecord(**{name: event[name] for name in StepRecord.__dataclass_fields__}) for event in best.values()
+    )
+    return RunState(top["status"], facts, steps)
+
+
+def _event(run: RunMessage, record: RunRecord | StepRecord, now: datetime, delivery: int) -> tuple[str, Row]:
+    step_id = record.step_id if isinstance(record, StepRecord) else None
+    event_id = _id(run.pipeline_logging_id, step_id or "", record.status)
+    return event_id, {
+        "event_id": event_id,
+        "event_time": now.isoformat(),
+        **_facts(run),
+        "previous_run": run.previous_run,
+        "delivery_attempt": delivery,
+        **_json(asdict(record)),
+    }
+
+
+def _copy_of_run(run: RunMessage, end: RunRecord) -> tuple[str, Row]:
+    return _id(run.pipeline_logging_id, "", end.status), {**_facts(run), **_json(asdict(end))}
+
+
+def _copy_of_step(run: RunMessage, step: StepRecord) -> tuple[str, Row]:
+    insert_id = _id(run.pipeline_logging_id, step.step_id, step.status)
+    return insert_id, {"pipeline_logging_id": run.pipeline_logging_id, **_json(asdict(step))}
+
+
+def _facts(run: RunMessage) -> dict[str, Any]:
+    return {
+        "tenant_id": run.tenant_id,
+        "pipeline_logging_id": run.pipeline_logging_id,
+        "provider": run.provider,
+        "domain": run.domain,
+        "template_name": run.template_name,
+        "template_version": run.template_version,
+        "lane": run.lane,
+        "run_attempt": run.run_attempt,
+        "date": run.date.isoformat() if run.date else None,
+        "run_date": run.run_date.isoformat(),
+        "trigger_by": run.trigger_by,
+        "accepted_at": run.accepted_at.isoformat(),
+    }
+
+
+def _json(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in record.items()}
+
+
+def _id(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def failure(error: PermanentError) -> tuple[str, str]:
+    """Code and message of an error, as events and status show them."""
+    return error.code, error.message[:8_000]

@@ -1,0 +1,79 @@
+"""See to it that a step's destination is there, belongs to the tenant, and has the columns of its schema."""
+
+import threading
+from collections import OrderedDict
+
+from shared.contracts.tables import DatasetRef, TableRef, TableSchema
+from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
+from shared.errors import IsolationRefused, NotOurs, SchemaMismatch
+from shared.ports import Catalog
+
+# A table is looked at once an instance; ten thousand tenants with a few tables each fit.
+MOST_KNOWN = 100_000
+
+
+class TenantDestinations:
+    """Tables that this instance has seen to. A known table costs no call."""
+
+    def __init__(self, catalog: Catalog, *, location: str) -> None:
+        self._catalog, self._location = catalog, location
+        self._known: OrderedDict[TableRef, TableSchema] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def ensure(self, tenant_id: str, table: TableRef, schema: TableSchema) -> None:
+        """Make dataset and table where they are missing; add new columns where the table lacks them.
+
+        Raises IsolationRefused when the dataset's name is another's, NotOurs when it does not bear the tenant's label,
+        SchemaMismatch naming each column that has another type or mode.
+        """
+        if owner_of_dataset(table.dataset) != tenant_id:
+            raise IsolationRefused(f"{table.dataset} is no dataset of {tenant_id}")
+        with self._lock:
+            if self._known.get(table) == schema:
+                return
+        self._see_to_dataset(tenant_id, table.dataset_ref)
+        self._see_to_table(tenant_id, table, schema)
+        with self._lock:
+            self._known[table] = schema
+            while len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+
+    def forget(self, table: TableRef) -> None:
+        """Look again next time."""
+        with self._lock:
+            self._known.pop(table, None)
+
+    def _see_to_dataset(self, tenant_id: str, ref: DatasetRef) -> None:
+        dataset = self._catalog.get_dataset(ref)
+        if dataset is None:
+            self._catalog.create_dataset(
+                ref,
+                location=self._location,
+                labels={TENANT_LABEL: tenant_id},
+                description=f"Data of tenant {tenant_id}",
+            )
+            dataset = self._catalog.get_dataset(ref)
+        if dataset is None or dataset.labels.get(TENANT_LABEL) != tenant_id:
+            raise NotOurs(
+                f"dataset {ref.dataset} does not bear the label {TENANT_LABEL}={tenant_id}: nothing is written to it"
+            )
+
+    def _see_to_table(self, tenant_id: str, table: TableRef, schema: TableSchema) -> None:
+        found = self._catalog.get_schema(table)
+        if found is None and self._catalog.create_table(table, schema, labels={TENANT_LABEL: tenant_id}):
+            return
+        found = found or self._catalog.get_schema(table) or schema
+        have = {column.name.lower(): column for column in found.fields}
+        wrong = [
+            f"{column.name} is {have[column.name.lower()].type_name}, not {column.type_name}"
+            for column in schema.fields
+            if column.name.lower() in have
+            and (have[column.name.lower()].type_name, have[column.name.lower()].mode) != (column.type_name, column.mode)
+        ]
+        if found.partition_field != schema.partition_field:
+            wrong.append(f"partitioned by {found.partition_field}, not {schema.partition_field}")
+        if wrong:
+            raise SchemaMismatch(f"table {table.table} does not fit its schema template: {'; '.join(wrong)}")
+        new = tuple(column for column in schema.fields if column.name.lower() not in have)
+        if new:
+            self._catalog.add_columns(table, found.model_copy(update={"fields": found.fields + new}))
