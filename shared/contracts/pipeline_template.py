@@ -112,20 +112,27 @@ class StepBody(BaseModel):
 
 
 def _long_form(value: object) -> object:
-    """`limit: 10` means `limit: {default: 10, type: int}`."""
-    kinds: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "string"}
-    if type(value) in kinds:
-        return {"default": value, "type": kinds[type(value)]}
-    if isinstance(value, list):
-        types = {type(item) for item in value}
-        if len(types) != 1 or not types <= kinds.keys():
-            raise ValueError(
-                "a list in the short form holds values of one type; else write {default: […], type: list[…]}"
-            )
-        return {"default": value, "type": f"list[{kinds[types.pop()]}]"}
+    """`limit: 10` means `limit: {default: 10, type: int}`; a default also says the type in the long form."""
     if value is None:
         raise ValueError('has no value; write "" for empty text, or {type: string} for one that must be given')
-    return value
+    if isinstance(value, dict):
+        default = value.get("default")
+        return value if "type" in value or default is None else {**value, "type": _type_of(default)}
+    return {"default": value, "type": _type_of(value)}
+
+
+def _type_of(value: object) -> str:
+    kinds: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "string"}
+    if isinstance(value, list):
+        types = {type(item) for item in value}
+        if len(types) == 1 and types <= kinds.keys():
+            return f"list[{kinds[types.pop()]}]"
+        raise ValueError(
+            "a list whose values are not of one scalar type; write {default: [], type: list[…]} for an empty one"
+        )
+    if type(value) not in kinds:
+        raise ValueError("a variable is a scalar, a list of scalars, or {default, type, …}")
+    return kinds[type(value)]
 
 
 class TemplateBody(BaseModel):

@@ -76,9 +76,16 @@ class VariableSpec(BaseModel):
             raise ValueError("enum is empty; name the values, or leave it out")
         if (self.min is not None or self.max is not None) and self.base_type not in ("int", "float", "date"):
             raise ValueError(f"min and max are for int, float and date, not for {self.type}")
+        if self.overridable and self.base_type in IDENTIFIER_TYPES and not self.is_bounded:
+            raise ValueError(f"overridable {self.type} needs a pattern or an enum: it chooses what is read or written")
         for bound in (self.min, self.max):
             if bound is not None and (isinstance(bound, str) != (self.base_type == "date")):
                 raise ValueError(f"min and max of {self.type} are {'dates' if self.base_type == 'date' else 'numbers'}")
+        if self.default is not None and "{" not in str(self.default):  # else: read once its references are filled in
+            try:
+                self.read(self.default)
+            except ValueError as error:
+                raise ValueError(f"default {error}") from error
         return self
 
     @property

@@ -1,0 +1,59 @@
+"""Which variables of a template name things (tables, datasets, files), and so are not a caller's to choose."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from sqlglot import TokenType, tokenize
+from sqlglot.errors import SqlglotError
+
+from shared.contracts.pipeline_template import PipelineTemplate
+from shared.templating.placeholders import names, texts
+
+_NAMING_KEYS = frozenset({
+    "dataset", "dataset_id", "dataset_type", "gcp_project_id", "project", "project_id",
+    "schema_file", "schema_template", "table", "table_name",
+})  # fmt: skip
+
+
+def is_naming_field(path: tuple[str | int, ...]) -> bool:
+    """Whether an engine's field names something that exists: whatever is below `destination`, and such keys anywhere.
+
+    >>> is_naming_field(("destination", "table")), is_naming_field(("message",))
+    (True, False)
+    """
+    return path[:1] == ("destination",) or not _NAMING_KEYS.isdisjoint(path)
+
+
+@lru_cache(maxsize=256)
+def naming_variables(template: PipelineTemplate) -> frozenset[str]:
+    """The variables used between backquotes or in a naming field, and all that these refer to."""
+    found = {name for step in template.steps for name in _uses(dict(step.fields))}
+    pending = list(found)
+    while pending:
+        spec = template.variables.get(pending.pop())
+        for _, text in texts(spec.default if spec else None):
+            for part in names(text):
+                if part.name not in found:
+                    found.add(part.name)
+                    pending.append(part.name)
+    return frozenset(found)
+
+
+def _uses(fields: dict[str, object]) -> Iterator[str]:
+    for path, text in texts(fields):
+        if is_naming_field(path):
+            yield from (part.name for part in names(text))
+        elif "`" in text:
+            yield from _quoted(text)
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """The names between backquotes. Of a text that is no SQL, such as Markdown, all count: the careful side."""
+    try:
+        tokens = tokenize(text, read="bigquery")
+    except SqlglotError:
+        yield from (part.name for part in names(text))
+        return
+    for token in tokens:
+        if token.token_type == TokenType.IDENTIFIER:
+            yield from (part.name for part in names(text[token.start : token.end + 1]))

@@ -1,0 +1,292 @@
+"""What each variable of a run is worth, who set it, and what may stand in its place.
+
+Precedence (PRODUCT 4): template default < operator settings < tenant variables < request < built-ins.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.contracts.pipeline_template import BUILT_IN, FAILURE_BUILT_IN, PipelineTemplate, nearest
+from shared.contracts.variable_spec import IDENTIFIER_TYPES, Value, VariableSpec
+from shared.errors import Fault, TemplateInvalid, VariablesInvalid
+from shared.templating.identifiers import naming_variables
+from shared.templating.placeholders import Name, names, split, texts
+
+Origin = Literal["template", "operator", "tenant", "request", "built-in"]
+
+_FAILURE_NOTE = "is there only in steps whose trigger is on_failure or always"
+_TEXT = VariableSpec()
+_BUILT_IN_SPECS = {
+    **dict.fromkeys((*BUILT_IN, *FAILURE_BUILT_IN), _TEXT),
+    **dict.fromkeys(("tenant_id", "provider", "domain", "template_name"), VariableSpec(type="identifier")),
+    **dict.fromkeys(("date", "run_date"), VariableSpec(type="date")),
+}
+
+
+@dataclass(frozen=True)
+class Variables(Mapping[str, Value]):
+    """The values of one run, by name. A name that is known but has no value is not in the mapping; `fault` says why.
+
+    `caller_chosen` are those whose value a request decides freely: they can name nothing.
+    """
+
+    _values: Mapping[str, Value]
+    _origins: Mapping[str, Origin]
+    _specs: Mapping[str, VariableSpec]
+    _missing: Mapping[str, str]
+    caller_chosen: frozenset[str] = field(default=frozenset())
+
+    def __getitem__(self, name: str) -> Value:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def origin(self, name: str) -> Origin:
+        """Who set the value."""
+        return self._origins[name]
+
+    def spec(self, name: str) -> VariableSpec:
+        """The variable's type and bounds; text for what no template declares."""
+        return self._specs[name]
+
+    def text(self, name: str) -> str:
+        """The value as it reads in text: `true`, `2025-11-15`, `a, b`."""
+        return as_text(self._values[name])
+
+    def comes_with_failure(self, name: str) -> bool:
+        """Whether the value is missing only because nothing has failed (yet)."""
+        return name in self._missing and _FAILURE_NOTE in self._missing[name]
+
+    def fault(self, part: Name, where: str) -> Fault | None:
+        """What is wrong with using this placeholder, or None.
+
+        Codes: `double_braces`, `variable_missing` (known, but this run gives it no value), `variable_unresolved`.
+        """
+        name = part.name
+        if part.doubled:
+            return Fault(where, "double_braces", f"{{{{{name}}}}} has double braces; write {{{name}}}")
+        if name in self._values:
+            return None
+        if name in self._missing:
+            return Fault(where, "variable_missing", self._missing[name])
+        known = {*self._values, *self._missing}
+        return Fault(where, "variable_unresolved", f"no variable {{{name}}}; {nearest(name, known)}")
+
+
+def as_text(value: Value) -> str:
+    """A value as it reads in text.
+
+    >>> as_text(True), as_text(("a", 2)), as_text(1.5)
+    ('true', 'a, 2', '1.5')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ", ".join(as_text(item) for item in value)
+    return str(value)
+
+
+def resolve(
+    template: PipelineTemplate,
+    *,
+    operator: Mapping[str, str],
+    tenant: Mapping[str, str],
+    request: Mapping[str, object],
+    built_in: Mapping[str, str | None],
+) -> Variables:
+    """The variables of one run of one template.
+
+    Operator settings and tenant variables that are empty count as not set. `built_in` need not hold pipeline_id: it is
+    the template's own text, filled. A built-in that is None or not given is missing, which matters where it is used.
+
+    Raises TemplateInvalid for references in a circle or to nothing, else VariablesInvalid with one fault for each wrong
+    value: `variable_unknown`, `variable_protected`, `variable_invalid`.
+    """
+    return _Resolution(template, operator, tenant, request, built_in).run()
+
+
+def is_protected(template: PipelineTemplate, name: str) -> bool:
+    """Whether a declared variable cannot be overridden by a request.
+
+    What names things is protected unless the template says `overridable: true` and bounds it with a pattern or enum.
+    """
+    spec = template.variables[name]
+    if spec.overridable is False:
+        return True
+    names_things = spec.base_type in IDENTIFIER_TYPES or name in naming_variables(template)
+    return names_things and not (spec.overridable and spec.is_bounded)
+
+
+class _Resolution:
+    """One call of `resolve`: fills the four mappings of Variables and gathers faults."""
+
+    def __init__(
+        self,
+        template: PipelineTemplate,
+        operator: Mapping[str, str],
+        tenant: Mapping[str, str],
+        request: Mapping[str, object],
+        built_in: Mapping[str, str | None],
+    ) -> None:
+        self._template = template
+        self._layers: tuple[tuple[Origin, Mapping[str, str]], ...] = (("tenant", tenant), ("operator", operator))
+        self._request = request
+        self._built_in = built_in
+        self._values: dict[str, Value] = {}
+        self._origins: dict[str, Origin] = {}
+        self._specs: dict[str, VariableSpec] = {}
+        self._missing: dict[str, str] = {}
+        self._caller_chosen: set[str] = set()
+        self._template_faults: list[Fault] = []
+        self._faults: list[Fault] = []
+        self._open: list[str] = []
+
+    def run(self) -> Variables:
+        overridden = self._read_request()
+        self._read_built_ins()
+        self._read_layers(skip=overridden)
+        for name in self._template.variables:
+            self._default(name)
+        self._default("pipeline_id")
+        faults = [*self._template_faults, *self._faults]
+        if faults:
+            more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+            kind = TemplateInvalid if self._template_faults else VariablesInvalid
+            raise kind(f"{faults[0].where}: {faults[0].message}{more}", faults=faults)
+        caller_chosen = frozenset(self._caller_chosen)
+        return Variables(self._values, self._origins, self._specs, self._missing, caller_chosen)
+
+    def _set(self, name: str, value: Value, origin: Origin, spec: VariableSpec) -> None:
+        self._values[name], self._origins[name], self._specs[name] = value, origin, spec
+
+    def _read_request(self) -> set[str]:
+        declared = self._template.variables
+        for name, value in self._request.items():
+            where = f"body.{name}"
+            spec = declared.get(name)
+            if spec is None:
+                self._faults.append(Fault(where, *self._not_declared(name)))
+            elif is_protected(self._template, name):
+                message = f"{name!r} cannot be overridden: it is set by the template and the operator"
+                self._faults.append(Fault(where, "variable_protected", message))
+            else:
+                try:
+                    self._set(name, spec.read(value), "request", spec)
+                except ValueError as error:
+                    self._faults.append(Fault(where, "variable_invalid", f"{name!r} {error}"))
+                if not spec.is_bounded:
+                    self._caller_chosen.add(name)
+        return set(self._request)
+
+    def _not_declared(self, name: str) -> tuple[str, str]:
+        if name in _BUILT_IN_SPECS:
+            return "variable_protected", f"{name!r} is built in; the platform sets it"
+        if any(name in layer for _, layer in self._layers):
+            return "variable_protected", f"{name!r} is set by the operator; this template does not open it to requests"
+        open_names = [one for one in self._template.variables if not is_protected(self._template, one)]
+        return (
+            "variable_unknown",
+            f"template {self._template.address} has no variable {name!r}; {nearest(name, open_names)}",
+        )
+
+    def _read_built_ins(self) -> None:
+        for name, spec in _BUILT_IN_SPECS.items():
+            value = self._built_in.get(name)
+            if value is not None:
+                self._set(name, value, "built-in", spec)
+            elif name == "date":
+                self._missing[name] = '{date} is used, and this run has no date; give one: "date": "2025-11-15"'
+            elif name in FAILURE_BUILT_IN:
+                self._missing[name] = f"{{{name}}} {_FAILURE_NOTE}"
+            elif name != "pipeline_id":
+                self._missing[name] = f"{{{name}}} has no value in this run"
+
+    def _read_layers(self, skip: set[str]) -> None:
+        for origin, layer in self._layers:  # the stronger first
+            for name, value in layer.items():
+                if name in self._values or name in _BUILT_IN_SPECS or name in skip:
+                    continue
+                spec = self._template.variables.get(name, _TEXT)
+                if value == "":
+                    if name not in self._template.variables:
+                        self._missing[name] = f"{{{name}}} is not set; the operator sets it"
+                    continue
+                self._missing.pop(name, None)
+                try:
+                    self._set(name, spec.read(value, from_text=True), origin, spec)
+                except ValueError as error:
+                    where = f"{origin}.{name}"
+                    self._faults.append(Fault(where, "variable_invalid", f"the {origin}'s {name!r} {error}"))
+
+    def _default(self, name: str) -> None:
+        """Give the variable its default, and before it those that it refers to."""
+        if name in self._values or name in self._missing or (name in self._request and name != "pipeline_id"):
+            return
+        default: Value = self._template.pipeline_id
+        spec, where = _TEXT, self._template.where(("pipeline_id",))
+        origin: Origin = "built-in"
+        if name != "pipeline_id":
+            spec, where = self._template.variables[name], self._template.where(("variables", name))
+            origin = "template"
+            if spec.default is None:
+                self._missing[name] = f"{{{name}}} has no value; give it in the request, or have the operator set it"
+                return
+            default = spec.default
+        self._open.append(name)
+        if self._are_there(name, default, where):
+            self._fill_default(name, spec, default, origin, where)
+        self._open.pop()
+
+    def _are_there(self, name: str, default: object, where: str) -> bool:
+        """Whether all that a default refers to has a value; what has none is recorded."""
+        complete = True
+        for _, text in texts(default):
+            for part in names(text):
+                other = part.name
+                if other in self._open:
+                    circle = " → ".join([*self._open[self._open.index(other) :], other])
+                    self._template_faults.append(
+                        Fault(where, "variable_circular", f"{name!r} refers to itself: {circle}")
+                    )
+                    complete = False
+                    continue
+                if other in self._template.variables or other == "pipeline_id":
+                    self._default(other)
+                partial = Variables(self._values, self._origins, self._specs, self._missing)
+                fault = partial.fault(part, where)
+                if fault is None:
+                    if other in self._caller_chosen:
+                        self._caller_chosen.add(name)
+                    continue
+                complete = False
+                if fault.code == "variable_missing":
+                    self._missing.setdefault(name, f"{{{name}}} refers to a variable without value: {fault.message}")
+                elif not self._is_reported(other):
+                    self._template_faults.append(fault)
+        return complete
+
+    def _is_reported(self, name: str) -> bool:
+        """Whether this variable is without value because of a fault that is already listed."""
+        return name in self._template.variables or name == "pipeline_id" or name in self._request
+
+    def _fill_default(self, name: str, spec: VariableSpec, default: object, origin: Origin, where: str) -> None:
+        if isinstance(default, str):
+            filled: object = self._filled(default)
+        elif isinstance(default, tuple):
+            filled = tuple(self._filled(item) if isinstance(item, str) else item for item in default)
+        else:
+            filled = default
+        try:
+            self._set(name, spec.read(filled, from_text=True), origin, spec)
+        except ValueError as error:
+            self._faults.append(
+                Fault(where, "variable_invalid", f"{name!r} {error}, once its references are filled in")
+            )
+
+    def _filled(self, text: str) -> str:
+        return "".join(part if isinstance(part, str) else as_text(self._values[part.name]) for part in split(text))
