@@ -1,0 +1,1 @@
+"""Embedded services and the supervisor that runs the whole product on one machine."""
