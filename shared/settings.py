@@ -4,8 +4,10 @@ A setting's environment variable is its name in upper case. A list is separated 
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -139,3 +141,9 @@ class Settings(BaseModel):
             ]
             listed = "; ".join(f"{fault.where}: {fault.message}" for fault in faults)
             raise SettingsInvalid(f"the environment is not what Convergence needs: {listed}", faults=faults) from None
+
+
+@cache
+def current() -> Settings:
+    """The settings of this process, read at first use. Raises SettingsInvalid."""
+    return Settings.from_environment(os.environ)

@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field
 
-from shared.contracts.fields import Html
+from shared.contracts.markup import Html
 from shared.contracts.requests import EMAIL
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Engine, Fields, StepContext, StepResult
@@ -14,7 +14,29 @@ from shared.settings import Settings
 
 # Where anybody can have an address, a domain says nothing about a tenant: only the admin's own address is its own.
 FREE_MAIL = frozenset(
-    ["aol.com", "fastmail.com", "gmail.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "icloud.com", "live.com", "mail.com", "mail.ru", "me.com", "msn.com", "outlook.com", "proton.me", "protonmail.com", "qq.com", "web.de", "yahoo.com", "yandex.com", "zoho.com"]
+    [
+        "aol.com",
+        "fastmail.com",
+        "gmail.com",
+        "gmx.de",
+        "gmx.net",
+        "googlemail.com",
+        "hotmail.com",
+        "icloud.com",
+        "live.com",
+        "mail.com",
+        "mail.ru",
+        "me.com",
+        "msn.com",
+        "outlook.com",
+        "proton.me",
+        "protonmail.com",
+        "qq.com",
+        "web.de",
+        "yahoo.com",
+        "yandex.com",
+        "zoho.com",
+    ]
 )
 MOST_ADDRESSES = 20
 # RFC 5322 2.1.1: a header line has at most 998 characters.

@@ -1,0 +1,47 @@
+"""The HTTP API: one Flask app behind one HTTP function. `ROUTES` says which part of it this deployment serves."""
+
+from functools import cache
+
+import flask
+import functions_framework
+from werkzeug.exceptions import HTTPException
+
+from functions.api import customers, pipelines, problems
+from shared.errors import ConvergenceError
+from shared.logs import log_context
+from shared.trace import trace_of
+from shared.wiring import instance
+
+
+@functions_framework.http
+def api(request: flask.Request) -> flask.Response:
+    """Hand the request to the app."""
+    with log_context(trace=trace_of(request.headers.get("X-Cloud-Trace-Context"))):
+        try:
+            app = create_app(instance().settings.routes)
+        except ConvergenceError as error:
+            return problems.from_error(error)
+        with app.request_context(request.environ):
+            return app.full_dispatch_request()
+
+
+@cache
+def create_app(routes: str) -> flask.Flask:
+    """The app with the routes of `tenant`, `admin` or `all`."""
+    app = flask.Flask("convergence")
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # fields are answered in the order that people read
+    app.add_url_rule("/healthz", view_func=healthz)
+    app.add_url_rule("/api/v1/healthz", "healthz_v1", view_func=healthz)
+    if routes in ("tenant", "all"):
+        app.register_blueprint(pipelines.tenant)
+    if routes in ("admin", "all"):
+        app.register_blueprint(customers.admin)
+    app.register_error_handler(ConvergenceError, problems.from_error)
+    app.register_error_handler(HTTPException, problems.from_http)
+    app.register_error_handler(Exception, problems.from_bug)
+    return app
+
+
+def healthz() -> flask.Response:
+    """The function is up; nothing else is asked."""
+    return flask.jsonify({"status": "ok"})

@@ -1,0 +1,82 @@
+"""Errors as RFC 9457 problem documents."""
+
+from typing import Any
+
+import flask
+from werkzeug.exceptions import HTTPException
+
+from shared import errors
+from shared.errors import ConvergenceError, Fault
+from shared.logs import log, log_bug
+
+# What each error means to a caller. What is not listed is our fault: 503 when it may pass, else 500.
+STATUS: dict[type[ConvergenceError], int] = {
+    errors.RequestInvalid: 400,
+    errors.VariablesInvalid: 400,
+    errors.MailRefused: 400,
+    errors.KeyRejected: 401,
+    errors.WrongTenant: 403,
+    errors.TenantSuspended: 403,
+    errors.TemplateNotFound: 404,
+    errors.RunNotFound: 404,
+    errors.TenantUnknown: 404,
+    errors.TenantIdRefused: 409,
+    errors.AlreadyOnboarded: 409,
+    errors.OnboardingInProgress: 409,
+    errors.OnboardingFailed: 502,
+}
+# Templates are the operator's, but whoever calls has to know what to tell the operator: these texts are shown.
+SHOWN_500 = (errors.TemplateInvalid, errors.SqlRefused, errors.IsolationRefused, errors.NotOurs)
+
+
+def problem(status: int, code: str, detail: str, faults: tuple[Fault, ...] = ()) -> flask.Response:
+    """A problem document. `title` is the code in words; `errors` has one entry for every single fault."""
+    body: dict[str, Any] = {
+        "type": f"/docs/errors#{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": [{"where": fault.where, "code": fault.code, "message": fault.message} for fault in faults],
+    }
+    response = flask.jsonify(body)
+    response.status_code, response.content_type = status, "application/problem+json"
+    return response
+
+
+def from_error(error: ConvergenceError) -> flask.Response:
+    """The problem document of one of our errors."""
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 0)
+    if status:
+        if status >= 500:
+            log("request_failed", "ERROR", error_code=error.code)
+        return problem(status, error.code, error.message, error.faults)
+    if isinstance(error, errors.TransientError):
+        log("request_unavailable", "ERROR", error_code=error.code)
+        response = problem(503, error.code, "a service that this call needs does not answer now; try again")
+        response.headers["Retry-After"] = "5"
+        return response
+    if isinstance(error, errors.SettingsInvalid):
+        log("settings_invalid", "CRITICAL", missing=[f"{fault.where}: {fault.message}" for fault in error.faults])
+        return problem(500, error.code, "this function is not set up; its log names what is missing")
+    log("request_failed", "ERROR", error_code=error.code)
+    if isinstance(error, SHOWN_500):
+        return problem(500, error.code, error.message, error.faults)
+    return problem(500, error.code, "the call failed; the operator's log says why")
+
+
+def from_http(error: HTTPException) -> flask.Response:
+    """The problem document of what Flask itself refuses: 404, 405, 413, …"""
+    status = error.code or 500
+    response = problem(status, (error.name or "error").lower().replace(" ", "_"), error.description or error.name)
+    if allowed := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def from_bug(error: Exception) -> flask.Response:
+    """What nobody foresaw. The log says where; the caller learns nothing that could be a secret."""
+    log_bug("request_bug", error)
+    return problem(
+        500, "internal_error", "the call failed for a reason that nobody foresaw; the operator's log says where"
+    )

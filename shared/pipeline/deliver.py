@@ -1,0 +1,135 @@
+"""What one push of a run message leads to: a run that goes on, a run that ended, or a message that was refused.
+
+Returning means: acknowledge. A TransientError that passes means: let it be redelivered.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+from shared.contracts.messages import Push, RunMessage, read_push
+from shared.contracts.pipeline_template import ONBOARDING
+from shared.contracts.tables import DatasetRef
+from shared.contracts.tenant import Tenant
+from shared.engines.base import Services
+from shared.errors import MessageRejected, PermanentError, TenantSuspended, TenantUnknown
+from shared.logs import log, log_context
+from shared.pipeline.execute import Execution
+from shared.pipeline.mask import for_tenant
+from shared.pipeline.resolve import Resolver
+from shared.pipeline.run_log import RunLog, RunRecord
+from shared.ports import Clock, Rows
+from shared.tenants.directory import Directory
+
+# Of a message that is refused, this much is kept; a row of a streaming insert has at most 10 MB (quotas page).
+MOST_KEPT_CHARACTERS = 1_000_000
+# Before the push deadline: time to record what was done and to answer.
+MARGIN_S = 30
+
+
+class RejectedMessages:
+    """Keeps messages that cannot be run, with the reason."""
+
+    def __init__(self, rows: Callable[[], Rows], clock: Clock, control: DatasetRef) -> None:
+        self._rows, self._clock, self._table = rows, clock, control.table("x_meta_rejected_messages")
+
+    def add(self, push: Push | None, body: bytes, error: PermanentError) -> None:
+        """Record the message. The same one again, by its id or its bytes, is dropped by its insertId."""
+        message = push.message if push else None
+        identity = message.message_id if message and message.message_id else hashlib.sha256(body).hexdigest()
+        row = {
+            "message_id": message.message_id if message else None,
+            "subscription": push.subscription if push else None,
+            "publish_time": (message.publish_time or None) if message else None,
+            "received_at": self._clock.now().isoformat(),
+            "error_code": error.code,
+            "error_message": error.message[:8_000],
+            "data": (message.data if message else body.decode("utf-8", "replace"))[:MOST_KEPT_CHARACTERS],
+            "attributes": json.dumps(message.attributes) if message else None,
+        }
+        self._rows().append(self._table, [(identity, row)])
+        log("message_rejected", "WARNING", error_code=error.code, message_id=row["message_id"])
+
+
+class Delivery:
+    """Handles pushes of run messages, for one function."""
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        run_log: RunLog,
+        directory: Directory,
+        resolver: Resolver,
+        rejected: RejectedMessages,
+    ) -> None:
+        self._services, self._log, self._directory = services, run_log, directory
+        self._resolver, self._rejected = resolver, rejected
+
+    def handle(self, body: bytes) -> None:
+        """Do what the push says. Raises a TransientError when the message is to be redelivered."""
+        push = None
+        try:
+            push = read_push(body)
+            run = self._authorised(push)
+        except MessageRejected as error:
+            self._rejected.add(push, body, error)
+            return
+        with log_context(tenant_id=run.tenant_id, pipeline_logging_id=run.pipeline_logging_id):
+            self._run(run, push)
+
+    def _authorised(self, push: Push) -> RunMessage:
+        """The run in the push. Authority comes from the subscription, never from the message (PRODUCT 1)."""
+        expected = self._services.settings.pipeline_runs_subscription
+        if push.subscription_name != expected:
+            raise MessageRejected(f"this function serves the subscription {expected} only")
+        run = push.run()
+        if run.address == ONBOARDING:
+            raise MessageRejected("a message can never run an onboarding")
+        return run
+
+    def _run(self, run: RunMessage, push: Push) -> None:
+        settings, started = self._services.settings, self._services.clock.now()
+        before = None
+        if push.delivery_attempt > 1 or run.asked_before:
+            before = self._log.read(run.tenant_id, run.pipeline_logging_id)
+            if before and before.ended:
+                log("run_ended_before", status=before.status)
+                return
+        try:
+            tenant = self._tenant(run)
+            plan = self._resolver.resolve(run, tenant)
+        except PermanentError as error:
+            ended = RunRecord(
+                "FAILED",
+                ended_at=self._services.clock.now(),
+                error_code=error.code,
+                error_message=for_tenant(error.message, run.tenant_id)[:8_000],
+            )
+            self._log.end(run, ended, [], unsaid=[], delivery=push.delivery_attempt)
+            log("run_refused", "WARNING", error_code=error.code)
+            return
+        Execution(
+            run,
+            tenant,
+            plan,
+            services=self._services,
+            run_log=self._log,
+            until=started + timedelta(seconds=max(settings.push_deadline_s - MARGIN_S, settings.push_deadline_s / 2)),
+            delivery=push.delivery_attempt,
+            last_delivery=push.delivery_attempt >= settings.max_delivery_attempts,
+            before=before,
+        ).run()
+
+    def _tenant(self, run: RunMessage) -> Tenant:
+        """The tenant as it is now. One that was onboarded anew since is another tenant."""
+        tenant = self._directory.get(run.tenant_id)
+        if tenant is None or tenant.epoch != run.epoch:
+            self._directory.forget(run.tenant_id)
+            tenant = self._directory.get(run.tenant_id)
+        if tenant is None or tenant.epoch != run.epoch:
+            raise TenantUnknown(f"{run.tenant_id} is not the tenant that this run was accepted for")
+        if tenant.status != "active":
+            raise TenantSuspended(f"{run.tenant_id} is suspended")
+        return tenant

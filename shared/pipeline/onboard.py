@@ -1,0 +1,144 @@
+"""Onboard a tenant: run the onboarding template here and now, then enter the tenant in the registry."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from shared.contracts.messages import RunMessage, run_id
+from shared.contracts.pipeline_template import ONBOARDING
+from shared.contracts.requests import OnboardRequest
+from shared.contracts.sql import Parameter, Sql
+from shared.contracts.tables import DatasetRef
+from shared.contracts.tenant import Tenant
+from shared.engines.base import Services
+from shared.engines.customer.onboarding import release
+from shared.errors import (
+    AlreadyOnboarded,
+    OnboardingFailed,
+    OnboardingInProgress,
+    TenantIdRefused,
+)
+from shared.logs import log, log_context
+from shared.once import run_once
+from shared.pipeline.execute import Execution, Outcome
+from shared.pipeline.resolve import Resolver
+from shared.pipeline.run_log import RunLog
+from shared.ports import QueryJob
+
+# Names that Google or the platform use for datasets of their own.
+RESERVED_PREFIXES = ("convergence_", "google_", "bq_", "bigquery_", "information_")
+TIME_LIMIT_S = 120
+
+
+@dataclass(frozen=True)
+class Onboarded:
+    """A new tenant. The key is shown this once."""
+
+    tenant_id: str
+    api_key: SecretStr
+    dataset_created: bool
+    tables_created: Sequence[str]
+
+
+class Registry:
+    """The control table x_meta_tenants: a row in it marks an onboarding that is complete."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        settings = services.settings
+        self._table = DatasetRef(settings.gcp_project_id, settings.control_dataset).table("x_meta_tenants")
+
+    def has(self, tenant_id: str) -> bool:
+        """Whether the tenant is entered."""
+        sql = f"SELECT tenant_id FROM `{self._table}` WHERE tenant_id = @tenant_id LIMIT 1"
+        return bool(self._services.jobs.select(Sql(sql, (Parameter("tenant_id", "STRING", tenant_id),))))
+
+    def enter(self, tenant: Tenant, run: RunMessage) -> None:
+        """Add the tenant's row, once for this run. By DML: loads into one table have a daily limit, DML has none."""
+        settings, now = self._services.settings, self._services.clock.now()
+        values: Mapping[str, str] = {
+            "tenant_id": tenant.tenant_id,
+            "status": tenant.status,
+            "admin_email": tenant.admin_email,
+            "data_project_id": settings.data_project,
+            "location": settings.location,
+            "onboarding_epoch": tenant.epoch,
+        }
+        parameters = [Parameter(name, "STRING", value) for name, value in values.items()]
+        parameters.append(Parameter("enabled_templates", "STRING", tuple(tenant.enabled_templates), array=True))
+        parameters.append(Parameter("onboarded_at", "TIMESTAMP", now.isoformat()))
+        names = [parameter.name for parameter in parameters]
+        sql = f"INSERT INTO `{self._table}` ({', '.join(names)}) VALUES (@{', @'.join(names)})"
+        job = QueryJob(Sql(sql, tuple(parameters)), labels={"convergence_tenant": tenant.tenant_id})
+        run_once(
+            self._services.jobs,
+            job,
+            ids=(tenant.tenant_id, run.pipeline_logging_id, "registry", "insert"),
+            timeout_s=TIME_LIMIT_S,
+        )
+
+
+def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, run_log: RunLog) -> Onboarded:
+    """Onboard the tenant, or complete an onboarding that was cut short.
+
+    Raises TenantIdRefused, AlreadyOnboarded, OnboardingInProgress, OnboardingFailed, or a TransientError; after the
+    last two the same call completes it.
+    """
+    tenant_id = request.tenant_id
+    if tenant_id.startswith(RESERVED_PREFIXES):
+        raise TenantIdRefused(f"{tenant_id} begins with a reserved name; choose another tenant_id")
+    registry = Registry(services)
+    if registry.has(tenant_id):
+        raise AlreadyOnboarded(f"{tenant_id} is onboarded already; rotate its key if it was lost")
+    now = services.clock.now()
+    tenant = Tenant(tenant_id, request.admin_email, epoch=secrets.token_hex(8), variables=request.variables)
+    run = RunMessage(
+        pipeline_logging_id=run_id(tenant_id, tenant.epoch, "onboarding", None),
+        tenant_id=tenant_id,
+        epoch=tenant.epoch,
+        provider=ONBOARDING.provider,
+        domain=ONBOARDING.domain,
+        template_name=ONBOARDING.template_name,
+        template_version=resolver.templates.get(ONBOARDING).version,
+        date=None,
+        run_date=now.date(),
+        trigger_by="onboarding",
+        lane="interactive",
+        accepted_at=now,
+    )
+    dataset = DatasetRef(services.settings.data_project, tenant_id)
+    with log_context(tenant_id=tenant_id, pipeline_logging_id=run.pipeline_logging_id):
+        done = False
+        try:
+            outcome = Execution(
+                run,
+                tenant,
+                resolver.resolve(run, tenant),
+                services=services,
+                run_log=run_log,
+                until=now + timedelta(seconds=TIME_LIMIT_S),
+            ).run()
+            key = _key(outcome, tenant_id)
+            registry.enter(tenant, run)
+            done = True
+        finally:
+            release(dataset, services.catalog, run.pipeline_logging_id, done=done)
+        log("tenant_onboarded")
+    outputs = outcome.outputs or {}
+    tables = outputs.get("tables_created")
+    return Onboarded(tenant_id, key, bool(outputs.get("dataset_created")), tables if isinstance(tables, list) else [])
+
+
+def _key(outcome: Outcome, tenant_id: str) -> SecretStr:
+    """The key that the run made; raises why there is none."""
+    if isinstance(outcome.error, AlreadyOnboarded | OnboardingInProgress | TenantIdRefused):
+        raise outcome.error
+    if outcome.record.status != "SUCCEEDED" or outcome.secret is None:
+        raise OnboardingFailed(
+            f"onboarding {tenant_id} stopped at step {outcome.record.failed_step} ({outcome.record.error_code}); "
+            "the same call, made again, completes it"
+        ) from outcome.error
+    return outcome.secret

@@ -1,0 +1,187 @@
+"""Picks an adapter for each port, when it is first asked for and once an instance.
+
+Importing this module imports no vendor's client: a function pays only for the ones that its path uses (FACTS 27).
+"""
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from shared import settings as environment
+from shared.adapters.clock import SystemClock
+from shared.adapters.template_files import TemplateFiles
+from shared.contracts.tables import DatasetRef
+from shared.errors import SettingsInvalid
+from shared.pipeline.deliver import Delivery, RejectedMessages
+from shared.pipeline.resolve import Resolver
+from shared.pipeline.run_log import RunLog
+from shared.pipeline.second_opinion import DryRunOpinion
+from shared.ports import Catalog, Cipher, Jobs, Mailer, MessageBus, Rows, Secrets
+from shared.settings import Settings
+from shared.tenants.api_keys import ApiKeys
+from shared.tenants.destinations import TenantDestinations
+from shared.tenants.directory import Directory
+from shared.tenants.metadata import metadata_schema
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
+
+T = TypeVar("T")
+
+
+class once(Generic[T]):  # noqa: N801 - reads as the decorator that it is
+    """A property that is made once, also when several threads ask for it first: `cached_property` would make two."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make, self._lock = make, threading.RLock()
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> T:
+        with self._lock:
+            if self._name not in instance.__dict__:
+                instance.__dict__[self._name] = self._make(instance)
+        value: T = instance.__dict__[self._name]
+        return value
+
+
+class Instance:
+    """Everything that a function's instance holds: `engines.base.Services`, and what the edges call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.control = DatasetRef(settings.gcp_project_id, settings.control_dataset)
+
+    @once
+    def _bigquery(self) -> "bigquery.Client":
+        from shared.adapters.bigquery import client
+
+        return client(self.settings.gcp_project_id, self.settings.location, self.settings.bigquery_endpoint)
+
+    @once
+    def catalog(self) -> Catalog:
+        """Datasets and tables."""
+        from shared.adapters.bigquery import BigQueryCatalog
+
+        return BigQueryCatalog(self._bigquery)
+
+    @once
+    def rows(self) -> Rows:
+        """Rows without a query."""
+        from shared.adapters.bigquery import BigQueryRows
+
+        return BigQueryRows(self._bigquery)
+
+    @once
+    def jobs(self) -> Jobs:
+        """Query jobs."""
+        from shared.adapters.bigquery import BigQueryJobs
+
+        return BigQueryJobs(self._bigquery)
+
+    @once
+    def bus(self) -> MessageBus:
+        """Publishing."""
+        from shared.adapters.pubsub import PubSubMessageBus, client
+
+        return PubSubMessageBus(client(self.settings.pubsub_emulator_host), self.settings.gcp_project_id)
+
+    @once
+    def api_keys_cipher(self) -> Cipher:
+        """The KMS key that encrypts API keys."""
+        from shared.adapters.kms import KmsCipher, client
+
+        return KmsCipher(
+            client(self.settings.kms_endpoint), _needed(self.settings.kms_api_keys_key, "KMS_API_KEYS_KEY")
+        )
+
+    @once
+    def secrets(self) -> Secrets:
+        """Secrets by name."""
+        from shared.adapters.secret_manager import SecretManagerSecrets, client
+
+        return SecretManagerSecrets(client(self.settings.secret_manager_endpoint))
+
+    @once
+    def mailer(self) -> Mailer:
+        """Sending mail."""
+        from shared.adapters.sendgrid import SendGridMailer
+
+        key = _needed(self.settings.sendgrid_key_secret, "SENDGRID_KEY_SECRET")
+        return SendGridMailer(
+            lambda: self.secrets.read(key), sender=self.settings.mail_from, endpoint=self.settings.sendgrid_endpoint
+        )
+
+    @once
+    def templates(self) -> TemplateFiles:
+        """Pipeline templates."""
+        return TemplateFiles(self.settings.configs_dir)
+
+    @once
+    def directory(self) -> Directory:
+        """Tenants."""
+        schema = metadata_schema(self.settings.templates_dir, "x_meta_tenant.json")
+        return Directory(self.rows, self.clock, data_project=self.settings.data_project, schema=schema)
+
+    @once
+    def api_keys(self) -> ApiKeys:
+        """Checking API keys."""
+        schema = metadata_schema(self.settings.templates_dir, "x_meta_api_keys.json")
+        return ApiKeys(self.rows, self.clock, data_project=self.settings.data_project, schema=schema)
+
+    @once
+    def destinations(self) -> TenantDestinations:
+        """Tables that steps write to."""
+        return TenantDestinations(self.catalog, location=self.settings.location)
+
+    @once
+    def second_opinion(self) -> DryRunOpinion:
+        """The service's own view of a query."""
+        return DryRunOpinion(self.jobs, self.clock)
+
+    @once
+    def resolver(self) -> Resolver:
+        """Templates, made ready for a tenant."""
+        return Resolver(self.templates, self)
+
+    @once
+    def run_log(self) -> RunLog:
+        """The events of runs."""
+        return RunLog(
+            lambda: self.rows,
+            lambda: self.jobs,
+            self.clock,
+            control=self.control,
+            data_project=self.settings.data_project,
+        )
+
+    @once
+    def delivery(self) -> Delivery:
+        """Pushes of run messages."""
+        return Delivery(
+            self,
+            run_log=self.run_log,
+            directory=self.directory,
+            resolver=self.resolver,
+            rejected=RejectedMessages(lambda: self.rows, self.clock, self.control),
+        )
+
+    def admin_key(self) -> str:
+        """The admin key."""
+        return self.secrets.read(_needed(self.settings.admin_key_secret, "ADMIN_KEY_SECRET"))
+
+
+@cache
+def instance() -> Instance:
+    """This process's instance, made at the first request. Raises SettingsInvalid."""
+    return Instance(environment.current())
+
+
+def _needed(value: str | None, name: str) -> str:
+    if value is None:
+        raise SettingsInvalid(f"{name} is required by this function")
+    return value
