@@ -2,7 +2,7 @@
 
 import concurrent.futures
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from google.api_core import exceptions as google
 from google.api_core.client_options import ClientOptions
@@ -11,7 +11,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from shared.adapters.google_errors import TRANSIENT_REASONS, translated
-from shared.contracts.sql import Parameter, Sql
+from shared.contracts.sql import Parameter, Scalar, Sql
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.errors import PayloadRefused
 from shared.ports import Dataset, DryRun, Job, JobError, JobExists, QueryJob, Row
@@ -26,7 +26,10 @@ def client(project: str, location: str, endpoint: str) -> bigquery.Client:
     """Google's client; with an endpoint, of an embedded BigQuery that asks for no credentials."""
     if endpoint:
         return bigquery.Client(
-            project, AnonymousCredentials(), location=location, client_options=ClientOptions(api_endpoint=endpoint)
+            project,
+            AnonymousCredentials(),  # type: ignore[no-untyped-call]  # google.auth has no types
+            location=location,
+            client_options=ClientOptions(api_endpoint=endpoint),
         )
     return bigquery.Client(project, location=location)
 
@@ -156,12 +159,11 @@ class BigQueryRows:
         )
         with translated("BigQuery"):
             try:
-                job = self._client.load_table_from_json(
+                self._client.load_table_from_json(
                     [dict(row) for row in rows], str(table), job_id=job_id, job_config=config, timeout=CALL_TIMEOUT_S
-                )
+                ).result(retry=_RETRY, timeout=CALL_TIMEOUT_S * 3)
             except google.Conflict:
-                job = self._client.get_job(job_id, **_CALL)
-            job.result(retry=_RETRY, timeout=CALL_TIMEOUT_S * 3)
+                self._client.get_job(job_id, **_CALL).result(retry=_RETRY, timeout=CALL_TIMEOUT_S * 3)
 
 
 class BigQueryJobs:
@@ -198,14 +200,13 @@ class BigQueryJobs:
     def get(self, job_id: str) -> Job:
         """See the port."""
         with translated("BigQuery"):
-            job = self._client.get_job(job_id, **_CALL)
+            job = self._query_job(job_id)
             return self._finished(job) if job.state == "DONE" and not job.error_result else _job(job)
 
     def wait(self, job_id: str, *, timeout_s: float) -> Job:
         """See the port."""
         with translated("BigQuery"):
-            job = self._client.get_job(job_id, **_CALL)
-            return self._finished(job, timeout_s)
+            return self._finished(self._query_job(job_id), timeout_s)
 
     def dry_run(self, sql: Sql) -> DryRun:
         """See the port."""
@@ -230,6 +231,12 @@ class BigQueryJobs:
                 retry=_RETRY,
             )
             return [dict(row.items()) for row in found]
+
+    def _query_job(self, job_id: str) -> bigquery.QueryJob:
+        job = self._client.get_job(job_id, **_CALL)
+        if not isinstance(job, bigquery.QueryJob):
+            raise PayloadRefused(f"job {job_id} is no query job")
+        return job
 
     def _finished(self, job: bigquery.QueryJob, timeout_s: float = CALL_TIMEOUT_S) -> Job:
         """Wait, then say how it ended. A job that failed is an answer here, not an exception."""
@@ -283,7 +290,7 @@ def _fields(columns: Sequence[Column]) -> list[bigquery.SchemaField]:
             column.name,
             column.type,
             mode=column.mode,
-            description=column.description or None,
+            description=column.description,
             fields=_fields(column.fields),
         )
         for column in columns
@@ -293,4 +300,4 @@ def _fields(columns: Sequence[Column]) -> list[bigquery.SchemaField]:
 def _parameter(parameter: Parameter) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
     if parameter.array:
         return bigquery.ArrayQueryParameter(parameter.name, parameter.type, parameter.value)
-    return bigquery.ScalarQueryParameter(parameter.name, parameter.type, parameter.value)
+    return bigquery.ScalarQueryParameter(parameter.name, parameter.type, cast(Scalar, parameter.value))

@@ -40,7 +40,8 @@ class PubSubMessageBus:
 
     def publish(self, topic: str, messages: Sequence[Message]) -> list[str]:
         """See the port."""
-        name, ids = f"projects/{self._project}/topics/{topic}", []
+        name = f"projects/{self._project}/topics/{topic}"
+        ids: list[str] = []
         for start in range(0, len(messages), MOST_MESSAGES):
             request = PublishRequest(
                 topic=name,

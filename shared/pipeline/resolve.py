@@ -1,0 +1,148 @@
+"""Make a template ready for one run: every variable has its value, every query is bound and guarded, every field checked.
+
+All of it happens before anything runs: whatever is wrong with a template or with what a caller sent is found here.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from shared.contracts.faults import faults_of
+from shared.contracts.messages import RunMessage
+from shared.contracts.pipeline_template import PipelineTemplate, Step, explain
+from shared.contracts.shared_sources import SharedSource
+from shared.contracts.sql import Sql
+from shared.contracts.tenant import Tenant
+from shared.engines.base import Engine, Fields, Services, StepContext
+from shared.engines.registry import engine
+from shared.errors import TemplateInvalid, VariablesInvalid
+from shared.ports import Templates
+from shared.templating.fields import fill_model
+from shared.templating.isolation import Policy, guard
+from shared.templating.sql import bind
+from shared.templating.variables import Variables, resolve
+
+# What on_failure and always steps are checked with before anything has failed.
+_NO_FAILURE = {"failed_step": "-", "error_code": "-", "error_message": "-", "logs_url": "-"}
+
+
+class TemplateSource(Templates, Protocol):
+    """Templates, and the sources that they share."""
+
+    def sources(self) -> tuple[SharedSource, ...]:
+        """The shared sources that the operator declared."""
+        ...
+
+
+class Plan:
+    """A template that is ready for one run."""
+
+    def __init__(
+        self, template: PipelineTemplate, run: RunMessage, tenant: Tenant, services: Services, policy: Policy
+    ) -> None:
+        self.template = template
+        self._run, self._tenant, self._services, self._policy = run, tenant, services, policy
+        self._fields: dict[str, Fields] = {}
+        self._variables = self._with(_NO_FAILURE)
+
+    @property
+    def pipeline_id(self) -> str:
+        """The template's own id, resolved."""
+        return str(self._variables["pipeline_id"])
+
+    @property
+    def variables(self) -> Variables:
+        """What each variable is worth, and who set it."""
+        return self._variables
+
+    def check(self) -> None:
+        """Resolve every step; those that run after a failure with stand-ins for what will have failed."""
+        for step in self.template.steps:
+            if step.trigger == "on_success":
+                self._fields[step.step_id] = self._resolved(step, self._with({}))
+            else:
+                self._resolved(step, self._variables)
+
+    def engine(self, step: Step) -> Engine[Any]:
+        """The engine that does the step's work."""
+        return engine(step.ps_type)
+
+    def fields(self, step: Step, *, failure: Mapping[str, str]) -> Fields:
+        """The step's fields; `failure` are the variables that only steps after a failure can use."""
+        known = self._fields.get(step.step_id)
+        return known if known is not None else self._resolved(step, self._with(failure))
+
+    def _with(self, failure: Mapping[str, str]) -> Variables:
+        run, settings = self._run, self._services.settings
+        built_in = {
+            "tenant_id": run.tenant_id,
+            "provider": run.provider,
+            "domain": run.domain,
+            "template_name": run.template_name,
+            "pipeline_logging_id": run.pipeline_logging_id,
+            "date": run.date.isoformat() if run.date else None,
+            "trigger_by": run.trigger_by,
+            "run_date": run.run_date.isoformat(),
+            **failure,
+        }
+        tenant = {"admin_email": self._tenant.admin_email, **self._tenant.variables}
+        return resolve(
+            self.template, operator=settings.operator_variables, tenant=tenant, request=run.variables, built_in=built_in
+        )
+
+    def _resolved(self, step: Step, variables: Variables) -> Fields:
+        made = self.engine(step)
+        unfilled = _unfilled(self.template, step.index)
+        data = fill_model(
+            unfilled, variables, lambda sql: self._guarded(sql, variables), template=self.template, step=step
+        )
+        try:
+            fields = made.fields_model.model_validate(data)
+        except ValidationError as error:
+            faults = faults_of(error, f"{self.template.where(step.path)} {step.step_id}")
+            raise VariablesInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults) from None
+        made.check(fields, StepContext(self._run, self._tenant, step.step_id, self._services, 0.0))
+        return fields
+
+    def _guarded(self, sql: Sql, variables: Variables) -> Sql:
+        guarded = guard(bind(sql, variables), self._policy)
+        return Sql(guarded.sql.text, guarded.sql.parameters, guarded.tables)
+
+
+class Resolver:
+    """Makes plans."""
+
+    def __init__(self, templates: TemplateSource, services: Services) -> None:
+        self.templates, self._services = templates, services
+
+    def resolve(self, run: RunMessage, tenant: Tenant) -> Plan:
+        """The plan of a run, everything checked.
+
+        Raises TemplateNotFound, TemplateInvalid, VariablesInvalid, SqlRefused, IsolationRefused or an engine's refusal,
+        each naming every fault that it can.
+        """
+        template = self.templates.get(run.address)
+        settings = self._services.settings
+        policy = Policy.of(
+            tenant,
+            sources=self.templates.sources(),
+            operator=settings.operator_variables,
+            data_project=settings.data_project,
+        )
+        plan = Plan(template, run, tenant, self._services, policy)
+        plan.check()
+        return plan
+
+
+@lru_cache(maxsize=4_096)
+def _unfilled(template: PipelineTemplate, index: int) -> Fields:
+    """The step's fields with placeholders still in them. Raises TemplateInvalid with file and line of every fault."""
+    step = template.steps[index]
+    model = engine(step.ps_type).fields_model
+    try:
+        return model.model_validate(dict(step.fields))
+    except ValidationError as error:
+        faults = explain(error, template.document, file=template.file, models={"": model}, below=step.path)
+        raise TemplateInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults) from None
