@@ -94,7 +94,7 @@ class Services(Protocol):
 class StepContext:
     """The step that an engine works for.
 
-    `seconds_left` is the time until the push deadline, a margin taken off; `timeout_s` is the step's own, if it has one.
+    `seconds_left` is the time until the push deadline, a margin taken off; `timeout_s` is the step's, if it has one.
     """
 
     run: RunMessage

@@ -1,4 +1,5 @@
-"""Make a template ready for one run: every variable has its value, every query is bound and guarded, every field checked.
+"""Make a template ready for one run: every variable has its value, every query is bound and guarded, every
+field checked.
 
 All of it happens before anything runs: whatever is wrong with a template or with what a caller sent is found here.
 """

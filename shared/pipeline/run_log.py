@@ -59,7 +59,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class RunState:
-    """A run as its events tell it: the event of highest rank, the run's facts, and its steps in the order they began."""
+    """A run as its events tell it: the event of highest rank, the run's facts, its steps in the order they began."""
 
     status: str
     facts: Mapping[str, Any]

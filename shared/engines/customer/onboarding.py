@@ -19,7 +19,7 @@ from shared.ports import Catalog
 from shared.tenants.api_keys import key_hash, mint
 from shared.tenants.metadata import metadata_schema
 
-# Who is onboarding and until when, as a dataset label: `{epoch seconds}-{run}`; `done` once the registry has the tenant.
+# Who is onboarding and until when, as a dataset label: `{epoch seconds}-{run}`; `done` once the tenant is registered.
 LEASE_LABEL = "convergence_onboarding"
 DONE = "done"
 # Longer than the calls of an onboarding take, shorter than an operator's patience after a crash.
@@ -56,7 +56,7 @@ class Onboarding(Engine[OnboardingFields]):
     fields_model = OnboardingFields
 
     def check(self, fields: OnboardingFields, context: StepContext) -> None:
-        """The dataset must be the tenant's own, and the tables that the platform itself uses must be among those listed."""
+        """The dataset must be the tenant's own, and the tables that the platform itself needs must be listed."""
         expected = DatasetRef(context.services.settings.data_project, context.run.tenant_id)
         if (fields.config.gcp_project_id, fields.config.dataset_id) != (expected.project, expected.dataset):
             raise IsolationRefused(f"a tenant is onboarded into {expected}, nowhere else")

@@ -36,7 +36,7 @@ class Destination(Fields):
 
 
 class BigQueryToBigQueryFields(Fields):
-    """The step's fields. `on_empty` says what a query without rows means; `keep` and `fail` ask once more, and bill it."""
+    """The step's fields. `on_empty`: what a query without rows means; `keep` and `fail` ask once more, and bill it."""
 
     source: Source
     destination: Destination

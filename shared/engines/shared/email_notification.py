@@ -62,7 +62,7 @@ class EmailNotification(Engine[EmailFields]):
         for address in fields.to_emails:
             if not may_receive(address, context.tenant, context.services.settings):
                 raise MailRefused(
-                    f"step {context.step_id}: {address} is neither on the tenant's mail domain nor on the operator's list"
+                    f"step {context.step_id}: {address} is not on the tenant's mail domain or the operator's list"
                 )
         if not fields.subject.isprintable() or len(fields.subject) > LONGEST_SUBJECT:
             raise MailRefused(f"step {context.step_id}: a subject is one line of at most {LONGEST_SUBJECT} characters")
