@@ -1,0 +1,216 @@
+"""Find the placeholders of a query and tell by its tokens in which kind of place each stands.
+
+What is found depends on the text alone, never on a value: the same outline serves every tenant.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlglot import TokenType
+
+from shared.errors import Fault
+from shared.templating.lexing import Lexeme, lex, line_at, without_comments
+from shared.templating.literals import open_literal, unescape
+from shared.templating.placeholders import Name, split
+
+# A literal with one of these before it is a typed literal; as a parameter it is written CAST(@p AS …).
+_CASTABLE = frozenset({"DATE", "DATETIME", "TIME", "TIMESTAMP", "NUMERIC", "DECIMAL", "BIGNUMERIC", "BIGDECIMAL"})
+# After these BigQuery takes a literal or a name only, no parameter.
+_LITERAL_AFTER = {
+    "AS": "an alias",
+    "FORMAT": "a FORMAT clause",
+    "JSON": "a JSON literal; write PARSE_JSON('…')",
+    "RANGE": "a RANGE literal",
+    "COLLATE": "a COLLATE clause",
+}
+_LITERAL_WITHIN = frozenset({"OPTIONS", "PIVOT", "UNPIVOT"})
+_BRACED = re.compile(r"\{\w+\}|\{\{\s*\w+\s*\}\}")
+_BY = ("GROUP BY", "ORDER BY", "PARTITION BY")
+
+
+@dataclass(frozen=True)
+class InLiteral:
+    """A string literal with placeholders: `parts` are what it means. With `cast` it is a typed literal."""
+
+    parts: tuple[str | Name, ...]
+    cast: str
+    line: int
+
+
+@dataclass(frozen=True)
+class InName:
+    """A name between backquotes with placeholders."""
+
+    parts: tuple[str | Name, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A placeholder that stands by itself. `listed`: it is all that `IN (…)` or `UNNEST(…)` holds.
+
+    After IN the parentheses belong to this place (`parenthesised`): an array is written `IN UNNEST(@p)`.
+    """
+
+    name: Name
+    listed: bool
+    parenthesised: bool
+    line: int
+
+
+Place = InLiteral | InName | Bare
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A query cut into text and places, comments blanked; `faults` are what cannot work with any value."""
+
+    pieces: tuple[str | Place, ...]
+    faults: tuple[Fault, ...]
+
+
+@lru_cache(maxsize=1024)
+def outline(text: str) -> Outline:
+    """The places of a query's placeholders. Raises SqlRefused where the query cannot be split into tokens."""
+    return _Outliner(text).run()
+
+
+class _Outliner:
+    """One walk over the tokens of a query."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lexemes = lex(text)
+        self._clean = without_comments(text, self._lexemes)
+        self._pieces: list[str | Place] = []
+        self._faults: list[Fault] = []
+        self._written = 0
+        self._parentheses: list[str] = []
+
+    def run(self) -> Outline:
+        index = 0
+        while index < len(self._lexemes):
+            index = self._step(index)
+        self._pieces.append(self._clean[self._written :])
+        return Outline(tuple(piece for piece in self._pieces if piece != ""), tuple(self._faults))
+
+    def _step(self, index: int) -> int:
+        """Handle one token, or all tokens of one placeholder; the index of the next."""
+        lexeme = self._lexemes[index]
+        if lexeme.kind == TokenType.L_PAREN:
+            self._parentheses.append(self._lexemes[index - 1].word if index else "")
+        elif lexeme.kind == TokenType.R_PAREN:
+            if self._parentheses:
+                self._parentheses.pop()
+        elif lexeme.kind in (TokenType.PARAMETER, TokenType.PLACEHOLDER, TokenType.SESSION_PARAMETER):
+            self._fault(lexeme, f"{lexeme.source} is a parameter, and parameters are the platform's; write {{name}}")
+        elif lexeme.is_string:
+            self._string(index)
+        elif lexeme.is_quoted_name:
+            parts = split(lexeme.source[1:-1])
+            if any(isinstance(part, Name) for part in parts):
+                self._put(lexeme.start, lexeme.end, InName(parts, self._line(lexeme)))
+        elif lexeme.kind in (TokenType.L_BRACE, TokenType.R_BRACE):
+            return self._bare(index)
+        return index + 1
+
+    def _string(self, index: int) -> None:
+        lexeme = self._lexemes[index]
+        prefix, content = open_literal(lexeme.source)
+        parts = split(content)
+        if not any(isinstance(part, Name) for part in parts):
+            return
+        before = self._lexemes[index - 1] if index else None
+        after = self._lexemes[index + 1] if index + 1 < len(self._lexemes) else None
+        if "b" in prefix:
+            self._fault(lexeme, "a placeholder in a bytes literal; write CAST('{x}' AS BYTES)")
+            return
+        if (before and before.is_string) or (after and after.is_string):
+            self._fault(lexeme, "a placeholder in adjacent strings; join them into one")
+            return
+        if before and before.word == "INTERVAL":
+            self._fault(
+                lexeme, "a placeholder in an INTERVAL literal; write INTERVAL {n} DAY with a variable of type int"
+            )
+            return
+        if reason := self._literal_only(before):
+            self._fault(lexeme, f"no placeholder may stand in {reason}")
+            return
+        if "r" not in prefix:
+            try:
+                parts = tuple(part if isinstance(part, Name) else unescape(part) for part in parts)
+            except ValueError as error:
+                self._fault(lexeme, str(error))
+                return
+        cast, start = "", lexeme.start
+        if before is not None and before.word in _CASTABLE:
+            cast, start = before.word, before.start
+        self._put(start, lexeme.end, InLiteral(parts, cast, self._line(lexeme)))
+
+    def _bare(self, index: int) -> int:
+        first = self._lexemes[index]
+        match = _BRACED.match(self._text, first.start)
+        name = next((part for part in split(match[0]) if isinstance(part, Name)), None) if match else None
+        if match is None or name is None:
+            self._fault(first, "a brace that is no placeholder; one is written {name}, without spaces")
+            return index + 1
+        end = match.end()
+        last = index
+        while self._lexemes[last].end < end:
+            last += 1
+        before = self._lexemes[index - 1] if index else None
+        after = self._lexemes[last + 1] if last + 1 < len(self._lexemes) else None
+        if (before and before.end == first.start and _glues(before)) or (
+            after and after.start == end and _glues(after)
+        ):
+            self._fault(
+                first, f"{{{name.name}}} is glued to what is beside it; a name with a placeholder needs backquotes"
+            )
+        elif before and before.word in _BY:
+            self._fault(first, f"{{{name.name}}} after {before.word} would be a constant, not a column")
+        elif reason := self._literal_only(before):
+            self._fault(first, f"no placeholder may stand in {reason}")
+        else:
+            self._put_bare(name, index, last)
+        return last + 1
+
+    def _put_bare(self, name: Name, first: int, last: int) -> None:
+        """Put a bare placeholder; where it is alone in `IN (…)`, the parentheses too."""
+        start, end = self._lexemes[first].start, self._lexemes[last].end
+        line = self._line(self._lexemes[first])
+        alone = (
+            first > 1
+            and self._lexemes[first - 1].kind == TokenType.L_PAREN
+            and last + 1 < len(self._lexemes)
+            and self._lexemes[last + 1].kind == TokenType.R_PAREN
+        )
+        opener = self._lexemes[first - 2].word if alone else ""
+        if opener == "IN":
+            # The parentheses are left to the place, so that they are not text any more.
+            start, end = self._lexemes[first - 1].start, self._lexemes[last + 1].end
+        self._put(start, end, Bare(name, opener in ("IN", "UNNEST"), opener == "IN", line))
+
+    def _literal_only(self, before: Lexeme | None) -> str:
+        """Where this is, if BigQuery takes no parameter there; else empty."""
+        if before is not None and before.word in _LITERAL_AFTER:
+            return _LITERAL_AFTER[before.word]
+        within = _LITERAL_WITHIN.intersection(self._parentheses)
+        return f"{min(within)}(…)" if within else ""
+
+    def _put(self, start: int, end: int, place: Place) -> None:
+        self._pieces += [self._clean[self._written : start], place]
+        if re.match(r"\w", self._clean[end : end + 1]):
+            self._pieces.append(" ")  # '{x}'AND is good SQL, @pAND is not
+        self._written = end
+
+    def _line(self, lexeme: Lexeme) -> int:
+        return line_at(self._text, lexeme.start)
+
+    def _fault(self, lexeme: Lexeme, message: str) -> None:
+        self._faults.append(Fault("query", "sql_refused", f"line {self._line(lexeme)} of the query: {message}"))
+
+
+def _glues(lexeme: Lexeme) -> bool:
+    """Whether a token that touches a placeholder would make one name or number with it."""
+    return lexeme.is_string or bool(re.search(r"[\w.`@{}$]", lexeme.source))
