@@ -71,7 +71,6 @@ class Settings(BaseModel):
     admin_key_secret: SecretName | None = Field(None, description="Secret version of the admin key; for admin routes.")
     sendgrid_key_secret: SecretName | None = Field(None, description="Secret version of SendGrid's API key.")
     kms_api_keys_key: KmsKeyName | None = Field(None, description="KMS key that encrypts API keys; for admin routes.")
-    kms_credentials_key: KmsKeyName | None = Field(None, description="KMS key of the tenants' cloud credentials.")
     open_onboarding: bool = Field(False, description="Onboarding without admin key; local only.")
 
     configs_dir: Path = Field(ROOT / "configs", description="Folder of the pipeline templates.")

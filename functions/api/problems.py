@@ -32,7 +32,7 @@ SHOWN_500 = (errors.TemplateInvalid, errors.SqlRefused, errors.IsolationRefused,
 def problem(status: int, code: str, detail: str, faults: tuple[Fault, ...] = ()) -> flask.Response:
     """A problem document. `title` is the code in words; `errors` has one entry for every single fault."""
     body: dict[str, Any] = {
-        "type": f"/docs/errors#{code}",
+        "type": f"urn:convergence:error:{code}",
         "title": code.replace("_", " ").capitalize(),
         "status": status,
         "detail": detail,

@@ -1,0 +1,63 @@
+"""The README's tables say what the code says. To renew them: paste what the failing test prints."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from functions.api.problems import STATUS
+from shared import errors
+from shared.engines.registry import ENGINES, engine
+from shared.errors import ConvergenceError, PermanentError, TransientError
+from shared.settings import ROOT, Settings
+
+README = (ROOT / "README.md").read_text()
+
+
+def settings_rows() -> list[str]:
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        shown = {"True": "true", "False": "false"}.get(str(default), str(default))
+        if isinstance(default, Path):
+            shown = default.name
+        value = "required" if field.is_required() else f"`{shown}`" if default not in (None, "", (), {}) else ""
+        rows.append(f"| `{name.upper()}` | {value} | {field.description} |")
+    return rows
+
+
+def error_rows() -> list[str]:
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, ConvergenceError) and kind not in (ConvergenceError, PermanentError, TransientError)
+    ]
+    rows = []
+    for kind in sorted(kinds, key=lambda kind: kind.code):
+        transient = issubclass(kind, TransientError)
+        status = STATUS.get(kind, 503 if transient else 500)
+        meaning = " ".join((kind.__doc__ or "").split())
+        rows.append(f"| `{kind.code}` | {status} | {'transient' if transient else 'permanent'} | {meaning} |")
+    return rows
+
+
+@pytest.mark.parametrize("rows", [settings_rows, error_rows], ids=["settings", "errors"])
+def test_a_table_of_the_readme_lists_what_the_code_knows(rows):
+    table = "\n".join(rows())
+
+    assert table in README, f"README.md lacks:\n{table}"
+
+
+def test_every_error_has_a_code_of_its_own():
+    codes = [row.split("`")[1] for row in error_rows()]
+
+    assert len(codes) == len(set(codes))
+
+
+def test_the_table_of_engines_names_each_engine_and_its_fields():
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| .* \| (.*) \|$", README, re.MULTILINE))
+
+    for ps_type in ENGINES:
+        fields = re.findall(r"`(\w+)`", rows[ps_type])
+        assert set(fields) == set(engine(ps_type).fields_model.model_fields)
