@@ -31,7 +31,7 @@ lint: .venv/stamp    ## ruff, mypy, import-linter
 	@$(BIN)/ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --cache-dir .import_linter_cache
+	@$(BIN)/lint-imports --cache-dir .import_linter_cache --no-logo
 
 test: lint           ## every check
 	@$(BIN)/python -m pytest

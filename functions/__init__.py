@@ -1,0 +1,1 @@
+"""The edges: what Google Cloud calls. Parse, call, answer, map errors."""
