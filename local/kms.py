@@ -150,7 +150,7 @@ class KeyManagement:
         return bytes(row[0])
 
     def _exists(self, table: str, name: str) -> bool:
-        query = f"SELECT 1 FROM {table} WHERE name = ?"  # noqa: S608 - the table is named by this module
+        query = f"SELECT 1 FROM {table} WHERE name = ?"
         return self._database.execute(query, (name,)).fetchone() is not None
 
 

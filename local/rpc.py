@@ -56,8 +56,12 @@ def handler(service: str, methods: Mapping[str, Method]) -> Any:
 
 
 def server() -> Any:
-    """A gRPC server without services; a port in use is an error when it is bound, never silently shared."""
-    return grpc.aio.server(options=(("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MOST_REQUEST_BYTES)))
+    """A gRPC server without services.
+
+    Ports are shared (SO_REUSEPORT) with the socket by which the supervisor reserves one: it is bound and never
+    listens, so every connection comes here.
+    """
+    return grpc.aio.server(options=(("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", _MOST_REQUEST_BYTES)))
 
 
 def _answering(answer: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:

@@ -62,8 +62,14 @@ class Broker:
         for subscription in self.subscriptions.values():
             subscription.restart_push()
 
+    async def hold_push(self) -> None:
+        """Stop pushing until `release_push`; what is in flight is pushed again then, without counting as refused."""
+        self._push_held = True
+        for subscription in self.subscriptions.values():
+            await subscription.stop_push()
+
     def release_push(self) -> None:
-        """End `push_held`."""
+        """Go on pushing."""
         self._push_held = False
         self.start()
 

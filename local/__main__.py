@@ -1,0 +1,101 @@
+"""The command line of the local stack: `python -m local up` and `python -m local demo`."""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - said before anything that an older Python cannot even parse
+    sys.exit(f"Convergence needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local.stack import Options, Ready, Stack, StackError
+
+_OPTIONS = Options()
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Convergence on one machine: the functions unchanged, Google's services embedded.",
+)
+
+
+class _Stopped(BaseException):
+    """A signal asked for the end."""
+
+
+@app.command()
+def up(  # noqa: PLR0917 - typer calls it by name
+    port: Annotated[int, typer.Option(help="Port of the API on 127.0.0.1; 0 picks a free one.")] = _OPTIONS.port,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep the state here; without it, it is gone at the end.")
+    ] = None,
+    configs: Annotated[Path, typer.Option(help="Folder of the pipeline templates.")] = _OPTIONS.configs,
+    templates: Annotated[Path, typer.Option(help="Folder of the table schemas.")] = _OPTIONS.templates,
+    sample: Annotated[bool, typer.Option(help="Load the sample billing export.")] = True,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Written as JSON once everything answers, and after each restart.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option(help="Show the logs of all processes on stderr.")] = False,
+) -> None:
+    """Start everything and serve until Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    options = Options(
+        port=port,
+        data_dir=data_dir,
+        configs=configs,
+        templates=templates,
+        sample=sample,
+        ready_file=ready_file,
+        verbose=verbose,
+    )
+    try:
+        with Stack(options) as ready:
+            _tell(ready, options)
+            threading.Event().wait()
+    except _Stopped:
+        return
+    except StackError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def demo() -> None:
+    """Run the whole product once on sample data, and report."""
+    from local.demo import main
+
+    raise typer.Exit(main())
+
+
+def _stop(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of a signal handler
+    for again in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(again, signal.SIG_IGN)  # stopping takes under three seconds: let it end
+    raise _Stopped
+
+
+def _tell(ready: Ready, options: Options) -> None:
+    kept = f"kept in {options.data_dir}" if options.data_dir else "gone at the end; keep it with --data-dir DIR"
+    print(
+        f"""\
+Convergence is up: {ready.api}
+
+  Onboard a tenant   curl -X POST {ready.api}/api/v1/customers/onboard -H 'Content-Type: application/json' \\
+                       -d '{{"tenant_id": "acmeinc_23xv2", "admin_email": "admin@acmeinc.com"}}'
+  Mails sent         {ready.sendgrid}/mails
+  Messages waiting   {ready.sendgrid}/pubsub
+  State              {kept}
+  Logs               {ready.logs}
+
+Stop with Ctrl-C.""",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,111 @@
+"""Which functions run in the stack, and the environment that each of them gets.
+
+The local counterpart of what Terraform sets per function. Names are those of `shared/settings.py`.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = "convergence-local"
+LOCATION = "US"
+CONTROL_DATASET = "convergence__control"
+BILLING_DATASET = "billing_export"
+KEY_RING = f"projects/{PROJECT}/locations/us/keyRings/convergence"
+ADMIN_KEY_SECRET = f"projects/{PROJECT}/secrets/admin-key"
+SENDGRID_KEY_SECRET = f"projects/{PROJECT}/secrets/sendgrid-key"
+DEAD_LETTER_TOPIC = "pipeline-dead-letters"
+MAX_DELIVERY_ATTEMPTS = 5
+ACK_DEADLINE_S = 600
+
+
+@dataclass(frozen=True)
+class Function:
+    """One deployed function. `topic` is what its push subscription `{topic}-push` brings; empty for an HTTP API."""
+
+    name: str
+    source: str  # folder under functions/, or an absolute one; its main.py is loaded
+    target: str
+    threads: int
+    topic: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def subscription(self) -> str:
+        """The push subscription that the function serves."""
+        return f"{self.topic}-push" if self.topic else ""
+
+
+FUNCTIONS = (
+    Function("api", "api", "api", threads=8, settings={"ROUTES": "all", "OPEN_ONBOARDING": "true"}),
+    # As many threads as Pub/Sub pushes at the same time: none waits behind another.
+    Function("run_pipeline", "run_pipeline", "run_pipeline", threads=16, topic="pipeline-runs"),
+    Function(
+        "run_pipeline_bulk",
+        "run_pipeline",
+        "run_pipeline",
+        threads=16,
+        topic="pipeline-runs-bulk",
+        settings={"LANE": "bulk"},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the services answer: URLs for HTTP, host:port for gRPC."""
+
+    bigquery: str
+    pubsub: str
+    kms: str
+    secret_manager: str
+    sendgrid: str
+
+
+# What a process needs of the user's own environment. Nothing else is passed on: no credentials, no settings, no
+# options of functions-framework or gunicorn that would change how the functions run.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
+
+
+def process_environment() -> dict[str, str]:
+    """The environment of every child process."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def environment(
+    function: Function, endpoints: Endpoints, *, configs: Path, templates: Path, billing_table: str, logs: Path
+) -> dict[str, str]:
+    """The whole environment of a function's process."""
+    return {
+        **process_environment(),
+        "THREADS": str(function.threads),
+        "DEPLOYMENT": "local",
+        "GCP_PROJECT_ID": PROJECT,
+        "DATA_PROJECT_ID": PROJECT,
+        "LOCATION": LOCATION,
+        "CONTROL_DATASET": CONTROL_DATASET,
+        "PIPELINE_RUNS_TOPIC": function.topic or "pipeline-runs",
+        "PIPELINE_RUNS_SUBSCRIPTION": function.subscription or "pipeline-runs-push",
+        "MAX_DELIVERY_ATTEMPTS": str(MAX_DELIVERY_ATTEMPTS),
+        "PUSH_DEADLINE_S": str(ACK_DEADLINE_S),
+        "BIGQUERY_ENDPOINT": endpoints.bigquery,
+        "PUBSUB_EMULATOR_HOST": endpoints.pubsub,
+        "KMS_ENDPOINT": endpoints.kms,
+        "SECRET_MANAGER_ENDPOINT": endpoints.secret_manager,
+        "SENDGRID_ENDPOINT": endpoints.sendgrid,
+        "ADMIN_KEY_SECRET": f"{ADMIN_KEY_SECRET}/versions/1",
+        "SENDGRID_KEY_SECRET": f"{SENDGRID_KEY_SECRET}/versions/1",
+        "KMS_API_KEYS_KEY": f"{KEY_RING}/cryptoKeys/api-keys",
+        "KMS_CREDENTIALS_KEY": f"{KEY_RING}/cryptoKeys/credentials",
+        "MAIL_FROM": "convergence@example.com",
+        "OPERATOR_EMAIL": "operator@example.com",
+        "TEMPLATE_VARIABLES": json.dumps({"billing_export_table": billing_table}),
+        "CONFIGS_DIR": str(configs),
+        "TEMPLATES_DIR": str(templates),
+        "LOGS_URL": f"file://{logs}#{{pipeline_logging_id}}",
+        **function.settings,
+    }
