@@ -127,10 +127,12 @@ class Resolver:
         template = self.templates.get(run.address)
         settings = self._services.settings
         policy = Policy.of(
-            tenant,
+            tenant.tenant_id,
+            data_project=settings.data_project,
+            default_project=settings.gcp_project_id,
             sources=self.templates.sources(),
             operator=settings.operator_variables,
-            data_project=settings.data_project,
+            tenant=tenant.variables,
         )
         plan = Plan(template, run, tenant, self._services, policy)
         plan.check()

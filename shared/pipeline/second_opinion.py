@@ -4,7 +4,7 @@ import hashlib
 
 from shared.contracts.sql import Sql
 from shared.ports import Clock, Jobs
-from shared.templating.isolation import confirm
+from shared.templating.isolation import Guarded, confirm
 from shared.tenants.freshness import Fresh
 
 # PRODUCT 4: verdicts are kept for an hour, per query with the tenant's own datasets replaced by a marker.
@@ -28,5 +28,5 @@ class DryRunOpinion:
         self._kept.get(verdict, lambda: self._ask(sql))
 
     def _ask(self, sql: Sql) -> bool:
-        confirm(sql, self._jobs.dry_run(sql).tables)
+        confirm(Guarded(sql, sql.reads, ()), self._jobs.dry_run(sql).tables)
         return True
