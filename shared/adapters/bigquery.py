@@ -248,7 +248,8 @@ class BigQueryJobs:
             if not job.error_result:
                 raise
             return _job(job)
-        return _job(job, rows.total_rows or job.num_dml_affected_rows)
+        changed = job.num_dml_affected_rows
+        return _job(job, changed if changed is not None else rows.total_rows or 0)
 
 
 def _job(job: bigquery.QueryJob, rows: int | None = None) -> Job:
