@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress, nearest, read_template
+from shared.contracts.faults import nearest
+from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress, read_template
 from shared.contracts.shared_sources import SharedSource, read_sources
 from shared.errors import TemplateNotFound
 

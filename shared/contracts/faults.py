@@ -19,23 +19,23 @@ def faults_of(error: ValidationError, root: str, *, known: Iterable[str] = ()) -
         message = finding["msg"].removeprefix("Value error, ")
         code = finding["type"]
         if code == "extra_forbidden":
-            code, message = "unknown_field", unknown("field", path[-1], known)
+            code, message = "unknown_field", f"unknown field; {nearest(path[-1], known)}"
         elif code == "missing":
             message = "is required"
         faults.append(Fault(".".join([root, *path]), code, message))
     return faults
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """What to say of a name that is not known: the nearest right ones, or all of them.
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A phrase that names what was probably meant, or what there is.
 
-    >>> unknown("field", "dat", ["date", "trigger_by"])
-    'unknown field; did you mean date?'
-    >>> unknown("field", "zzz", ["date", "trigger_by"])
-    'unknown field; known: date, trigger_by'
+    >>> nearest("cost_biling", ["cost_billing", "vm_usage"])
+    "did you mean 'cost_billing'?"
+    >>> nearest("zzz", ["b", "a"])
+    'known: a, b'
     """
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    if near:
-        return f"unknown {kind}; did you mean {' or '.join(near)}?"
-    return f"unknown {kind}; known: {', '.join(names)}" if names else f"unknown {kind}"
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(repr(one) for one in close)}?"
+    return f"known: {', '.join(names[:30])}" if names else "there is none"

@@ -1,9 +1,8 @@
 """A pipeline template: one file of `configs/`, read strictly, each fault with its line."""
 
-import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from shared.contracts import strict_yaml
+from shared.contracts.faults import nearest
 from shared.contracts.variable_spec import VariableSpec
 from shared.errors import Fault, TemplateInvalid, TemplateNotFound
 
@@ -248,21 +248,6 @@ def read_template(data: bytes, *, address: TemplateAddress, file: str) -> Pipeli
         steps=steps,
         document=document,
     )
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A phrase that names what was probably meant, or what there is.
-
-    >>> nearest("cost_biling", ["cost_billing", "vm_usage"])
-    "did you mean 'cost_billing'?"
-    >>> nearest("zzz", ["b", "a"])
-    'known: a, b'
-    """
-    names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    if close:
-        return f"did you mean {' or '.join(repr(one) for one in close)}?"
-    return f"known: {', '.join(names[:30])}" if names else "there is none"
 
 
 def explain(

@@ -4,15 +4,20 @@ import datetime as dt
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.contracts.messages import Value
 from shared.contracts.tenant import TENANT_ID
+from shared.contracts.variable_spec import EMAIL
 
-# Good enough to refuse what is no address, without refusing what is one; the mail service has the last word.
-EMAIL = (
-    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9-]{2,63})+$"
-)
+
+def _address(value: str) -> str:
+    if not re.fullmatch(EMAIL, value):
+        raise ValueError("is no mail address, such as admin@acmeinc.com")
+    return value
+
+
+Email = Annotated[str, AfterValidator(_address)]
 
 
 def _iso_date(value: object) -> object:
@@ -31,7 +36,7 @@ class OnboardRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     tenant_id: str = Field(pattern=TENANT_ID)
-    admin_email: str = Field(pattern=EMAIL, max_length=254)
+    admin_email: Email
     variables: dict[str, str] = Field(default_factory=dict)
 
 

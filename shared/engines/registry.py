@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from shared.contracts.pipeline_template import nearest
+from shared.contracts.faults import nearest
 from shared.engines.base import Engine
 from shared.errors import TemplateInvalid
 

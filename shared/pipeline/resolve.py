@@ -46,7 +46,7 @@ class Plan:
         self.template = template
         self._run, self._tenant, self._services, self._policy = run, tenant, services, policy
         self._fields: dict[str, Fields] = {}
-        self._variables = self._with(_NO_FAILURE)
+        self._variables = self._with({})
 
     @property
     def pipeline_id(self) -> str:
@@ -62,9 +62,9 @@ class Plan:
         """Resolve every step; those that run after a failure with stand-ins for what will have failed."""
         for step in self.template.steps:
             if step.trigger == "on_success":
-                self._fields[step.step_id] = self._resolved(step, self._with({}))
+                self._fields[step.step_id] = self._resolved(step, self._variables)
             else:
-                self._resolved(step, self._variables)
+                self._resolved(step, self._with(_NO_FAILURE))
 
     def engine(self, step: Step) -> Engine[Any]:
         """The engine that does the step's work."""

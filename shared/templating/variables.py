@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.contracts.pipeline_template import BUILT_IN, FAILURE_BUILT_IN, PipelineTemplate, nearest
+from shared.contracts.faults import nearest
+from shared.contracts.pipeline_template import BUILT_IN, FAILURE_BUILT_IN, PipelineTemplate
 from shared.contracts.variable_spec import IDENTIFIER_TYPES, Value, VariableSpec
 from shared.errors import Fault, TemplateInvalid, VariablesInvalid
 from shared.templating.identifiers import naming_variables

@@ -5,8 +5,8 @@ import re
 from pydantic import Field
 
 from shared.contracts.markup import Html
-from shared.contracts.requests import EMAIL
 from shared.contracts.tenant import Tenant
+from shared.contracts.variable_spec import EMAIL
 from shared.engines.base import Engine, Fields, StepContext, StepResult
 from shared.errors import MailRefused
 from shared.ports import Mail
