@@ -1,6 +1,6 @@
 """One JSON line an event, in the field names that Cloud Logging reads (structured logging page).
 
-An event has a fixed name and fields; never a payload, a key, a credential, or a text of BigQuery's: it may quote values.
+An event has a fixed name and fields; never a payload, a key, a credential, or BigQuery's text: it may quote values.
 """
 
 import json
