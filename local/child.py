@@ -108,7 +108,7 @@ class Child:
             status = process.wait()
             self._kill_group(process.pid)  # a killed gunicorn leaves workers behind
             if self._stopping.is_set():
-                return None
+                return
             self.deaths += 1
             self._on_death(self, status)
             if time.monotonic() - started > _SETTLED_S:
