@@ -63,6 +63,8 @@ def lex(text: str) -> list[Lexeme]:
     lexemes: list[Lexeme] = []
     end = 0
     for token in tokens:
+        if token.token_type == TokenType.COMMAND:  # the tokenizer gives up splitting what follows
+            raise refuse(text, token.start, f"{token.text[:40].upper()} is not run; a query is one SELECT")
         _check_gap(text, end, token.start)
         lexeme = Lexeme(token.token_type, text[token.start : token.end + 1], token.start, token.end + 1)
         _check(text, lexeme, lexemes[-1] if lexemes else None)

@@ -1,0 +1,225 @@
+"""Keep a query to its own tenant's data: shared sources are read through their tenant filter, other tables are its own.
+
+The author's text stays as it is; only the tables' paths in it are replaced, by their place in the token stream:
+
+    FROM `p.d.export` AS b      →   FROM (SELECT * FROM `p.d.export` WHERE <filter>) AS b
+    FROM `p.d.export`           →   FROM (SELECT * FROM `p.d.export` WHERE <filter>) AS `export`
+    FROM t, t.labels            →   FROM t, UNNEST(t.labels) AS `labels`
+
+Splicing was chosen over writing the query anew from sqlglot's tree: a generator that renders one function differently
+changes results silently, while a splice leaves semantics, lines and columns to BigQuery. Its risk, a wrong position, is
+met by reading the result again from scratch: the text that will run must read each shared source inside the filtering
+subselect and nowhere else, and only tables that were allowed. The array rewrite is there so that BigQuery cannot take
+for a table what was taken for an array here.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from sqlglot import parse_one
+
+from shared.contracts.shared_sources import SharedSource
+from shared.contracts.sql import Parameter, Sql
+from shared.contracts.tables import TableRef
+from shared.contracts.tenant import owner_of_dataset
+from shared.contracts.variable_spec import VariableSpec
+from shared.errors import IsolationRefused, SqlRefused, VariablesInvalid
+from shared.templating.fields import fill
+from shared.templating.sql import bind
+from shared.templating.tables_read import Reads, TableRead, reads
+from shared.templating.variables import Origin, Variables
+
+_THREE_PARTS = re.compile(r"(?:[a-z0-9][a-z0-9.-]*:)?[A-Za-z0-9_-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A shared source whose table is known. `tenant_filter` still has its placeholders, which each tenant fills."""
+
+    name: str
+    table: TableRef
+    tenant_filter: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What one tenant's queries may read.
+
+    `data_project` holds the tenants' datasets; a path without project means `default_project`, where jobs run.
+    `tenant_tables` are the tenant's own sources outside its datasets, named by the operator. `filter_variables` are
+    tenant_id and operator-set tenant variables: nothing that a request sends.
+    """
+
+    tenant_id: str
+    data_project: str
+    default_project: str
+    sources: tuple[Source, ...] = ()
+    tenant_tables: frozenset[TableRef] = frozenset()
+    filter_variables: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        tenant_id: str,
+        *,
+        data_project: str,
+        default_project: str,
+        sources: Iterable[SharedSource],
+        operator: Mapping[str, str],
+        tenant: Mapping[str, str],
+    ) -> "Policy":
+        """The policy of a tenant from `sources.yml`, operator settings and operator-set tenant variables.
+
+        A source whose table needs an operator setting that is not set is left out: it cannot be read at all.
+        A tenant variable that is a whole `project.dataset.table` names a table of the tenant's, unless the dataset is
+        another tenant's by its name.
+        """
+        own = frozenset(
+            TableRef.parse(value)
+            for value in tenant.values()
+            if _THREE_PARTS.fullmatch(value) and owner_of_dataset(TableRef.parse(value).dataset) in (None, tenant_id)
+        )
+        settings = _texts(operator, "operator")
+        known = []
+        for source in sources:
+            try:
+                table = fill(source.table, settings, where=f"configs/sources.yml {source.name}.table")
+            except VariablesInvalid:
+                continue
+            if not _THREE_PARTS.fullmatch(table):
+                message = (
+                    f"shared source {source.name!r}: its table is no project.dataset.table once settings are filled in"
+                )
+                raise IsolationRefused(message)
+            known.append(Source(source.name, TableRef.parse(table), source.tenant_filter))
+        filter_variables = {**tenant, "tenant_id": tenant_id}
+        return cls(tenant_id, data_project, default_project, tuple(known), own, filter_variables)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A query that may run: `tables` are all that it reads, `sources` the names of the shared ones among them."""
+
+    sql: Sql
+    tables: frozenset[TableRef]
+    sources: tuple[str, ...]
+
+
+def guard(sql: Sql, policy: Policy) -> Guarded:
+    """The query as it may run for this tenant. A guarded query must not be guarded again: its sources would be refused.
+
+    Raises SqlRefused (not one plain SELECT) or IsolationRefused (a table that is not the tenant's to read).
+    """
+    found = reads(sql.text)
+    if unknown := found.parameters - {parameter.name for parameter in sql.parameters}:
+        raise SqlRefused(
+            f"@{min(unknown)} is no parameter of this query; parameters are the platform's, write {{name}}"
+        )
+    by_table = {source.table: (index, source) for index, source in enumerate(policy.sources)}
+    edits: list[tuple[int, int, str]] = []
+    parameters: dict[str, tuple[Parameter, ...]] = {}
+    wrappers: dict[int, str] = {}
+    for one in found.tables:
+        table = _resolve(one, policy)
+        if table not in by_table:
+            _check_own(table, policy)
+            continue
+        index, source = by_table[table]
+        if one.is_sampled:
+            raise IsolationRefused(f"TABLESAMPLE of the shared source {source.name!r} would sample all tenants' rows")
+        condition = _filter(source, policy, index)
+        parameters[source.name] = condition.parameters
+        wrapper = f"(SELECT * FROM `{table}` WHERE {condition.text})"
+        wrappers[one.start] = wrapper
+        # A pivot takes its alias after itself, so none is put before it.
+        alias = "" if one.has_alias or one.is_pivoted else f" AS `{table.table}`"
+        edits.append((one.start, one.end, wrapper + alias))
+    for array in found.arrays:
+        alias = "" if array.has_alias else f" AS `{array.name}`"
+        edits.append((array.start, array.end, f"UNNEST({found.text[array.start : array.end]}){alias}"))
+    text, starts = _splice(found.text, edits)
+    again = reads(text)
+    _check_again(again, policy, {starts[start]: wrapper for start, wrapper in wrappers.items()})
+    return Guarded(
+        Sql(text, sql.parameters + tuple(one for group in parameters.values() for one in group)),
+        frozenset(_resolve(one, policy) for one in again.tables),
+        tuple(sorted(parameters)),
+    )
+
+
+def confirm(guarded: Guarded, referenced: Iterable[TableRef]) -> None:
+    """The second opinion: what the dry run says is read must be what was found here. Raises IsolationRefused."""
+    if unknown := sorted(set(referenced) - guarded.tables):
+        # Not by name: what was not foreseen may be another tenant's.
+        raise IsolationRefused(f"the dry run reads {len(unknown)} table(s) that the check of the query did not find")
+
+
+def _resolve(one: TableRead, policy: Policy) -> TableRef:
+    return TableRef(*one.parts) if len(one.parts) == 3 else TableRef(policy.default_project, *one.parts)
+
+
+def _check_own(table: TableRef, policy: Policy) -> None:
+    if table in policy.tenant_tables:
+        return
+    if table.project == policy.data_project and owner_of_dataset(table.dataset) == policy.tenant_id:
+        return
+    raise IsolationRefused(
+        f"table {str(table)!r} is neither this tenant's nor a shared source; a query may read datasets"
+        f" {policy.tenant_id} and {policy.tenant_id}_…, tables that the operator set for the tenant,"
+        " and those of configs/sources.yml"
+    )
+
+
+def _filter(source: Source, policy: Policy, index: int) -> Sql:
+    """The source's filter for this tenant. Its parameters are named s0_1_…, as no other source's or query's are."""
+    return bind(Sql(source.tenant_filter), _texts(policy.filter_variables, "tenant"), prefix=f"s{index}_")
+
+
+def _texts(values: Mapping[str, str], origin: Origin) -> Variables:
+    """Variables that are all text. Empty ones are not set."""
+    given = {name: value for name, value in values.items() if value}
+    missing = {name: f"{{{name}}} is not set; the operator sets it" for name in values if name not in given}
+    return Variables(given, dict.fromkeys(given, origin), dict.fromkeys(given, VariableSpec()), missing)
+
+
+def _splice(text: str, edits: list[tuple[int, int, str]]) -> tuple[str, dict[int, int]]:
+    """Replace pieces of a text; where each now starts.
+
+    >>> _splice("a b c", [(0, 1, "xx"), (4, 5, "y")])
+    ('xx b y', {0: 0, 4: 5})
+    """
+    pieces: list[str] = []
+    starts: dict[int, int] = {}
+    end = length = 0
+    for start, stop, new in sorted(edits):
+        pieces += [text[end:start], new]
+        starts[start] = length + start - end
+        length = starts[start] + len(new)
+        end = stop
+    pieces.append(text[end:])
+    return "".join(pieces), starts
+
+
+def _check_again(again: Reads, policy: Policy, wrappers: Mapping[int, str]) -> None:
+    """Read the text that will run as if it were somebody else's. A failure here is a bug of ours, never let pass."""
+    shared = {source.table for source in policy.sources}
+    expected = {start + wrapper.index("`"): wrapper for start, wrapper in wrappers.items()}
+    met = set()
+    for one in again.tables:
+        table = _resolve(one, policy)
+        if table not in shared:
+            _check_own(table, policy)
+        elif one.start not in expected or one.around != _canonical(expected[one.start]):
+            raise IsolationRefused(f"the shared source {str(table)!r} would be read without its tenant filter")
+        else:
+            met.add(one.start)
+    if met != set(expected) or again.arrays:
+        raise IsolationRefused("the guarded query does not read as it should; this is a fault of the platform")
+
+
+@lru_cache(maxsize=256)
+def _canonical(wrapper: str) -> str:
+    """A wrapper's SELECT as sqlglot writes it, to compare syntax rather than spelling."""
+    return parse_one(wrapper[1:-1], read="bigquery").sql(dialect="bigquery")
