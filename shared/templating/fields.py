@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from shared.contracts.markup import IsHtml
 from shared.contracts.pipeline_template import PipelineTemplate, Step
 from shared.contracts.sql import Sql
-from shared.errors import Fault, PermanentError, SqlRefused, TemplateInvalid, VariablesInvalid
+from shared.errors import Fault, IsolationRefused, PermanentError, SqlRefused, TemplateInvalid, VariablesInvalid
 from shared.templating.identifiers import is_naming_field
 from shared.templating.placeholders import Name, names, split, texts
 from shared.templating.variables import Variables
@@ -48,6 +48,8 @@ def refusal(faults: Sequence[Fault]) -> PermanentError:
     kind: type[PermanentError] = VariablesInvalid
     if codes & TEMPLATE_CODES:
         kind = TemplateInvalid
+    elif "isolation_refused" in codes:
+        kind = IsolationRefused
     elif "sql_refused" in codes:
         kind = SqlRefused
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
