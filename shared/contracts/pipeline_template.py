@@ -263,7 +263,11 @@ def explain(
     `models` says, per last named key of a path ("" for the top), whose fields an unknown key is compared with.
     """
     faults = []
-    for detail in error.errors(include_url=False, include_input=False):
+    details = error.errors(include_url=False, include_input=False)
+    for detail in details:
+        # pydantic counts only the items that are right: "too short" beside an item that is wrong is no second fault.
+        if detail["type"] == "too_short" and any(one["loc"][:-1] for one in details if one["loc"][:1] == detail["loc"]):
+            continue
         loc = tuple(part for part in detail["loc"] if part != "[key]")
         path = _existing(document, (*below, *loc))
         named = ".".join(str(part) for part in (*below, *loc))

@@ -17,8 +17,8 @@ from shared.errors import Fault
 Path = tuple[str | int, ...]
 
 _MAX_DEPTH = 20  # a template needs 6; far below what would exhaust the stack
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,40})")
+_FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]{0,40})?(\.[0-9]{1,40}([eE][-+]?[0-9]{1,4})?|[eE][-+]?[0-9]{1,4})")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
@@ -152,6 +152,6 @@ def _scalar(event: Any) -> object:
         return _WORDS[event.value.lower()]
     if _INT.fullmatch(event.value):
         return int(event.value)
-    if _FLOAT.fullmatch(event.value):
+    if _FLOAT.fullmatch(event.value) and event.value.lstrip("+-")[0] not in "eE":
         return float(event.value)
     return event.value
