@@ -106,9 +106,11 @@ def _run(api: httpx.Client, tenant: Tenant, date: str) -> dict[str, str]:
 
 def _report(client: bigquery.Client, project: str, tenants: list[Tenant]) -> Table:
     """What is in each tenant's table, beside what the source says of that tenant and date."""
-    report = Table("tenant", "dataset.table", "date", title="Each tenant's own costs, in its own dataset")
-    for heading in ("rows", "cost", "cost in the source"):
-        report.add_column(heading, justify="right")
+    report = Table(title="Each tenant's own costs, in its own dataset")
+    for heading in ("tenant", "dataset.table", "date"):
+        report.add_column(heading, no_wrap=True)
+    for heading in ("rows", "cost", "in the source"):
+        report.add_column(heading, justify="right", no_wrap=True)
     for tenant in tenants:
         table = f"{tenant.tenant_id}_gcp_silver_cost.billing_cost_daily"
         for date in DATES:
@@ -142,9 +144,9 @@ def _sum(
 
 
 def _mails(ready: Ready) -> Table:
-    mails = Table("from", "to", "subject", title="Mail sent")
+    mails = Table("to", "subject", title="Mail sent")
     for mail in httpx.get(f"{ready.sendgrid}/mails", timeout=10).json():
-        mails.add_row(mail["from"], ", ".join(mail["to"]), mail["subject"])
+        mails.add_row(", ".join(mail["to"]), mail["subject"])
     return mails
 
 

@@ -71,7 +71,7 @@ class _PubsubMessage(BaseModel):
     data: str = ""
     attributes: dict[str, str] = Field(default_factory=dict)
     message_id: str = Field("", alias="messageId")
-    publish_time: str = Field("", alias="publishTime")
+    publish_time: dt.datetime | None = Field(None, alias="publishTime")
 
 
 class Push(BaseModel):

@@ -7,7 +7,7 @@ from shared.contracts.messages import RunMessage, run_id
 from shared.contracts.pipeline_template import ONBOARDING, TemplateAddress
 from shared.contracts.requests import RunRequest
 from shared.contracts.tenant import Tenant
-from shared.errors import NotConfirmed, TemplateNotFound
+from shared.errors import ConvergenceError, NotConfirmed, TemplateNotFound
 from shared.logs import log
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunRecord
@@ -77,9 +77,9 @@ def accept(
     run_log.queued(run, plan.pipeline_id)
     try:
         bus.publish(topic, [message_of(run)])
-    except NotConfirmed:
+    except ConvergenceError as error:
         run_log.add(run, [RunRecord("NOT_PUBLISHED", plan.pipeline_id)])
         log("run_not_published", "ERROR", tenant_id=run.tenant_id, pipeline_logging_id=run.pipeline_logging_id)
-        raise
+        raise NotConfirmed(f"the run was not published ({error.code}); make the same call again") from error
     log("run_accepted", tenant_id=run.tenant_id, pipeline_logging_id=run.pipeline_logging_id, template=str(address))
     return Accepted(run.pipeline_logging_id, plan.pipeline_id)

@@ -41,7 +41,7 @@ class RejectedMessages:
         row = {
             "message_id": message.message_id if message else None,
             "subscription": push.subscription if push else None,
-            "publish_time": (message.publish_time or None) if message else None,
+            "publish_time": message.publish_time.isoformat() if message and message.publish_time else None,
             "received_at": self._clock.now().isoformat(),
             "error_code": error.code,
             "error_message": error.message[:8_000],

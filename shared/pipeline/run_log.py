@@ -15,13 +15,13 @@ from typing import Any
 from shared.contracts.messages import RunMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
-from shared.errors import NotFound, PermanentError
+from shared.errors import PermanentError
 from shared.logs import log
 from shared.ports import Clock, Jobs, Row, Rows
 from shared.tenants.metadata import metadata_table
 
-# Highest first.
-RUN_RANK = ("SUCCEEDED", "FAILED", "DEAD", "RUNNING", "QUEUED", "NOT_PUBLISHED")
+# Highest first. NOT_PUBLISHED says that Pub/Sub did not confirm: if the message is there all the same, RUNNING follows.
+RUN_RANK = ("SUCCEEDED", "FAILED", "DEAD", "RUNNING", "NOT_PUBLISHED", "QUEUED")
 STEP_RANK = ("SUCCEEDED", "FAILED", "SKIPPED", "RUNNING")
 ENDED = frozenset({"SUCCEEDED", "FAILED", "DEAD"})
 
@@ -107,7 +107,7 @@ class RunLog:
         """The run ended: `unsaid` steps and the end to the control table, and the copy to the tenant, all at once.
 
         Raises TransientError when the control table or the copy could not be written: the end may then be said again.
-        A tenant's table that is not there (yet) never fails a run: reconciliation copies it later (PRODUCT 6).
+        A tenant's table that is not there (yet), or does not take the row, never fails a run (PRODUCT 6).
         """
         copies: list[Callable[[], None]] = [
             lambda: self.add(run, [*unsaid, end], delivery=delivery),
@@ -130,7 +130,7 @@ class RunLog:
     def _copy(self, run: RunMessage, table: str, rows: Sequence[tuple[str, Row]]) -> None:
         try:
             self._rows().append(metadata_table(self._data_project, run.tenant_id, table), rows)
-        except NotFound as error:
+        except PermanentError as error:
             log("run_copy_missing", "WARNING", table=table, error=error.code)
 
 
@@ -206,8 +206,3 @@ def _json(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _id(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-
-def failure(error: PermanentError) -> tuple[str, str]:
-    """Code and message of an error, as events and status show them."""
-    return error.code, error.message[:8_000]
