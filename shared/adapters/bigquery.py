@@ -27,7 +27,7 @@ def client(project: str, location: str, endpoint: str) -> bigquery.Client:
     if endpoint:
         return bigquery.Client(
             project,
-            AnonymousCredentials(),  # type: ignore[no-untyped-call]  # google.auth has no types
+            AnonymousCredentials(),
             location=location,
             client_options=ClientOptions(api_endpoint=endpoint),
         )

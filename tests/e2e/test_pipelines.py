@@ -133,7 +133,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         (configs / "test" / "e2e" / f"{name}.yml").write_text(text)
     with Stack(Options(port=0, configs=configs)) as ready, httpx.Client(base_url=ready.api, timeout=60) as client:
         options = ClientOptions(api_endpoint=ready.bigquery)
-        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        credentials = AnonymousCredentials()
         with closing(bigquery.Client(ready.project, credentials, client_options=options)) as warehouse:
             yield Platform(ready, client, warehouse)
 
