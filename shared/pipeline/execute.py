@@ -15,7 +15,7 @@ from shared.contracts.messages import RunMessage
 from shared.contracts.pipeline_template import Step
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services, StepContext, StepResult
-from shared.errors import ConvergenceError, PermanentError, RetriesExhausted, TransientError
+from shared.errors import ConvergenceError, PermanentError, RetriesExhausted, StillRunning, TransientError
 from shared.logs import log, log_bug
 from shared.pipeline.mask import for_mail, for_tenant
 from shared.pipeline.resolve import Plan
@@ -125,16 +125,19 @@ class Execution:
                 self._say()
 
     def _attempt(self, step: Step) -> StepResult:
-        engine, context = self._plan.engine(step), self._context(step)
+        engine = self._plan.engine(step)
         fields = self._plan.fields(step, failure=self._failure())
+        context = self._context(step)
         engine.check(fields, context)
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(step.retry.attempts) | tenacity.stop_after_delay(context.seconds_left),
-            wait=tenacity.wait_exponential(step.retry.backoff_s, max=60),
-            retry=tenacity.retry_if_exception_type(TransientError),
+            # Before, not after: a pause must not last beyond the push deadline.
+            stop=tenacity.stop_after_attempt(step.retry.attempts) | tenacity.stop_before_delay(context.seconds_left),
+            wait=tenacity.wait_exponential(step.retry.backoff_s),
+            retry=tenacity.retry_if_exception(_may_be_tried_again),
             reraise=True,
         )
-        return retrying(engine.run, fields, context)
+        # Each attempt has the time that is left then, not what the first one had.
+        return retrying(lambda: engine.run(fields, self._context(step)))
 
     def _context(self, step: Step) -> StepContext:
         left = (self._until - self._services.clock.now()).total_seconds()
@@ -218,6 +221,11 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
         ordered.append(step)
         done.add(step.step_id)
     return ordered
+
+
+def _may_be_tried_again(error: BaseException) -> bool:
+    """Here and now: a job that still runs has had all the time there was, and is found again by a redelivery."""
+    return isinstance(error, TransientError) and not isinstance(error, StillRunning)
 
 
 def _sum(values: Iterable[int | None]) -> int | None:
