@@ -27,13 +27,7 @@ ADMIN_SECRET = "projects/control-project/secrets/admin-key/versions/1"
 RUNS = CONTROL.table("x_meta_runs")
 TENANTS = CONTROL.table("x_meta_tenants")
 REJECTED = CONTROL.table("x_meta_rejected_messages")
-# Two mails and nothing else: enough for whatever is about steps and not about their engines.
-TWO_STEPS = """
-pipeline_id: "{tenant_id}-two-steps"
-steps:
-  - {step_id: first, ps_type: shared.email_notification, to_emails: [ops@convergence.example], subject: a, message: a}
-  - {step_id: second, ps_type: shared.email_notification, to_emails: [ops@convergence.example], subject: b, message: b}
-"""
+OPERATOR = "ops@convergence.example"
 
 
 def settings(**given: Any) -> Settings:
@@ -43,7 +37,7 @@ def settings(**given: Any) -> Settings:
         "data_project_id": DATA,
         "deployment": "local",
         "routes": "all",
-        "operator_email": "ops@convergence.example",
+        "operator_email": OPERATOR,
         "mail_from": "noreply@convergence.example",
         "admin_key_secret": ADMIN_SECRET,
         "template_variables": {"billing_export_table": "billing-project.billing_export.gcp_billing_export"},
@@ -59,6 +53,21 @@ def tenant(**given: Any) -> Tenant:
 def template(text: str, path: str = "gcp/cost/example.yml") -> PipelineTemplate:
     """A template from its YAML."""
     return read_template(text.encode(), address=TemplateAddress.parse(path), file=f"configs/{path}")
+
+
+def mails(*steps: str) -> PipelineTemplate:
+    """A template of mails, whose subjects are their step_ids: `"first", "second; trigger: always"`.
+
+    Enough for whatever is about steps and not about their engines: the mails sent say which steps ran.
+    """
+    lines = ['pipeline_id: "{tenant_id}-example"', "steps:"]
+    for each in steps:
+        step_id, *others = each.split("; ")
+        lines += [f"  - step_id: {step_id}", "    ps_type: shared.email_notification", f"    to_emails: [{OPERATOR}]"]
+        lines += [f"    {line}" for line in (f"subject: {step_id}", *others)]
+        if not any(line.startswith("message:") for line in others):
+            lines.append('    message: "-"')
+    return template("\n".join(lines))
 
 
 def run(**given: Any) -> RunMessage:

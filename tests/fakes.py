@@ -389,9 +389,13 @@ class FakeMailer(Fallible):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[Mail] = []
+        self.broken: dict[str, BaseException] = {}
+        """What sending a mail with this subject raises, for as long as it is here."""
 
     def send(self, mail: Mail) -> None:
         with self._call("send"):
+            if mail.subject in self.broken:
+                raise self.broken[mail.subject]
             if "\n" in mail.subject or not all(re.fullmatch(r"[^@\s]+@[^@\s]+", address) for address in mail.to):
                 raise MailRefused("SendGrid refused the mail with status 400")
             self.sent.append(mail)
