@@ -99,7 +99,10 @@ class _Binder:
                 filled.append(part)
                 continue
             value = self._variables.text(part.name)
-            if part.name in self._variables.caller_chosen or self._variables.spec(part.name).is_list:
+            if self._variables.spec(part.name).is_list:
+                self._fault(place.line, f"{{{part.name}}} is a list, and a name is one thing")
+                return ""
+            if part.name in self._variables.caller_chosen:
                 message = f"{{{part.name}}} names something here, so a request cannot choose it freely"
                 self._fault(place.line, message, "variable_protected")
                 return ""

@@ -146,6 +146,9 @@ class _Resolution:
         self._template_faults: list[Fault] = []
         self._faults: list[Fault] = []
         self._open: list[str] = []
+        self._failed: set[str] = set(request) - {
+            "pipeline_id"
+        }  # without a value because of a fault that is listed, or will be
 
     def run(self) -> Variables:
         overridden = self._read_request()
@@ -226,7 +229,7 @@ class _Resolution:
 
     def _default(self, name: str) -> None:
         """Give the variable its default, and before it those that it refers to."""
-        if name in self._values or name in self._missing or (name in self._request and name != "pipeline_id"):
+        if name in self._values or name in self._missing or name in self._failed:
             return
         default: Value = self._template.pipeline_id
         spec, where = _TEXT, self._template.where(("pipeline_id",))
@@ -239,6 +242,7 @@ class _Resolution:
                 return
             default = spec.default
         self._open.append(name)
+        self._failed.add(name)
         if self._are_there(name, default, where):
             self._fill_default(name, spec, default, origin, where)
         self._open.pop()
@@ -267,13 +271,9 @@ class _Resolution:
                 complete = False
                 if fault.code == "variable_missing":
                     self._missing.setdefault(name, f"{{{name}}} refers to a variable without value: {fault.message}")
-                elif not self._is_reported(other):
+                elif other not in self._failed:
                     self._template_faults.append(fault)
         return complete
-
-    def _is_reported(self, name: str) -> bool:
-        """Whether this variable is without value because of a fault that is already listed."""
-        return name in self._template.variables or name == "pipeline_id" or name in self._request
 
     def _fill_default(self, name: str, spec: VariableSpec, default: object, origin: Origin, where: str) -> None:
         if isinstance(default, str):
