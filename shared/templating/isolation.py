@@ -25,8 +25,9 @@ from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import TableRef
 from shared.contracts.tenant import owner_of_dataset
 from shared.contracts.variable_spec import VariableSpec
-from shared.errors import IsolationRefused, SqlRefused, VariablesInvalid
+from shared.errors import IsolationRefused, SqlRefused
 from shared.templating.fields import fill
+from shared.templating.placeholders import names
 from shared.templating.sql import bind
 from shared.templating.tables_read import Reads, TableRead, reads
 from shared.templating.variables import Origin, Variables
@@ -84,10 +85,9 @@ class Policy:
         settings = _texts(operator, "operator")
         known = []
         for source in sources:
-            try:
-                table = fill(source.table, settings, where=f"configs/sources.yml {source.name}.table")
-            except VariablesInvalid:
+            if any(not part.doubled and not operator.get(part.name) for part in names(source.table)):
                 continue
+            table = fill(source.table, settings, where=f"configs/sources.yml {source.name}.table")
             if not _THREE_PARTS.fullmatch(table):
                 message = (
                     f"shared source {source.name!r}: its table is no project.dataset.table once settings are filled in"
