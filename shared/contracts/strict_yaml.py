@@ -6,7 +6,7 @@ duplicate keys and deep nesting are faults, and scalars follow YAML 1.2's core s
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ def read(text: str, *, file: str) -> Document:
     """
     document = Document()
     try:
-        events: list[Any] = list(yaml.parse(text, Loader=yaml.SafeLoader))
+        events = list(_bounded(yaml.parse(text, Loader=yaml.SafeLoader)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -67,6 +67,16 @@ def read(text: str, *, file: str) -> Document:
         if content and not isinstance(content[0], yaml.StreamEndEvent):
             document.value = builder.build(iter(content), ())
     return document
+
+
+def _bounded(events: Iterable[Any]) -> Iterator[Any]:
+    """The events up to where nesting goes too deep: PyYAML's time grows with the square of the depth."""
+    depth = 0
+    for event in events:
+        yield event
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth >= _MAX_DEPTH:
+            return
 
 
 def _explain(error: yaml.MarkedYAMLError) -> str:
@@ -91,13 +101,9 @@ def _surprises(events: list[Any], file: str) -> Iterator[Fault]:
             documents += 1
             if documents == 2:
                 yield Fault(where, "yaml_refused", "a second document begins here; one file holds one template")
-        if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            depth += 1
-            if depth == _MAX_DEPTH:
-                yield Fault(where, "yaml_refused", f"nested deeper than {_MAX_DEPTH} levels")
-                return
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            depth -= 1
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth >= _MAX_DEPTH:
+            yield Fault(where, "yaml_refused", f"nested deeper than {_MAX_DEPTH} levels")
 
 
 class _Builder:
