@@ -1,7 +1,6 @@
 """What travels through Pub/Sub: the run message, and the body of a push request around it."""
 
 import base64
-import binascii
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
@@ -95,7 +94,7 @@ class Push(BaseModel):
         """The run message inside. Raises MessageRejected that names what is wrong with it, never its values."""
         try:
             data = base64.b64decode(self.message.data, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise MessageRejected("the message's data is not base64") from None
         try:
             return RunMessage.model_validate_json(data)

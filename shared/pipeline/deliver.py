@@ -13,7 +13,7 @@ from shared.contracts.pipeline_template import ONBOARDING
 from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
-from shared.errors import MessageRejected, PermanentError, TenantSuspended, TenantUnknown
+from shared.errors import MessageRejected, PermanentError, TemplateNotFound, TenantSuspended, TenantUnknown
 from shared.logs import log, log_context
 from shared.pipeline.execute import Execution
 from shared.pipeline.mask import for_tenant
@@ -85,7 +85,11 @@ class Delivery:
         if push.subscription_name != expected:
             raise MessageRejected(f"this function serves the subscription {expected} only")
         run = push.run()
-        if run.address == ONBOARDING:
+        try:
+            address = run.address
+        except TemplateNotFound as error:
+            raise MessageRejected(error.message) from None
+        if address == ONBOARDING:
             raise MessageRejected("a message can never run an onboarding")
         return run
 
