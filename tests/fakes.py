@@ -194,6 +194,10 @@ class FakeRows(Fallible):
             found = self._warehouse.table(table)
             known = {column.name for column in found.schema.fields}
             wrong = sorted({name for _, row in rows for name in row if name not in known})
+            try:
+                found.typed([row for _, row in rows], found.schema.fields)
+            except ValueError:
+                wrong.append("a value")
             if wrong:
                 raise PayloadRefused(f"{table.table} took none of {len(rows)} rows: {', '.join(wrong)} invalid")
             for insert_id, row in rows:

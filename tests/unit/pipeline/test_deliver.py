@@ -1,0 +1,273 @@
+"""What a push leads to: a run, a record of why not, or a redelivery; never anything twice."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate
+from shared.errors import Unavailable
+from shared.pipeline.deliver import Delivery, RejectedMessages
+from shared.pipeline.resolve import Resolver
+from shared.pipeline.run_log import RunLog, RunRecord, RunState
+from shared.tenants.directory import Directory
+from tests.builders import (
+    CONTROL,
+    DATA,
+    OTHER,
+    REJECTED,
+    RUN,
+    RUNS,
+    TENANT,
+    mails,
+    push,
+    put_record,
+    run,
+    schema,
+    services,
+    template,
+    tenant,
+)
+from tests.fakes import Answer, FakeServices, FakeTemplates
+
+DOWN = Unavailable("down")
+QUERY = """
+pipeline_id: "{tenant_id}-example"
+steps:
+  - step_id: extract
+    ps_type: gcp.bigquery_to_bigquery
+    source: {query: "SELECT 1 AS one"}
+    destination: {dataset_type: silver, table: costs, schema_template: billing_cost}
+  - {step_id: say, ps_type: shared.email_notification, to_emails: [ops@convergence.example], subject: said, message: m}
+"""
+
+
+@pytest.fixture
+def world() -> FakeServices:
+    return services()
+
+
+def run_log(world: FakeServices) -> RunLog:
+    return RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+
+
+def delivery(world: FakeServices, *templates: PipelineTemplate) -> Delivery:
+    return Delivery(
+        world,
+        run_log=run_log(world),
+        directory=Directory(world.rows, world.clock, data_project=DATA, schema=schema("x_meta_tenant")),
+        resolver=Resolver(FakeTemplates(*(templates or (mails("first", "second"),))), world),
+        rejected=RejectedMessages(lambda: world.rows, world.clock, CONTROL),
+    )
+
+
+def state(world: FakeServices) -> RunState:
+    found = run_log(world).read(TENANT, RUN)
+    assert found is not None
+    return found
+
+
+def ran(world: FakeServices) -> list[str]:
+    return [mail.subject for mail in world.mailer.sent]
+
+
+def rejected(world: FakeServices) -> list[dict[str, Any]]:
+    return world.warehouse.events(REJECTED)
+
+
+# ── once ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_push_runs_the_pipeline(world: FakeServices) -> None:
+    delivery(world).handle(push(run()))
+    assert (ran(world), state(world).status) == (["first", "second"], "SUCCEEDED")
+
+
+def test_a_redelivered_message_runs_nothing_twice(world: FakeServices) -> None:
+    handler = delivery(world)
+    handler.handle(push(run()))
+    handler.handle(push(run(), attempt=2))
+    assert ran(world) == ["first", "second"]
+
+
+def test_a_step_recorded_as_succeeded_is_not_run_again(world: FakeServices) -> None:
+    world.mailer.broken["second"] = DOWN
+    handler = delivery(world)
+    with pytest.raises(Unavailable):
+        handler.handle(push(run()))
+    world.mailer.broken.clear()
+    handler.handle(push(run(), attempt=2))
+    assert (ran(world), state(world).status) == (["first", "second"], "SUCCEEDED")
+
+
+def test_a_run_that_failed_is_not_run_again(world: FakeServices) -> None:
+    run_log(world).add(run(), [RunRecord("FAILED")])
+    delivery(world).handle(push(run(), attempt=2))
+    assert ran(world) == []
+
+
+def test_the_first_delivery_reads_no_events(world: FakeServices) -> None:
+    delivery(world).handle(push(run()))
+    assert "select" not in world.jobs.calls
+
+
+def test_a_message_that_may_have_been_published_before_reads_them_even_then(world: FakeServices) -> None:
+    run_log(world).add(run(), [RunRecord("SUCCEEDED")])
+    delivery(world).handle(push(run(asked_before=True)))
+    assert ran(world) == []
+
+
+def test_a_job_is_found_again_by_a_redelivery_and_not_run_twice(world: FakeServices) -> None:
+    world.jobs.answer("SELECT 1 AS one", Answer(rows=[]))
+    world.jobs.fail("insert", DOWN, after=True)
+    handler = delivery(world, template(QUERY))
+    with pytest.raises(Unavailable):
+        handler.handle(push(run()))
+    handler.handle(push(run(), attempt=2))
+    assert (len(world.jobs.inserted), ran(world), state(world).status) == (1, ["said"], "SUCCEEDED")
+
+
+def test_a_double_with_no_delivery_attempt_doubles_nothing_in_tables(world: FakeServices) -> None:
+    world.jobs.answer("SELECT 1 AS one", Answer(rows=[]))
+    handler = delivery(world, template(QUERY))
+    handler.handle(push(run(), attempt=None))
+    handler.handle(push(run(), attempt=None))
+    assert len(world.jobs.inserted) == 1
+    assert state(world).status == "SUCCEEDED"
+
+
+# ── deliveries run out ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_before_the_last_delivery_a_transient_error_asks_for_another(world: FakeServices) -> None:
+    world.mailer.broken["first"] = DOWN
+    with pytest.raises(Unavailable):
+        delivery(world).handle(push(run(), attempt=4))
+    assert not state(world).ended
+
+
+def test_the_last_delivery_ends_the_run_with_its_on_failure_steps(world: FakeServices) -> None:
+    world.mailer.broken["first"] = DOWN
+    delivery(world, mails("first", "alarm; trigger: on_failure")).handle(push(run(), attempt=5))
+    assert (ran(world), state(world).facts["error_code"]) == (["alarm"], "retries_exhausted")
+
+
+def test_the_number_of_the_delivery_is_recorded(world: FakeServices) -> None:
+    delivery(world).handle(push(run(), attempt=3))
+    assert state(world).facts["deliveries"] == 3
+
+
+# ── tenants ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_suspended_tenants_run_fails_and_is_acknowledged(world: FakeServices) -> None:
+    put_record(world.warehouse, tenant(status="suspended"))
+    delivery(world).handle(push(run()))
+    assert (ran(world), state(world).facts["error_code"]) == ([], "tenant_suspended")
+
+
+def test_an_unknown_tenants_run_fails_and_is_acknowledged(world: FakeServices) -> None:
+    delivery(world).handle(push(run(tenant_id=OTHER)))
+    (event,) = world.warehouse.events(RUNS)
+    assert (event["tenant_id"], event["status"], event["error_code"]) == (OTHER, "FAILED", "tenant_unknown")
+
+
+def test_a_run_of_the_tenants_former_life_is_not_run(world: FakeServices) -> None:
+    put_record(world.warehouse, tenant(epoch="epoch-2"))
+    delivery(world).handle(push(run()))
+    assert (ran(world), state(world).facts["error_code"]) == ([], "tenant_unknown")
+
+
+def test_a_run_of_a_tenant_onboarded_a_moment_ago_runs_though_the_old_one_is_remembered(world: FakeServices) -> None:
+    handler = delivery(world)
+    handler.handle(push(run(pipeline_logging_id="a" * 32)))
+    put_record(world.warehouse, tenant(epoch="epoch-2"))
+    handler.handle(push(run(epoch="epoch-2")))
+    assert state(world).status == "SUCCEEDED"
+
+
+# ── templates ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_template_that_is_gone_fails_the_run(world: FakeServices) -> None:
+    delivery(world).handle(push(run(template_name="exampel")))
+    assert state(world).facts["error_code"] == "template_not_found"
+    assert "did you mean" in state(world).facts["error_message"]
+
+
+def test_a_template_that_cannot_be_resolved_runs_none_of_its_steps(world: FakeServices) -> None:
+    delivery(world, mails("first", 'second; message: "{no_such}"')).handle(push(run()))
+    assert (ran(world), state(world).facts["error_code"]) == ([], "template_invalid")
+
+
+# ── messages that are none ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b'{"message": {}}',
+        b'{"message": {"data": "***"}, "subscription": "projects/p/subscriptions/pipeline-runs-push"}',
+        '{"message": {"data": "é"}, "subscription": "projects/p/subscriptions/pipeline-runs-push"}'.encode(),
+        b'{"message": {"publishTime": "yesterday"}, "subscription": "projects/p/subscriptions/pipeline-runs-push"}',
+        push(b"not json"),
+        push(b"{}"),
+        push(b'{"pipeline_logging_id": "\\ud800"}'),
+        push(json.dumps({**json.loads(run().model_dump_json()), "surprise": 1}).encode()),
+    ],
+    ids=[
+        "nothing", "no json", "no object", "no data", "no base64", "not even ascii", "a time that is none",
+        "data no json", "data no run", "no unicode", "unknown field",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_recorded_and_acknowledged(world: FakeServices, body: bytes) -> None:
+    delivery(world).handle(body)
+    assert [row["error_code"] for row in rejected(world)] == ["message_rejected"]
+    assert world.warehouse.events(RUNS) == []
+
+
+def test_what_is_recorded_says_where_it_came_from_and_keeps_it(world: FakeServices) -> None:
+    delivery(world).handle(push(b"{}"))
+    (row,) = rejected(world)
+    assert (row["message_id"], row["data"]) == ("4711", "e30=")
+    assert row["subscription"].endswith("/pipeline-runs-push")
+    assert row["publish_time"].isoformat() == "2025-11-20T08:00:00.123000+00:00"
+    assert "message.tenant_id: is required" in row["error_message"]
+
+
+def test_the_same_rejected_message_is_recorded_once(world: FakeServices) -> None:
+    handler = delivery(world)
+    for _ in range(2):
+        handler.handle(b"not json")
+        handler.handle(push(b"{}"))
+    assert len(rejected(world)) == 2
+
+
+def test_a_rejected_message_that_cannot_be_recorded_is_redelivered(world: FakeServices) -> None:
+    world.rows.fail("append", DOWN)
+    with pytest.raises(Unavailable):
+        delivery(world).handle(b"not json")
+
+
+@pytest.mark.parametrize("subscription", ["pipeline-runs-bulk-push", "", "pipeline-runs-push/x"])
+def test_another_subscription_has_no_authority_here(world: FakeServices, subscription: str) -> None:
+    delivery(world).handle(push(run(), subscription=subscription))
+    assert (ran(world), len(rejected(world))) == ([], 1)
+
+
+def test_a_message_can_never_run_an_onboarding(world: FakeServices) -> None:
+    onboarding = replace(mails("first"), address=ONBOARDING)
+    message = run(provider="customer", domain="", template_name="onboarding")
+    delivery(world, onboarding).handle(push(message))
+    assert (ran(world), len(rejected(world))) == ([], 1)
+
+
+@pytest.mark.parametrize("name", ["../../secrets", "Example", "", "a" * 100])
+def test_a_template_name_that_can_be_none_is_rejected_not_redelivered(world: FakeServices, name: str) -> None:
+    message = {**json.loads(run().model_dump_json()), "template_name": name}
+    delivery(world).handle(push(json.dumps(message).encode()))
+    assert (ran(world), len(rejected(world))) == ([], 1)
