@@ -142,7 +142,7 @@ class _Resolution:
         self._origins: dict[str, Origin] = {}
         self._specs: dict[str, VariableSpec] = {}
         self._missing: dict[str, str] = {}
-        self._caller_chosen: set[str] = set()
+        self._caller_chosen: set[str] = {"trigger_by", "error_message"}  # built in, but worded by others
         self._template_faults: list[Fault] = []
         self._faults: list[Fault] = []
         self._open: list[str] = []

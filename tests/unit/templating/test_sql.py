@@ -11,7 +11,7 @@ from shared.contracts.variable_spec import Value
 from shared.errors import PermanentError, SqlRefused, TemplateInvalid, VariablesInvalid
 from shared.templating.lexing import lex
 from shared.templating.sql import bind
-from tests.unit.templating.given import resolved, template, typed
+from tests.unit.templating.given import BUILT_IN, resolved, template, typed
 
 KNOWN: dict[str, tuple[str, Value]] = {
     "date": ("date", "2025-11-15"),
@@ -165,6 +165,15 @@ def test_a_callers_free_choice_cannot_be_a_name() -> None:
 
     with pytest.raises(VariablesInvalid, match="a request cannot choose it freely"):
         bind(Sql("SELECT * FROM `{note}`"), resolved(of, {"note": "techcorp_99zx4"}))
+
+
+@pytest.mark.parametrize("name", ["trigger_by", "error_message", "label"])
+def test_a_built_in_that_somebody_else_words_cannot_be_a_name_either(name: str) -> None:
+    of = template('\n  label: "{trigger_by}"', "\nsteps: [{step_id: a, ps_type: a.b}]")
+    variables = resolved(of, built_in={**BUILT_IN, "trigger_by": "x_meta_api_keys", "error_message": "x_meta_api_keys"})
+
+    with pytest.raises(VariablesInvalid, match="a request cannot choose it freely"):
+        bind(Sql(f"SELECT * FROM `acmeinc_23xv2.{{{name}}}`"), variables)
 
 
 def test_every_fault_of_a_query_names_its_line() -> None:
