@@ -4,7 +4,8 @@ import re
 
 from shared.contracts.tenant import owner_of_dataset
 
-_TABLE = re.compile(r"`?(?:[A-Za-z][\w-]*[:.])([A-Za-z_]\w*)(?:\.([A-Za-z_][\w$]*))?`?")
+# `project:dataset.table`, `project.dataset.table`, `project:dataset`, `dataset.table`.
+_TABLE = re.compile(r"`?([A-Za-z][\w-]*)([:.])([A-Za-z_]\w*)(?:\.([A-Za-z_][\w$]*))?`?")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _VALUE = re.compile(r"(value:?|literal:?) \S+", re.IGNORECASE)
 
@@ -17,10 +18,17 @@ def for_tenant(message: str, tenant_id: str) -> str:
     >>> for_tenant("Not found: Table p:acmeinc_23xv2_silver.costs", "acmeinc_23xv2")
     'Not found: Table p:acmeinc_23xv2_silver.costs'
     """
-    return _TABLE.sub(
-        lambda found: found[0] if owner_of_dataset(found[1]) == tenant_id or not found[2] else "(shared source)",
-        message,
-    )
+
+    def shown(found: re.Match[str]) -> str:
+        first, separator, second, third = found.groups()
+        if third is None and separator == ".":
+            # `dataset.table`, or else `column.field` and the end of a sentence: only tenants' datasets can be told.
+            foreign = owner_of_dataset(first) not in (None, tenant_id)
+        else:
+            foreign = owner_of_dataset(second) != tenant_id
+        return "(shared source)" if foreign else found[0]
+
+    return _TABLE.sub(shown, message)
 
 
 def for_mail(message: str, tenant_id: str) -> str:

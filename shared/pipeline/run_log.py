@@ -8,6 +8,7 @@ arrive nor their doubles matter.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from shared.contracts.messages import RunMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
-from shared.errors import PermanentError
+from shared.errors import ConvergenceError
 from shared.logs import log
 from shared.ports import Clock, Jobs, Row, Rows
 from shared.tenants.metadata import metadata_table
@@ -106,8 +107,8 @@ class RunLog:
     ) -> None:
         """The run ended: `unsaid` steps and the end to the control table, and the copy to the tenant, all at once.
 
-        Raises TransientError when the control table or the copy could not be written: the end may then be said again.
-        A tenant's table that is not there (yet), or does not take the row, never fails a run (PRODUCT 6).
+        Raises TransientError when the control table could not be written: the end may then be said again. The copy
+        never fails a run (PRODUCT 6), nor asks for a redelivery, which would find that the run has ended.
         """
         copies: list[Callable[[], None]] = [
             lambda: self.add(run, [*unsaid, end], delivery=delivery),
@@ -116,7 +117,8 @@ class RunLog:
         if steps:
             copies.append(lambda: self._copy(run, "x_meta_step_logs", [_copy_of_step(run, step) for step in steps]))
         with ThreadPoolExecutor(len(copies)) as pool:
-            for copied in [pool.submit(copy) for copy in copies]:
+            # Each with this thread's log context: a line of a copy belongs to its tenant and run.
+            for copied in [pool.submit(copy_context().run, copy) for copy in copies]:
                 copied.result()
 
     def read(self, tenant_id: str, pipeline_logging_id: str) -> RunState | None:
@@ -130,7 +132,7 @@ class RunLog:
     def _copy(self, run: RunMessage, table: str, rows: Sequence[tuple[str, Row]]) -> None:
         try:
             self._rows().append(metadata_table(self._data_project, run.tenant_id, table), rows)
-        except PermanentError as error:
+        except ConvergenceError as error:
             log("run_copy_missing", "WARNING", table=table, error=error.code)
 
 
