@@ -183,6 +183,8 @@ class FakeRows(Fallible):
     def __init__(self, warehouse: FakeBigQuery) -> None:
         super().__init__()
         self._warehouse = warehouse
+        self.broken: dict[str, Exception] = {}
+        """What appending to the table of this name raises, for as long as it is here."""
 
     def stored(self, table: TableRef, schema: TableSchema, *, limit: int) -> list[dict[str, Any]] | None:
         with self._call("stored"):
@@ -191,6 +193,8 @@ class FakeRows(Fallible):
 
     def append(self, table: TableRef, rows: Sequence[tuple[str, Row]]) -> None:
         with self._call("append"):
+            if table.table in self.broken:
+                raise self.broken[table.table]
             found = self._warehouse.table(table)
             known = {column.name for column in found.schema.fields}
             wrong = sorted({name for _, row in rows for name in row if name not in known})
