@@ -2,8 +2,9 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 
-from shared.contracts.tables import DatasetRef, TableRef, TableSchema
+from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from shared.errors import IsolationRefused, NotOurs, SchemaMismatch
 from shared.ports import Catalog
@@ -63,17 +64,30 @@ class TenantDestinations:
         if found is None and self._catalog.create_table(table, schema, labels={TENANT_LABEL: tenant_id}):
             return
         found = found or self._catalog.get_schema(table) or schema
-        have = {column.name.lower(): column for column in found.fields}
-        wrong = [
-            f"{column.name} is {have[column.name.lower()].type_name}, not {column.type_name}"
-            for column in schema.fields
-            if column.name.lower() in have
-            and (have[column.name.lower()].type_name, have[column.name.lower()].mode) != (column.type_name, column.mode)
-        ]
+        wrong: list[str] = []
+        columns = _merged(found.fields, schema.fields, wrong)
         if found.partition_field != schema.partition_field:
             wrong.append(f"partitioned by {found.partition_field}, not {schema.partition_field}")
         if wrong:
             raise SchemaMismatch(f"table {table.table} does not fit its schema template: {'; '.join(wrong)}")
-        new = tuple(column for column in schema.fields if column.name.lower() not in have)
-        if new:
-            self._catalog.add_columns(table, found.model_copy(update={"fields": found.fields + new}))
+        if columns != found.fields:
+            self._catalog.add_columns(table, found.model_copy(update={"fields": columns}))
+
+
+def _merged(have: Sequence[Column], want: Sequence[Column], wrong: list[str], within: str = "") -> tuple[Column, ...]:
+    """The columns that there are, then the wanted ones that are new, also inside of records; says which do not fit."""
+    new = {column.name.lower(): column for column in want}
+    merged = []
+    for column in have:
+        wanted = new.pop(column.name.lower(), None)
+        if wanted and (column.type_name, column.mode) != (wanted.type_name, wanted.mode):
+            wrong.append(f"{within}{column.name} is {_kind(column)}, not {_kind(wanted)}")
+        elif wanted and wanted.fields:
+            fields = _merged(column.fields, wanted.fields, wrong, f"{within}{column.name}.")
+            column = column.model_copy(update={"fields": fields})  # noqa: PLW2901 - the same column, with more in it
+        merged.append(column)
+    return (*merged, *new.values())
+
+
+def _kind(column: Column) -> str:
+    return f"{column.mode} {column.type_name}" if column.mode == "REPEATED" else column.type_name
