@@ -14,9 +14,10 @@ from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
-from shared.engines.customer.onboarding import release
+from shared.engines.customer.onboarding import confirm_claim, release
 from shared.errors import (
     AlreadyOnboarded,
+    ConvergenceError,
     OnboardingFailed,
     OnboardingInProgress,
     TenantIdRefused,
@@ -122,10 +123,15 @@ def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, 
                 until=now + timedelta(seconds=TIME_LIMIT_S),
             ).run()
             key = _key(outcome, tenant_id)
+            confirm_claim(dataset, services.catalog, run.pipeline_logging_id)
             registry.enter(tenant, run)
             done = True
         finally:
-            release(dataset, services.catalog, run.pipeline_logging_id, done=done)
+            try:
+                release(dataset, services.catalog, run.pipeline_logging_id, done=done)
+            except ConvergenceError as error:
+                # It ends by itself, and the registry has the last word: no reason to lose the key, or a better error.
+                log("onboarding_claim_left", "WARNING", error_code=error.code)
         log("tenant_onboarded")
     outputs = outcome.outputs or {}
     tables = outputs.get("tables_created")

@@ -15,7 +15,7 @@ from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from shared.engines.base import Engine, Fields, StepContext, StepResult
 from shared.errors import AlreadyOnboarded, IsolationRefused, OnboardingInProgress, TemplateInvalid, TenantIdRefused
 from shared.once import job_id
-from shared.ports import Catalog
+from shared.ports import Catalog, Dataset
 from shared.tenants.api_keys import key_hash, mint
 from shared.tenants.metadata import metadata_schema
 
@@ -72,6 +72,7 @@ class Onboarding(Engine[OnboardingFields]):
         _refuse_foreign(dataset, context)
         created = claim(dataset, context)
         tables = _make_tables(fields, dataset, context)
+        confirm_claim(dataset, context.services.catalog, context.run.pipeline_logging_id)
         key = _make_key(dataset.table("x_meta_api_keys"), context)
         _write_tenant(dataset.table("x_meta_tenant"), context)
         return StepResult(outputs={"dataset_created": created, "tables_created": tables}, secret=key)
@@ -116,11 +117,25 @@ def claim(dataset: DatasetRef, context: StepContext) -> bool:
     return False
 
 
+def confirm_claim(dataset: DatasetRef, catalog: Catalog, run: str) -> None:
+    """Raise OnboardingInProgress when another call has taken this run's claim over, because it took too long.
+
+    Asked before what the other call would not survive: a second key, a second row in the registry.
+    """
+    found = catalog.get_dataset(dataset)
+    if found is None or not _is_held(found, run):
+        raise OnboardingInProgress(f"another call has taken over onboarding {dataset.dataset}; ask again in a minute")
+
+
 def release(dataset: DatasetRef, catalog: Catalog, run: str, *, done: bool) -> None:
     """End the claim of this run: `done`, or free for the next attempt. A claim of another run is left alone."""
     found = catalog.get_dataset(dataset)
-    if found is not None and found.labels.get(LEASE_LABEL, "").endswith(f"-{run}"):
+    if found is not None and _is_held(found, run):
         catalog.set_labels(found, {**found.labels, LEASE_LABEL: DONE if done else "0"})
+
+
+def _is_held(dataset: Dataset, run: str) -> bool:
+    return dataset.labels.get(LEASE_LABEL, "").endswith(f"-{run}")
 
 
 def _make_tables(fields: OnboardingFields, dataset: DatasetRef, context: StepContext) -> list[str]:
