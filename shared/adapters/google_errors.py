@@ -50,6 +50,7 @@ CLASSES: tuple[tuple[type[Exception], type[ConvergenceError]], ...] = (
     (google.MethodNotImplemented, QueryFailed),
     (google.GatewayTimeout, Unavailable),  # and DeadlineExceeded
     (google.Aborted, Unavailable),
+    (google.Cancelled, Unavailable),  # 499: the call was ended on its way, as a rule by a channel that closed
     (google.ServerError, Unavailable),  # 500, 502, 503, 504 and what gRPC calls internal, unknown, unavailable
     (google.RetryError, Unavailable),
     (google.ClientError, PayloadRefused),  # 400, 409, 412, 416, …: our call was wrong
@@ -57,8 +58,18 @@ CLASSES: tuple[tuple[type[Exception], type[ConvergenceError]], ...] = (
     (auth.RefreshError, Unavailable),
     (requests.ConnectionError, Unavailable),
     (requests.Timeout, Unavailable),
+    (requests.exceptions.ChunkedEncodingError, Unavailable),  # the connection broke in the middle of an answer
+    (ConnectionError, Unavailable),
     (TimeoutError, Unavailable),
 )
+
+
+def class_of(error: Exception) -> type[ConvergenceError] | None:
+    """What the error is in our words; None for what passes untouched."""
+    if type(error) is google.GoogleAPICallError and error.code is not None:
+        # A status that has no class of its own: 408 and 5xx may pass, others say that our call was wrong (413, 422, …).
+        return Unavailable if error.code == 408 or error.code >= 500 else PayloadRefused
+    return next((ours for vendor, ours in CLASSES if isinstance(error, vendor)), None)
 
 
 def reason_of(error: Exception) -> str:
@@ -73,7 +84,10 @@ def translated(service: str) -> Iterator[None]:
     """Raise our error for Google's, `from` it. The message is BigQuery's where a query failed, else the class alone."""
     try:
         yield
-    except tuple(vendor for vendor, _ in CLASSES) as error:
+    except Exception as error:
+        ours = class_of(error)
+        if ours is None:
+            raise
         reason = reason_of(error)
         text = str(getattr(error, "message", "") or error)
         if reason in _SLOW_DOWN_REASONS:
@@ -82,5 +96,4 @@ def translated(service: str) -> Iterator[None]:
             raise Unavailable(f"{service} cannot now: {reason}") from error
         if reason in _QUERY_REASONS:
             raise QueryFailed(f"{reason}: {text}", reason=reason) from error
-        ours = next(ours for vendor, ours in CLASSES if isinstance(error, vendor))
         raise ours(f"{service}: {type(error).__name__}{f' ({reason})' if reason else ''}: {text}") from error

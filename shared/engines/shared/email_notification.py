@@ -13,30 +13,16 @@ from shared.ports import Mail
 from shared.settings import Settings
 
 # Where anybody can have an address, a domain says nothing about a tenant: only the admin's own address is its own.
-FREE_MAIL = frozenset(
-    [
-        "aol.com",
-        "fastmail.com",
-        "gmail.com",
-        "gmx.de",
-        "gmx.net",
-        "googlemail.com",
-        "hotmail.com",
-        "icloud.com",
-        "live.com",
-        "mail.com",
-        "mail.ru",
-        "me.com",
-        "msn.com",
-        "outlook.com",
-        "proton.me",
-        "protonmail.com",
-        "qq.com",
-        "web.de",
-        "yahoo.com",
-        "yandex.com",
-        "zoho.com",
-    ]
+FREE_MAIL = frozenset([
+    "126.com", "163.com", "att.net", "bk.ru", "btinternet.com", "comcast.net", "duck.com", "fastmail.com", "free.fr",
+    "freenet.de", "gmail.com", "googlemail.com", "hey.com", "hushmail.com", "icloud.com", "inbox.ru", "laposte.net",
+    "libero.it", "list.ru", "mac.com", "mail.com", "mail.ru", "me.com", "naver.com", "orange.fr", "pm.me",
+    "proton.me", "protonmail.com", "qq.com", "rediffmail.com", "sbcglobal.net", "t-online.de", "tuta.io",
+    "tutanota.com", "verizon.net", "web.de", "wp.pl", "zoho.com",
+])  # fmt: skip
+# These have a domain in many a country.
+FREE_MAIL_FAMILIES = frozenset(
+    ["aol", "gmx", "hotmail", "live", "msn", "outlook", "rocketmail", "yahoo", "yandex", "ymail"]
 )
 MOST_ADDRESSES = 20
 # RFC 5322 2.1.1: a header line has at most 998 characters.
@@ -91,4 +77,5 @@ def may_receive(address: str, tenant: Tenant, settings: Settings) -> bool:
     operator = {settings.operator_email.lower(), *(entry.lower() for entry in settings.operator_mail_domains)}
     if address in operator or domain in operator or address == tenant.admin_email.lower():
         return True
-    return domain == tenant.mail_domain and domain not in FREE_MAIL
+    is_free = domain in FREE_MAIL or domain.partition(".")[0] in FREE_MAIL_FAMILIES
+    return domain == tenant.mail_domain and not is_free
