@@ -12,6 +12,7 @@ from shared.contracts.messages import RunMessage, run_id
 from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress, read_template
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema, read_table_schema
 from shared.contracts.tenant import TENANT_LABEL, Tenant
+from shared.engines.base import StepContext
 from shared.settings import Settings
 from shared.tenants.api_keys import key_hash
 from tests.fakes import START, FakeBigQuery, FakeServices, FakeTable
@@ -166,3 +167,9 @@ def services(**given: Any) -> FakeServices:
     make_control(made.warehouse)
     make_tenant(made.warehouse, tenant(), KEY)
     return made
+
+
+def context(made: FakeServices, **given: Any) -> StepContext:
+    """A step `extract` of `run()` for `tenant()`."""
+    defaults: dict[str, Any] = {"run": run(), "tenant": tenant(), "step_id": "extract", "seconds_left": 570.0}
+    return StepContext(services=made, **(defaults | given))

@@ -1,0 +1,248 @@
+"""A query's rows become a day of a table of the tenant, once, within its limits."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.contracts.tables import Column, DatasetRef
+from shared.contracts.tenant import TENANT_LABEL
+from shared.engines.base import StepContext, StepResult
+from shared.engines.gcp.bigquery_to_bigquery import BigQueryToBigQuery, BigQueryToBigQueryFields
+from shared.errors import (
+    BytesLimitExceeded,
+    EmptyResult,
+    IsolationRefused,
+    NotFound,
+    RowOutsidePartition,
+    SchemaMismatch,
+    StillRunning,
+    TemplateInvalid,
+    VariablesInvalid,
+)
+from shared.once import job_id
+from shared.ports import QueryJob
+from tests.builders import DATA, RUN, TENANT, context, run, services
+from tests.fakes import Answer, FakeServices
+
+TEXT = "SELECT * FROM costs"
+PROBE = f"SELECT 1 FROM (\n{TEXT}\n) LIMIT 1"
+DATASET = DatasetRef(DATA, f"{TENANT}_silver")
+TABLE = DATASET.table("costs")
+
+
+def row(day: int, cost: float = 1.0) -> dict[str, Any]:
+    return {"usage_start_time": datetime(2025, 11, day, 5, tzinfo=UTC), "cost": cost}
+
+
+@pytest.fixture
+def world() -> FakeServices:
+    made = services()
+    made.jobs.answer(TEXT, Answer(rows=[row(15), row(15)]))
+    return made
+
+
+def fields(*, destination: dict[str, Any] | None = None, **given: Any) -> BigQueryToBigQueryFields:
+    where = {"dataset_type": "silver", "table": "costs", "schema_template": "billing_cost", **(destination or {})}
+    return BigQueryToBigQueryFields.model_validate({"source": {"query": TEXT}, "destination": where, **given})
+
+
+def work(world: FakeServices, given: BigQueryToBigQueryFields | None = None, **other: Any) -> StepResult:
+    engine, step = BigQueryToBigQuery(), context(world, **other)
+    engine.check(given or fields(), step)
+    return engine.run(given or fields(), step)
+
+
+def written(world: FakeServices) -> QueryJob:
+    return next(job for id_, job in world.jobs.inserted if "-write-" in id_)
+
+
+def rows(world: FakeServices) -> list[int]:
+    return sorted(each["usage_start_time"].day for each in world.warehouse.events(TABLE))
+
+
+# ── a day ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_rows_are_in_the_tenants_own_table(world: FakeServices) -> None:
+    result = work(world)
+    assert (result.rows_written, result.job_id) == (2, job_id(TENANT, RUN, "extract", "write"))
+    assert rows(world) == [15, 15]
+    assert world.warehouse.datasets[DATASET].labels == {TENANT_LABEL: TENANT}
+
+
+def test_the_same_date_again_leaves_the_same_rows_not_double(world: FakeServices) -> None:
+    work(world)
+    work(world, run=run(pipeline_logging_id="a" * 32))
+    assert rows(world) == [15, 15]
+
+
+def test_the_same_run_again_runs_no_second_job(world: FakeServices) -> None:
+    assert work(world) == work(world)
+    assert len(world.jobs.inserted) == 1
+
+
+def test_a_day_without_rows_empties_its_partition_and_leaves_the_others(world: FakeServices) -> None:
+    work(world)
+    world.jobs.answer(TEXT, Answer(rows=[row(16)]))
+    work(world, run=run(pipeline_logging_id="a" * 32, date="2025-11-16"))
+    world.jobs.answer(TEXT, Answer(rows=[]))
+    result = work(world, run=run(pipeline_logging_id="b" * 32))
+    assert (result.rows_written, rows(world)) == (0, [16])
+
+
+def test_a_row_of_another_day_fails_the_step_and_writes_nothing(world: FakeServices) -> None:
+    world.jobs.answer(TEXT, Answer(rows=[row(15), row(16)]))
+    with pytest.raises(RowOutsidePartition):
+        work(world)
+    assert rows(world) == []
+
+
+def test_without_a_date_no_day_can_be_written(world: FakeServices) -> None:
+    with pytest.raises(VariablesInvalid, match="needs a date"):
+        work(world, run=run(date=None))
+
+
+# ── what is asked of BigQuery ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_job_bears_labels_that_reach_the_bill(world: FakeServices) -> None:
+    work(world)
+    assert written(world).labels == {
+        "convergence_tenant": TENANT,
+        "convergence_template": "gcp-cost-example",
+        "convergence_step": "extract",
+        "convergence_run": RUN,
+    }
+
+
+def test_labels_are_within_bigquerys_grammar_whatever_the_names(world: FakeServices) -> None:
+    named = run(provider="p" * 64, domain="d" * 64, template_name="t" * 64)
+    work(world, run=named, step_id="s" * 64)
+    assert all(re.fullmatch(r"[a-z0-9_-]{0,63}", value) for value in written(world).labels.values())
+
+
+@pytest.mark.parametrize(("lane", "priority"), [("interactive", "INTERACTIVE"), ("bulk", "BATCH")])
+def test_the_bulk_lane_never_delays_a_person(world: FakeServices, lane: str, priority: str) -> None:
+    work(world, run=run(lane=lane))
+    assert written(world).priority == priority
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [(None, 50 * 1024**2), (20 * 1024**2, 20 * 1024**2), (10**12, 50 * 1024**2)]
+)
+def test_a_step_may_bill_less_than_the_operator_allows_never_more(own: int | None, expected: int) -> None:
+    world = services(maximum_bytes_billed=50 * 1024**2)
+    world.jobs.answer(TEXT, Answer())
+    work(world, fields(maximum_bytes_billed=own))
+    assert written(world).maximum_bytes_billed == expected
+
+
+def test_a_query_that_would_bill_more_fails(world: FakeServices) -> None:
+    world.jobs.answer(TEXT, Answer(bytes_billed=10**15))
+    with pytest.raises(BytesLimitExceeded):
+        work(world)
+
+
+def test_the_service_is_asked_what_it_sees_before_anything_is_made(world: FakeServices) -> None:
+    world.second_opinion.fail("confirm", IsolationRefused("another table"))
+    with pytest.raises(IsolationRefused):
+        work(world)
+    assert (world.catalog.calls, world.jobs.inserted) == ([], [])
+
+
+def test_the_steps_own_timeout_is_the_jobs(world: FakeServices) -> None:
+    work(world, timeout_s=90.0)
+    assert written(world).timeout_s == 90.0
+
+
+def test_a_job_that_takes_longer_than_the_delivery_is_left_running(world: FakeServices) -> None:
+    world.jobs.stuck = True
+    with pytest.raises(StillRunning):
+        work(world)
+
+
+def test_a_table_that_was_removed_is_made_again_by_the_next_run(world: FakeServices) -> None:
+    work(world)
+    del world.warehouse.tables[TABLE]
+    with pytest.raises(NotFound):
+        work(world, run=run(pipeline_logging_id="a" * 32))
+    work(world, run=run(pipeline_logging_id="b" * 32))
+    assert rows(world) == [15, 15]
+
+
+# ── other ways to write ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_append_adds(world: FakeServices) -> None:
+    for letter in "ab":
+        work(world, fields(destination={"write": "append"}), run=run(pipeline_logging_id=letter * 32))
+    assert (rows(world), written(world).partition) == ([15] * 4, None)
+
+
+def test_replace_takes_the_place_of_the_whole_table(world: FakeServices) -> None:
+    world.jobs.answer(TEXT, Answer(rows=[row(15), row(16)]))
+    for letter in "ab":
+        work(world, fields(destination={"write": "replace"}), run=run(pipeline_logging_id=letter * 32, date=None))
+    assert rows(world) == [15, 16]
+
+
+def test_replace_refuses_a_query_that_would_change_the_tables_schema(world: FakeServices) -> None:
+    columns = (Column(name="cost", type="STRING"), Column(name="surprise", type="INT64"))
+    world.jobs.answer(TEXT, Answer(columns=columns))
+    with pytest.raises(SchemaMismatch, match="cost STRING, surprise INT64"):
+        work(world, fields(destination={"write": "replace"}))
+    assert world.jobs.inserted == []
+
+
+def test_on_empty_fail_fails_before_anything_is_written(world: FakeServices) -> None:
+    world.jobs.answer(PROBE, Answer(rows=[]))
+    with pytest.raises(EmptyResult):
+        work(world, fields(on_empty="fail"))
+    assert [id_ for id_, _ in world.jobs.inserted] == [job_id(TENANT, RUN, "extract", "probe")]
+
+
+def test_on_empty_keep_leaves_the_day_as_it_is(world: FakeServices) -> None:
+    work(world)
+    world.jobs.answer(PROBE, Answer(rows=[]))
+    result = work(world, fields(on_empty="keep"), run=run(pipeline_logging_id="a" * 32))
+    assert (result.rows_written, rows(world)) == (0, [15, 15])
+
+
+def test_with_rows_on_empty_changes_nothing(world: FakeServices) -> None:
+    world.jobs.answer(PROBE, Answer(rows=[{"one": 1}]))
+    assert work(world, fields(on_empty="fail")).rows_written == 2
+
+
+# ── names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        {"dataset_type": "gcp__silver"},
+        {"dataset_type": "../other"},
+        {"dataset_type": ""},
+        {"dataset_type": "Silver"},
+        {"table": "x_meta_api_keys"},
+        {"table": "costs$20251115"},
+        {"table": "a.b"},
+        {"table": "a`b"},
+        {"table": ""},
+    ],
+)
+def test_what_is_no_name_for_a_destination_is_refused(world: FakeServices, destination: dict[str, Any]) -> None:
+    with pytest.raises(VariablesInvalid):
+        work(world, fields(destination=destination))
+    assert world.catalog.calls == []
+
+
+def test_an_unknown_schema_is_refused_with_the_known_ones(world: FakeServices) -> None:
+    with pytest.raises(TemplateInvalid, match=r"known: .*billing_cost"):
+        work(world, fields(destination={"schema_template": "biling_cost"}))
+
+
+def test_the_context_says_whose_job_it_is(world: FakeServices) -> None:
+    step: StepContext = context(world)
+    assert step.job_ids("write") == (TENANT, RUN, "extract", "write")
