@@ -22,6 +22,8 @@ def faults_of(error: ValidationError, root: str, *, known: Iterable[str] = ()) -
             code, message = "unknown_field", f"unknown field; {nearest(path[-1], known)}"
         elif code == "missing":
             message = "is required"
+        elif code == "model_type":
+            message = "is an object of fields"
         faults.append(Fault(".".join([root, *path]), code, message))
     return faults
 

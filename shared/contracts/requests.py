@@ -2,9 +2,10 @@
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, field_validator
 
 from shared.contracts.messages import Value
 from shared.contracts.tenant import TENANT_ID
@@ -22,7 +23,7 @@ Email = Annotated[str, AfterValidator(_address)]
 
 def _iso_date(value: object) -> object:
     """Only `YYYY-MM-DD`: pydantic would also take a number of seconds."""
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         return value
     raise ValueError("a date is written YYYY-MM-DD, e.g. 2025-11-15")
 
@@ -40,26 +41,31 @@ class OnboardRequest(BaseModel):
     variables: dict[str, str] = Field(default_factory=dict)
 
 
+def _one_or_several(value: object) -> object:
+    """One fault for a wrong value, where a union would report each of its types."""
+    items = value if isinstance(value, list) else [value]
+    if value is not None and not all(isinstance(item, str | int | float) for item in items):
+        raise ValueError("must be text, a number, true or false, or a list of these")
+    return value
+
+
 class RunRequest(BaseModel):
     """`POST /pipelines/run/…`: two fields of its own, all others are overrides of the template's variables."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+    __pydantic_extra__: dict[str, Annotated[Value, PlainValidator(_one_or_several)]]
 
     date: IsoDate | None = None
     trigger_by: str = Field("api", min_length=1, max_length=100)
-    variables: dict[str, Value] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
+    @property
+    def variables(self) -> Mapping[str, Value]:
+        """Whatever is not a field of this request; the template says which ones there are."""
+        return self.__pydantic_extra__
+
+    @field_validator("trigger_by")
     @classmethod
-    def _gather_variables(cls, body: Any) -> Any:
-        """Whatever is not a field of this request is a variable; the template says which ones there are."""
-        if not isinstance(body, dict):
-            raise ValueError("the body is a JSON object")  # noqa: TRY004 - pydantic reports ValueError
-        own = {name: value for name, value in body.items() if name in ("date", "trigger_by")}
-        return {**own, "variables": {name: value for name, value in body.items() if name not in own}}
-
-    @model_validator(mode="after")
-    def _plain_text(self) -> Self:
-        if not self.trigger_by.isprintable():
-            raise ValueError("trigger_by holds a control character")
-        return self
+    def _plain_text(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("holds a control character")
+        return value
