@@ -1,5 +1,6 @@
 """The HTTP API: one Flask app behind one HTTP function. `ROUTES` says which part of it this deployment serves."""
 
+import io
 from functools import cache
 
 import flask
@@ -21,7 +22,10 @@ def api(request: flask.Request) -> flask.Response:
             app = create_app(instance().settings.routes)
         except ConvergenceError as error:
             return problems.from_error(error)
-        with app.request_context(request.environ):
+        # functions-framework reads the body again after the answer (its after_request hook), and finds a broken
+        # connection where the app has emptied the stream: so it is read here, once, and given to both.
+        body = io.BytesIO(request.get_data())
+        with app.request_context({**request.environ, "wsgi.input": body}):
             return app.full_dispatch_request()
 
 
