@@ -5,7 +5,6 @@ Importing this module imports no vendor's client: a function pays only for the o
 
 import threading
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from shared import settings as environment
@@ -175,10 +174,25 @@ class Instance:
         return self.secrets.read(_needed(self.settings.admin_key_secret, "ADMIN_KEY_SECRET"))
 
 
-@cache
+_held: dict[str, Instance] = {}
+_holding = threading.Lock()
+
+
 def instance() -> Instance:
-    """This process's instance, made at the first request. Raises SettingsInvalid."""
-    return Instance(environment.current())
+    """This process's instance, made at the first request, once also when several come first. Raises SettingsInvalid."""
+    with _holding:
+        if "instance" not in _held:
+            _held["instance"] = Instance(environment.current())
+        return _held["instance"]
+
+
+def serve_with(made: Instance | None) -> None:
+    """Let the functions use this instance: one made of fakes. With None the next request makes one of its own again."""
+    with _holding:
+        if made is None:
+            _held.clear()
+        else:
+            _held["instance"] = made
 
 
 def _needed(value: str | None, name: str) -> str:
