@@ -1,0 +1,77 @@
+"""The functions as functions-framework serves them, over an instance that is made of fakes."""
+
+from collections.abc import Iterator
+
+import functions_framework
+import pytest
+from werkzeug.test import Client
+
+from shared import wiring
+from shared.adapters.template_files import TemplateFiles
+from shared.wiring import Instance
+from tests.builders import (
+    ADMIN_SECRET,
+    KEY,
+    OTHER,
+    OTHER_KEY,
+    ROOT,
+    make_control,
+    make_tenant,
+    settings,
+    tenant,
+)
+from tests.fakes import FakeSecrets, FakeServices
+
+ADMIN_KEY = "admin-key-of-this-test"
+
+
+class FakeInstance(Instance):
+    """The real wiring of everything that is ours, over fakes of everything that is Google's."""
+
+    def __init__(self, world: FakeServices) -> None:
+        super().__init__(world.settings)
+        # `once` looks here first.
+        vars(self).update(
+            clock=world.clock,
+            catalog=world.catalog,
+            rows=world.rows,
+            jobs=world.jobs,
+            bus=world.bus,
+            api_keys_cipher=world.api_keys_cipher,
+            secrets=FakeSecrets({ADMIN_SECRET: f"{ADMIN_KEY}\n"}),
+            mailer=world.mailer,
+            templates=TemplateFiles(ROOT / "configs"),
+        )
+
+
+@pytest.fixture
+def world() -> Iterator[FakeServices]:
+    """Two onboarded tenants and the shipped templates; what the functions do is seen in its fakes."""
+    made = FakeServices(settings())
+    make_control(made.warehouse)
+    make_tenant(made.warehouse, tenant(), KEY)
+    make_tenant(made.warehouse, tenant(tenant_id=OTHER, admin_email="admin@bytefactory.example"), OTHER_KEY)
+    serve(made)
+    yield made
+    wiring.serve_with(None)
+
+
+def serve(world: FakeServices) -> None:
+    wiring.serve_with(FakeInstance(world))
+
+
+@pytest.fixture(scope="session")
+def api() -> Client:
+    return client("api")
+
+
+@pytest.fixture(scope="session")
+def run_pipeline() -> Client:
+    return client("run_pipeline")
+
+
+def client(function: str) -> Client:
+    """A test client of a function, loaded as in the cloud: from its file."""
+    app = functions_framework.create_app(function, str(ROOT / "functions" / function / "main.py"))
+    made: Client = app.test_client()
+    return made
