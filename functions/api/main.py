@@ -22,8 +22,9 @@ def api(request: flask.Request) -> flask.Response:
             app = create_app(instance().settings.routes)
         except ConvergenceError as error:
             return problems.from_error(error)
-        # functions-framework reads the body again after the answer (its after_request hook), and finds a broken
-        # connection where the app has emptied the stream: so it is read here, once, and given to both.
+        # functions-framework reads the body again after the answer (its after_request hook). Where a server does not
+        # say that its input ends by itself, as gunicorn does and werkzeug's test client does not, an emptied stream
+        # looks like a broken connection, and the answer becomes a 500: so the body is read here, once, for both.
         body = io.BytesIO(request.get_data())
         with app.request_context({**request.environ, "wsgi.input": body}):
             return app.full_dispatch_request()
