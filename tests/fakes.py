@@ -235,6 +235,7 @@ class FakeJobs(Fallible):
         super().__init__()
         self._warehouse = warehouse
         self._answers: dict[str, list[Answer]] = {}
+        self._otherwise: list[Answer] = []
         self._jobs: dict[str, tuple[QueryJob, Job]] = {}
         self.inserted: list[tuple[str, QueryJob]] = []
         self.stuck = False
@@ -243,6 +244,10 @@ class FakeJobs(Fallible):
     def answer(self, text: str, *answers: Answer) -> None:
         """What jobs of this query give, one after the other; the last one again and again. A dry run peeks."""
         self._answers[text] = list(answers)
+
+    def answer_all(self, answer: Answer) -> None:
+        """What every query gives that was not answered by its text."""
+        self._otherwise = [answer]
 
     def insert(self, job_id: str, job: QueryJob) -> Job:
         with self._call("insert"):
@@ -326,9 +331,10 @@ class FakeJobs(Fallible):
         table.stored = [*kept, *(dict(row) for row in rows)]
 
     def _of(self, sql: Sql) -> list[Answer]:
-        if sql.text not in self._answers:
+        found = self._answers.get(sql.text, self._otherwise)
+        if not found:
             raise AssertionError(f"the fake was not told what this query gives: {sql.text}")
-        return self._answers[sql.text]
+        return found
 
     def _next(self, sql: Sql) -> Answer:
         answers = self._of(sql)

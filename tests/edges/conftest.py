@@ -72,6 +72,7 @@ def run_pipeline() -> Client:
 
 def client(function: str) -> Client:
     """A test client of a function, loaded as in the cloud: from its file."""
-    app = functions_framework.create_app(function, str(ROOT / "functions" / function / "main.py"))
+    source = str(ROOT / "functions" / function / "main.py")
+    app = functions_framework.create_app(function, source)  # type: ignore[no-untyped-call]  # it has no types
     made: Client = app.test_client()
     return made

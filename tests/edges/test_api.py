@@ -9,7 +9,23 @@ from werkzeug.test import Client, TestResponse
 
 from shared.contracts.messages import RunMessage
 from shared.errors import MailRefused, NotConfirmed, QuotaExceeded, Unavailable
-from tests.builders import DAY, KEY, OTHER, OTHER_KEY, RUN, RUNS, TENANT, put_record, run, settings, tenant
+from shared.pipeline.run_log import RunLog
+from tests.builders import (
+    CONTROL,
+    DATA,
+    DAY,
+    KEY,
+    OTHER,
+    OTHER_KEY,
+    RUN,
+    RUNS,
+    TENANT,
+    make_tenant,
+    put_record,
+    run,
+    settings,
+    tenant,
+)
 from tests.edges.conftest import ADMIN_KEY, serve
 from tests.fakes import START, FakeServices
 
@@ -148,8 +164,6 @@ def test_what_can_be_no_template_is_404(world: FakeServices, api: Client, path: 
 
 
 def test_a_key_that_was_revoked_is_refused(world: FakeServices, api: Client) -> None:
-    from tests.builders import make_tenant
-
     make_tenant(world.warehouse, tenant(), KEY, revoked_at=START - timedelta(days=1))
     assert problem(post(api)) == (401, "key_rejected")
 
@@ -275,9 +289,6 @@ def test_a_run_that_is_not_there_is_404(world: FakeServices, api: Client, id_: s
 
 
 def test_another_tenants_run_is_not_there(world: FakeServices, api: Client) -> None:
-    from shared.pipeline.run_log import RunLog
-    from tests.builders import CONTROL, DATA
-
     log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
     log.queued(run(), "p")
     assert status(api).status_code == 200

@@ -4,10 +4,10 @@ import pytest
 from werkzeug.test import Client
 
 from shared import wiring
+from shared.contracts.tables import DatasetRef
 from shared.errors import Unavailable
 from tests.builders import DATA, REJECTED, RUNS, TENANT, push, run
-from tests.edges.conftest import ADMIN_KEY
-from tests.fakes import FakeServices
+from tests.fakes import Answer, FakeServices
 
 COST = run(template_name="cost_billing")
 
@@ -24,9 +24,19 @@ def statuses(world: FakeServices) -> set[str]:
 def test_a_run_that_failed_for_good_is_acknowledged_and_its_people_told(
     world: FakeServices, run_pipeline: Client
 ) -> None:
-    world.warehouse.put(wiring.DatasetRef(DATA, f"{TENANT}_gcp_silver_cost"), {})  # not the tenant's: no label
-    world.second_opinion.fail("confirm", Unavailable("never asked: the instance has its own"))
-    assert handle(run_pipeline, push(COST, attempt=2)) in [(204, ""), (500, "internal_error")]
+    foreign = DatasetRef(DATA, f"{TENANT}_gcp_silver_cost")
+    world.warehouse.put(foreign, {})  # without the tenant's label
+    world.jobs.answer_all(Answer())
+    assert handle(run_pipeline, push(COST)) == (204, "")
+    assert statuses(world) == {"RUNNING", "FAILED"}
+    (mail,) = world.mailer.sent
+    assert "not_ours" in mail.text
+
+
+def test_a_run_that_succeeded_is_acknowledged_and_nobody_is_told(world: FakeServices, run_pipeline: Client) -> None:
+    world.jobs.answer_all(Answer())
+    assert handle(run_pipeline, push(COST)) == (204, "")
+    assert (statuses(world), world.mailer.sent) == ({"RUNNING", "SUCCEEDED"}, [])
 
 
 def test_a_message_that_is_none_is_acknowledged(world: FakeServices, run_pipeline: Client) -> None:
@@ -66,4 +76,3 @@ def test_the_message_is_in_no_log(
 ) -> None:
     handle(run_pipeline, push(run(template_name="gone", trigger_by="s3cr3t")))
     assert "s3cr3t" not in capsys.readouterr().err
-    assert ADMIN_KEY
