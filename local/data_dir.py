@@ -94,6 +94,14 @@ def write_atomically(path: Path, text: str) -> None:
         raise StackError(f"cannot write {path}: {error.strerror}") from None
 
 
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StackError(f"cannot remove {path}: {error.strerror}") from None
+
+
 def _wait_for_lock(lock: IO[str], path: Path) -> None:
     deadline = time.monotonic() + _ORPHANS_WAIT_S
     while True:

@@ -145,7 +145,7 @@ def provision_bigquery(url: str, templates: Path, *, sample: bool) -> None:
 
     client = bigquery.Client(
         project=PROJECT,
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        credentials=AnonymousCredentials(),
         client_options={"api_endpoint": url},
         location=LOCATION,
     )

@@ -7,17 +7,18 @@
 import contextlib
 import json
 import os
-import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 from local.child import Child
-from local.data_dir import DataDir, StackError, read_keys, write_atomically
+from local.data_dir import DataDir, StackError, read_keys, remove_file, write_atomically
 from local.functions import FUNCTIONS, PROJECT, ROOT, Endpoints, Function, environment, process_environment
+from local.ports import API, BIGQUERY, SENDGRID, Ports
 from local.probe import await_answer, post
 from local.provision import provision, sample_table
 
@@ -72,14 +73,16 @@ class Stack:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._cleanup = contextlib.ExitStack()
-        self._children: dict[str, Child] = {}
+        self._services: Child | None = None
+        self._functions: list[Child] = []
         self._ready: Ready | None = None
         self._reporting = threading.Lock()
 
     @property
     def pids(self) -> dict[str, int]:
         """The processes now running, by name."""
-        return {name: child.pid for name, child in self._children.items() if child.pid is not None}
+        children = [*self._functions, *([] if self._services is None else [self._services])]
+        return {child.name: child.pid for child in children if child.pid is not None}
 
     def __enter__(self) -> Ready:
         with contextlib.ExitStack() as cleanup:
@@ -97,75 +100,44 @@ class Stack:
         for folder in (options.configs, options.templates):
             if not folder.is_dir():
                 raise StackError(f"no directory {folder}")
-        # The API's port first: it is the one that a user chose, and that may be in use.
-        listening = {"api": cleanup.enter_context(_listen(options.port))}
-        for name in ("bigquery", "sendgrid", *(one.name for one in options.functions)):
-            if name not in listening:
-                listening[name] = cleanup.enter_context(_listen(0))
-        urls = {name: f"http://127.0.0.1:{one.getsockname()[1]}" for name, one in listening.items()}
-        grpc_port = cleanup.enter_context(_reserve()).getsockname()[1]
-        emulator = os.environ.get("PUBSUB_EMULATOR_HOST", "")
-        endpoints = Endpoints(
-            bigquery=urls["bigquery"],
-            pubsub=emulator or f"127.0.0.1:{grpc_port}",
-            kms=f"127.0.0.1:{grpc_port}",
-            secret_manager=f"127.0.0.1:{grpc_port}",
-            sendgrid=urls["sendgrid"],
-        )
+        if options.ready_file is not None:
+            remove_file(options.ready_file)  # of an earlier stack: this one is not ready yet
+        ports = cleanup.enter_context(Ports(options.port, [function.name for function in options.functions]))
         data_dir = cleanup.enter_context(DataDir(options.data_dir))
         keys = read_keys(data_dir.path)
+        embedded = f"127.0.0.1:{ports.grpc}"
+        endpoints = Endpoints(
+            bigquery=ports.url(BIGQUERY),
+            pubsub=os.environ.get("PUBSUB_EMULATOR_HOST") or embedded,
+            kms=embedded,
+            secret_manager=embedded,
+            sendgrid=ports.url(SENDGRID),
+        )
         alive_fd, our_end = os.pipe()
         cleanup.callback(os.close, alive_fd)
         cleanup.callback(os.close, our_end)
 
         cleanup.callback(self._stop, endpoints)
-        services = self._child(
-            "services",
-            ["local.services", f"--data-dir={data_dir.path}", f"--grpc-port={grpc_port}"]
-            + [f"--{name}-fd={listening[name].fileno()}" for name in ("bigquery", "sendgrid")]
-            + (["--no-pubsub"] if emulator else [_HOLD_PUSH]),
-            alive_fd=alive_fd,
-            pass_fds=(listening["bigquery"].fileno(), listening["sendgrid"].fileno(), data_dir.lock_fd),
-            environment=process_environment(),
-            logs=data_dir.logs,
-        )
-        for function in options.functions:
-            self._child(
-                function.name,
-                [
-                    "functions_framework",
-                    f"--source={ROOT / 'functions' / function.source / 'main.py'}",
-                    f"--target={function.target}",
-                    "--signature-type=http",
-                    "--host=127.0.0.1",
-                    f"--port={listening[function.name].getsockname()[1]}",
-                ],
-                alive_fd=alive_fd,
-                listening=listening[function.name],
-                environment=environment(
-                    function,
-                    endpoints,
-                    configs=options.configs.absolute(),
-                    templates=options.templates.absolute(),
-                    billing_table=sample_table(),
-                    logs=data_dir.logs,
-                ),
-                logs=data_dir.logs,
-            )
+        services = self._services = self._services_child(ports, endpoints, data_dir, alive_fd)
+        self._functions = [
+            self._function_child(function, ports, endpoints, data_dir, alive_fd) for function in options.functions
+        ]
+        # All at once: what takes time is importing, and that they do beside one another.
+        for child in (services, *self._functions):
+            child.start()
         await_answer(services, f"{endpoints.sendgrid}/mails")
-        push_endpoints = {one.topic: f"{urls[one.name]}/" for one in options.functions if one.topic}
+        push_endpoints = {one.topic: f"{ports.url(one.name)}/" for one in options.functions if one.topic}
         provision(endpoints, keys, push_endpoints, options.templates, sample=options.sample)
-        for function in options.functions:
+        for function, child in zip(options.functions, self._functions, strict=True):
             # /robots.txt is answered by functions-framework itself (FACTS 26): a subscriber must not take the
             # question for a message.
-            path = "/robots.txt" if function.topic else "/healthz"
-            await_answer(self._children[function.name], urls[function.name] + path)
-        if not emulator:
+            await_answer(child, ports.url(function.name) + ("/robots.txt" if function.topic else "/healthz"))
+        if endpoints.pubsub == embedded:
             # Only now: the endpoints of an earlier run were on other ports.
             post(f"{endpoints.sendgrid}/pubsub/release")
             services.command.remove(_HOLD_PUSH)
         self._ready = Ready(
-            api=urls["api"],
+            api=ports.url(API),
             **asdict(endpoints),
             project=PROJECT,
             admin_key=keys.admin_key,
@@ -175,49 +147,93 @@ class Stack:
         self._write_ready_file()
         return self._ready
 
+    def _services_child(self, ports: Ports, endpoints: Endpoints, data_dir: DataDir, alive_fd: int) -> Child:
+        is_embedded = endpoints.pubsub == endpoints.kms
+        module = [
+            "local.services",
+            f"--data-dir={data_dir.path}",
+            f"--grpc-port={ports.grpc}",
+            f"--bigquery-fd={ports.fd(BIGQUERY)}",
+            f"--sendgrid-fd={ports.fd(SENDGRID)}",
+            _HOLD_PUSH if is_embedded else "--no-pubsub",
+        ]
+        # With the lock: a stack that was killed holds its directory until the process that writes to it is gone.
+        inherited = (ports.fd(BIGQUERY), ports.fd(SENDGRID), data_dir.lock_fd)
+        return self._child(
+            "services",
+            module,
+            variables=process_environment(),
+            logs=data_dir.logs,
+            alive_fd=alive_fd,
+            inherited=inherited,
+        )
+
+    def _function_child(
+        self, function: Function, ports: Ports, endpoints: Endpoints, data_dir: DataDir, alive_fd: int
+    ) -> Child:
+        module = [
+            "functions_framework",
+            f"--source={ROOT / 'functions' / function.source / 'main.py'}",
+            f"--target={function.target}",
+            "--signature-type=http",
+            "--host=127.0.0.1",
+            f"--port={ports.port(function.name)}",
+        ]
+        variables = environment(
+            function,
+            endpoints,
+            configs=self._options.configs.absolute(),
+            templates=self._options.templates.absolute(),
+            billing_table=sample_table(),
+            logs=data_dir.logs,
+        )
+        return self._child(
+            function.name,
+            module,
+            variables=variables,
+            logs=data_dir.logs,
+            alive_fd=alive_fd,
+            listen_fd=ports.fd(function.name),
+        )
+
     def _child(
         self,
         name: str,
-        arguments: list[str],
+        module: Sequence[str],
         *,
-        alive_fd: int,
-        environment: dict[str, str],
+        variables: dict[str, str],
         logs: Path,
-        listening: socket.socket | None = None,
-        pass_fds: tuple[int, ...] = (),
+        alive_fd: int,
+        listen_fd: int = -1,
+        inherited: tuple[int, ...] = (),
     ) -> Child:
-        """Start a module under the guard and keep it running."""
-        listen_fd = -1 if listening is None else listening.fileno()
-        child = Child(
+        """A module to run under the guard, not yet started."""
+        return Child(
             name,
-            [sys.executable, "-m", "local.guard", str(alive_fd), str(listen_fd), *arguments],
-            environment=environment,
+            [sys.executable, "-m", "local.guard", str(alive_fd), str(listen_fd), *module],
+            environment=variables,
             directory=ROOT,
             log=logs / f"{name}.log",
-            pass_fds=(alive_fd, *pass_fds, *(() if listening is None else (listen_fd,))),
+            pass_fds=(alive_fd, *inherited, *(() if listen_fd < 0 else (listen_fd,))),
             verbose=self._options.verbose,
             on_death=self._report_death,
             on_restart=lambda _: self._write_ready_file(),
         )
-        self._children[name] = child
-        child.start()
-        return child
 
     def _stop(self, endpoints: Endpoints) -> None:
         """Functions first: what they are doing needs the services."""
-        self._ready = None
-        functions = [child for name, child in self._children.items() if name != "services"]
-        services = [child for name, child in self._children.items() if name == "services"]
-        if functions and endpoints.pubsub == endpoints.kms:
+        was_ready, self._ready = self._ready is not None, None
+        if was_ready and endpoints.pubsub == endpoints.kms:
             with contextlib.suppress(StackError):
                 # So that pushes cut short by the end of a function do not count as refused.
                 post(f"{endpoints.sendgrid}/pubsub/hold")
-        _end(functions, _FUNCTIONS_STOP_S)
-        _end(services, _SERVICES_STOP_S)
+        _end(self._functions, _FUNCTIONS_STOP_S)
+        _end([] if self._services is None else [self._services], _SERVICES_STOP_S)
 
     def _report_death(self, child: Child, status: int) -> None:
         if self._ready is not None:
-            sys.stderr.write(f"{child.name} ended ({_reason(status)}) and is started again; see {child.log}\n")
+            reason = f"signal {-status}" if status < 0 else f"status {status}"
+            sys.stderr.write(f"{child.name} ended ({reason}) and is started again; see {child.log}\n")
 
     def _write_ready_file(self) -> None:
         with self._reporting:
@@ -226,37 +242,9 @@ class Stack:
                 write_atomically(self._options.ready_file.absolute(), json.dumps(report, indent=2) + "\n")
 
 
-def _listen(port: int) -> socket.socket:
-    """A listening socket of 127.0.0.1, kept by the supervisor while the processes that serve it come and go."""
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-    except OverflowError:
-        listening.close()
-        raise StackError(f"port {port} is not a port; choose one from 0 to 65535") from None
-    except OSError as error:
-        listening.close()
-        raise StackError(f"cannot use port {port}: {error.strerror}; choose another with --port") from None
-    listening.listen(1024)
-    return listening
-
-
-def _reserve() -> socket.socket:
-    """A free port of 127.0.0.1 that stays ours while the gRPC server comes and goes: gRPC takes no open socket."""
-    reserved = socket.socket()
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind(("127.0.0.1", 0))
-    return reserved
-
-
-def _end(children: list[Child], within_s: float) -> None:
+def _end(children: Sequence[Child], within_s: float) -> None:
     for child in children:
         child.terminate()
     deadline = time.monotonic() + within_s
     for child in children:
         child.join(deadline)
-
-
-def _reason(status: int) -> str:
-    return f"signal {-status}" if status < 0 else f"status {status}"

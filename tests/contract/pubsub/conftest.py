@@ -134,8 +134,8 @@ def broker(loop_thread: Any, tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def embedded(loop_thread: Any, broker: Broker) -> Iterator[PubSub]:
-    with loop_thread.serving(handlers(broker)) as channel:
+def embedded(serving: Any, broker: Broker) -> Iterator[PubSub]:
+    with serving(handlers(broker)) as channel:
         yield PubSub(channel)
 
 
