@@ -22,7 +22,7 @@ class Secrets:
         self.client = secretmanager_v1.SecretManagerServiceClient(transport=transport)
 
     def create(self, secret_id: str = "admin-key") -> None:
-        secret = {"replication": {"automatic": {}}}
+        secret: dict[str, Any] = {"replication": {"automatic": {}}}
         request = {"parent": "projects/p", "secret_id": secret_id, "secret": secret}
         self.client.create_secret(request=request, **CALL)
 
@@ -35,9 +35,9 @@ class Secrets:
 
 
 @pytest.fixture
-def secrets(serving: Any, loop_thread: Any, tmp_path: Path) -> Iterator[Secrets]:
+def secrets(loop_thread: Any, tmp_path: Path) -> Iterator[Secrets]:
     service = loop_thread.call(lambda: SecretManager(tmp_path / "secrets.sqlite"))
-    with serving([service.handler()]) as channel:
+    with loop_thread.serving([service.handler()]) as channel:
         secrets = Secrets(channel)
         secrets.create()
         yield secrets
@@ -107,9 +107,9 @@ def test_what_is_not_embedded_is_unimplemented(secrets: Secrets) -> None:
         secrets.client.delete_secret(name=SECRET, **CALL)
 
 
-def test_secrets_are_kept_on_disk(serving: Any, loop_thread: Any, tmp_path: Path, secrets: Secrets) -> None:
+def test_secrets_are_kept_on_disk(loop_thread: Any, tmp_path: Path, secrets: Secrets) -> None:
     secrets.add(b"first")
     reopened = loop_thread.call(lambda: SecretManager(tmp_path / "secrets.sqlite"))
-    with serving([reopened.handler()]) as channel:
+    with loop_thread.serving([reopened.handler()]) as channel:
         assert Secrets(channel).access("1").payload.data == b"first"
     loop_thread.call(reopened.close)

@@ -41,7 +41,8 @@ class PubSub:
         return str(self.publisher.create_topic(name=self.name("topics", short), **CALL).name)
 
     def publish(self, topic: str, *messages: Mapping[str, Any]) -> list[str]:
-        return list(self.publisher.publish(topic=topic, messages=list(messages), **CALL).message_ids)
+        request = {"topic": topic, "messages": list(messages)}
+        return list(self.publisher.publish(request=request, **CALL).message_ids)
 
     def subscribe(self, topic: str, short: str = "reader", **more: Any) -> str:
         request = {"name": self.name("subscriptions", short), "topic": topic, **more}
@@ -96,31 +97,37 @@ class PushTarget:
         return self._pushed.empty()
 
 
+class PushServer(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), PushHandler)
+        self.target = PushTarget(f"http://127.0.0.1:{self.server_port}/push")
+
+    def handle_error(self, *_: Any) -> None:
+        """A client may hang up: the test's own assertions say what matters."""
+
+
+class PushHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: PushServer
+
+    def do_POST(self) -> None:
+        self.send_response(self.server.target.receive(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Stay silent."""
+
+
 @pytest.fixture
 def target() -> Iterator[PushTarget]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.send_response(target.receive(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Stay silent."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-        def handle_error(self, *_: Any) -> None:
-            """A client may hang up: the test's own assertions say what matters."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        target = PushTarget(f"http://127.0.0.1:{server.server_port}/push")
+    with PushServer() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
-        yield target
+        yield server.target
         server.shutdown()
         thread.join()
 
@@ -134,8 +141,8 @@ def broker(loop_thread: Any, tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def embedded(serving: Any, broker: Broker) -> Iterator[PubSub]:
-    with serving(handlers(broker)) as channel:
+def embedded(loop_thread: Any, broker: Broker) -> Iterator[PubSub]:
+    with loop_thread.serving(handlers(broker)) as channel:
         yield PubSub(channel)
 
 

@@ -1,0 +1,110 @@
+"""The running stack, for tests that only use it, and stacks of one's own, for tests that end them.
+
+A test that uses `stack` belongs to the group of it, so that each run has one stack only:
+
+    pytestmark = pytest.mark.xdist_group("stack")
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.functions import ROOT
+from local.stack import Options, Ready, Stack
+
+START_TIMEOUT_S = 60.0
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Ready]:
+    """Everything up, with the sample billing export. Tests keep apart by using tenants of their own."""
+    with Stack(Options(port=0)) as ready:
+        yield ready
+
+
+def eventually(holds: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+    """What `holds` returns, once that is true; polls."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := holds()):
+        assert time.monotonic() < deadline, f"{holds} did not hold within {timeout_s} s"
+        time.sleep(0.02)
+    return value
+
+
+class Up:
+    """`python -m local up` in a process of its own."""
+
+    def __init__(self, directory: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        self.ready_file = directory / "ready.json"
+        self.errors = directory / "stderr"
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local", "up", "--port=0", f"--ready-file={self.ready_file}", *arguments],
+                cwd=ROOT,
+                env={**os.environ, **(environment or {})},
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+
+    def wait(self) -> dict[str, Any]:
+        """The ready file, once it is there."""
+        eventually(lambda: self.ready_file.exists() or self.process.poll() is not None, START_TIMEOUT_S)
+        assert self.ready_file.exists(), self.errors.read_text()
+        return self.ready
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        ready: dict[str, Any] = json.loads(self.ready_file.read_text())
+        return ready
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end; the exit status."""
+        self.process.send_signal(number)
+        status = self.process.wait(timeout=10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+    def children(self) -> list[int]:
+        """The processes that the stack started; each leads a group that its own workers are in."""
+        return [pid for pid, parent, _, _ in processes() if parent == self.process.pid]
+
+
+def processes() -> list[tuple[int, int, int, str]]:
+    """All processes of this machine: id, parent, group, state."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return [(int(pid), int(parent), int(group), state) for pid, parent, group, state in map(str.split, listed)]
+
+
+def are_gone(groups: list[int]) -> bool:
+    """Whether no process of these groups runs any more; what only waits to be reaped does not run."""
+    return not any(group in groups and not state.startswith("Z") for _, _, group, state in processes())
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
+    """Starts stacks; whatever still runs at the end of the test is ended."""
+    started: list[Up] = []
+
+    def start(*arguments: str, environment: dict[str, str] | None = None) -> Up:
+        directory = tmp_path / f"up-{len(started)}"
+        directory.mkdir()
+        started.append(Up(directory, *arguments, environment=environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.end()
+        elif one.process.stdout is not None:
+            one.process.stdout.close()

@@ -1,0 +1,300 @@
+"""The processes of the local stack: they come up, stay up, and go, whatever is done to them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery, kms_v1, secretmanager_v1
+from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcTransport
+from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from local.functions import FUNCTIONS, ROOT, Function
+from local.pubsub import Broker, handlers
+from local.stack import Options, Stack, StackError
+from tests.e2e.conftest import Up, are_gone, eventually
+from tests.loop_thread import LoopThread
+
+pytestmark = [pytest.mark.xdist_group("e2e-processes"), pytest.mark.timeout(120)]
+
+CALL: dict[str, Any] = {"timeout": 5.0, "retry": None}
+PROJECT = "projects/convergence-local"
+KEY = f"{PROJECT}/locations/us/keyRings/convergence/cryptoKeys/api-keys"
+
+Start = Callable[..., Up]
+
+ECHO = """
+import flask
+
+pushed = []
+
+def echo(request):
+    if request.method == "POST":
+        pushed.append(request.get_json())
+    return flask.jsonify(pushed)
+"""
+
+
+@contextmanager
+def services(ready: Any) -> Iterator[Any]:
+    """Google's clients of a stack, by name."""
+    with grpc.insecure_channel(ready["pubsub"]) as pubsub, grpc.insecure_channel(ready["kms"]) as others:
+        yield {
+            "publisher": PublisherClient(transport=PublisherGrpcTransport(channel=pubsub)),
+            "subscriber": SubscriberClient(transport=SubscriberGrpcTransport(channel=pubsub)),
+            "kms": kms_v1.KeyManagementServiceClient(transport=KeyManagementServiceGrpcTransport(channel=others)),
+            "secrets": secretmanager_v1.SecretManagerServiceClient(
+                transport=SecretManagerServiceGrpcTransport(channel=others)
+            ),
+        }
+
+
+@contextmanager
+def warehouse(ready: Any) -> Iterator[bigquery.Client]:
+    options = {"api_endpoint": ready["bigquery"]}
+    with closing(bigquery.Client(ready["project"], AnonymousCredentials(), client_options=options)) as client:
+        yield client
+
+
+def publish(ready: Any, topic: str, data: bytes) -> None:
+    with services(ready) as client:
+        client["publisher"].publish(
+            request={"topic": f"{PROJECT}/topics/{topic}", "messages": [{"data": data}]}, **CALL
+        )
+
+
+def echoes(tmp_path: Path) -> tuple[Function, ...]:
+    """The stack's functions, each replaced by one that remembers what was pushed to it."""
+    folder = tmp_path / "echo"
+    folder.mkdir()
+    (folder / "main.py").write_text(ECHO)
+    return tuple(
+        Function(one.name, str(folder), "echo", threads=2, topic=one.topic, settings=one.settings) for one in FUNCTIONS
+    )
+
+
+def refused(*arguments: str) -> tuple[int, str]:
+    """Exit status and stderr of a stack that does not start."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "local", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_everything_and_soon(up: Start, number: signal.Signals) -> None:
+    stack = up("--no-sample")
+    ready = stack.wait()
+    assert sorted(ready["pids"].values()) == sorted(stack.children())
+    began = time.monotonic()
+    assert stack.end(number) == 0
+    assert time.monotonic() - began < 4
+    assert are_gone(list(ready["pids"].values()))
+    assert stack.errors.read_text() == ""
+    assert not Path(ready["logs"]).exists(), "without --data-dir nothing is kept"
+
+
+def test_a_signal_while_it_starts_ends_everything(up: Start) -> None:
+    stack = up("--no-sample")
+    children = eventually(stack.children)
+    assert stack.end(signal.SIGINT) == 0
+    assert are_gone(children)
+    assert not stack.ready_file.exists()
+
+
+def test_what_is_up_answers_on_the_loopback_address_only(up: Start) -> None:
+    ready = up("--no-sample").wait()
+    assert httpx.get(f"{ready['api']}/healthz", timeout=5).status_code == 200
+    assert httpx.get(f"{ready['sendgrid']}/mails", timeout=5).json() == []
+    ports = {httpx.URL(ready[name]).port for name in ("api", "bigquery", "sendgrid")}
+    ports |= {int(ready[name].rpartition(":")[2]) for name in ("pubsub", "kms", "secret_manager")}
+    tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
+    if not all(table.exists() for table in tables):
+        pytest.skip("listening addresses are read from /proc, which is Linux's")
+    entries = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
+    listening = {tuple(entry[1].split(":")) for entry in entries if entry[3] == "0A"}
+    addresses = {address for address, port in listening if int(port, 16) in ports}
+    assert addresses == {"0100007F"}
+
+
+def test_a_killed_function_is_started_again_at_the_same_address(up: Start) -> None:
+    stack = up("--no-sample")
+    ready = stack.wait()
+    killed = ready["pids"]["api"]
+    os.kill(killed, signal.SIGKILL)
+    assert httpx.get(f"{ready['api']}/healthz", timeout=10).status_code == 200
+    again = eventually(lambda: stack.ready["pids"]["api"] != killed and stack.ready["pids"]["api"])
+    assert again in stack.children()
+    assert are_gone([killed])
+    assert "api ended (signal 9) and is started again; see " in stack.errors.read_text()
+
+
+def test_killed_services_are_started_again_with_what_they_knew(up: Start) -> None:
+    stack = up("--no-sample")
+    ready = stack.wait()
+    publish(ready, "pipeline-dead-letters", b"kept")
+    os.kill(ready["pids"]["services"], signal.SIGKILL)
+    eventually(lambda: stack.ready["pids"]["services"] != ready["pids"]["services"])
+    waiting = httpx.get(f"{ready['sendgrid']}/pubsub", timeout=10).json()
+    assert waiting["push_held"] is False
+    assert waiting["subscriptions"][f"{PROJECT}/subscriptions/pipeline-dead-letters-kept"]["unacked"] == 1
+    with warehouse(ready) as client:
+        assert client.get_table("convergence__control.x_meta_runs", timeout=5).schema
+
+
+def test_a_killed_stack_leaves_no_process_and_loses_nothing(up: Start, tmp_path: Path) -> None:
+    kept = f"--data-dir={tmp_path / 'kept'}"
+    first = up("--no-sample", kept)
+    ready = first.wait()
+    with services(ready) as client:
+        ciphertext = client["kms"].encrypt(request={"name": KEY, "plaintext": b"secret"}, **CALL).ciphertext
+    publish(ready, "pipeline-dead-letters", b"kept")
+    with warehouse(ready) as database:
+        database.create_dataset("convergence-local.acmeinc_23xv2", timeout=5)
+        database.create_table(
+            bigquery.Table("convergence-local.acmeinc_23xv2.costs", [bigquery.SchemaField("cost", "NUMERIC")]),
+            timeout=5,
+        )
+    first.process.kill()
+    first.process.wait()
+    second = up("--no-sample", kept)
+    again = second.wait()
+    assert are_gone(list(ready["pids"].values()))
+
+    assert again["admin_key"] == ready["admin_key"]
+    with services(again) as client:
+        assert client["kms"].decrypt(request={"name": KEY, "ciphertext": ciphertext}, **CALL).plaintext == b"secret"
+        admin_key = client["secrets"].access_secret_version(name=f"{PROJECT}/secrets/admin-key/versions/1", **CALL)
+        assert admin_key.payload.data.decode() == ready["admin_key"]
+        request = {"subscription": f"{PROJECT}/subscriptions/pipeline-dead-letters-kept", "max_messages": 5}
+        received = client["subscriber"].pull(request=request, **CALL).received_messages
+        assert [one.message.data for one in received] == [b"kept"]
+    with warehouse(again) as database:
+        assert [field.name for field in database.get_table("acmeinc_23xv2.costs", timeout=5).schema] == ["cost"]
+
+
+def test_a_message_waits_for_the_function_of_the_next_stack(tmp_path: Path) -> None:
+    options = Options(port=0, data_dir=tmp_path / "kept", sample=False, functions=echoes(tmp_path))
+    stack = Stack(options)
+    with stack as ready:
+        httpx.post(f"{ready.sendgrid}/pubsub/hold", timeout=5).raise_for_status()
+        publish(vars(ready), "pipeline-runs-bulk", b"{}")
+        subscriptions = httpx.get(f"{ready.sendgrid}/pubsub", timeout=5).json()["subscriptions"]
+        assert subscriptions[f"{PROJECT}/subscriptions/pipeline-runs-bulk-push"]["unacked"] == 1
+    assert stack.pids == {}
+    with stack as ready:
+        subscription = f"{PROJECT}/subscriptions/pipeline-runs-bulk-push"
+
+        def state() -> Any:
+            return httpx.get(f"{ready.sendgrid}/pubsub", timeout=5).json()["subscriptions"][subscription]
+
+        eventually(lambda: state()["unacked"] == 0)
+        (pushed,) = httpx.get(state()["push_endpoint"], timeout=5).json()
+        assert pushed["subscription"] == subscription
+        assert pushed["deliveryAttempt"] == 1
+
+
+def test_a_killed_function_gets_its_message_again(tmp_path: Path) -> None:
+    stack = Stack(Options(port=0, sample=False, functions=echoes(tmp_path)))
+    with stack as ready:
+        os.kill(ready.pids["run_pipeline"], signal.SIGKILL)
+        publish(vars(ready), "pipeline-runs", b"{}")
+        subscription = f"{PROJECT}/subscriptions/pipeline-runs-push"
+
+        def unacked() -> int:
+            states = httpx.get(f"{ready.sendgrid}/pubsub", timeout=5).json()["subscriptions"]
+            return int(states[subscription]["unacked"])
+
+        eventually(lambda: unacked() == 0)
+
+
+def test_a_function_that_does_not_start_is_an_error_that_shows_why(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("raise RuntimeError('no such setting')")
+    broken = Function("api", str(tmp_path), "api", threads=1)
+    stack = Stack(Options(port=0, sample=False, functions=(broken,)))
+    with pytest.raises(StackError, match=r"api ended while it started; the end of .*api\.log:(\n.*)*no such setting"):
+        stack.__enter__()
+    assert stack.pids == {}
+
+
+def test_the_users_own_pubsub_is_used_instead_of_the_embedded_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = LoopThread()
+    broker: Broker = thread.call(lambda: Broker(tmp_path / "own.sqlite"))
+    with thread.serving_at(handlers(broker)) as address:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
+        with Stack(Options(port=0, sample=False, functions=echoes(tmp_path))) as ready:
+            assert ready.pubsub == address
+            assert ready.kms != address
+            assert httpx.get(f"{ready.sendgrid}/pubsub", timeout=5).status_code == 404
+            publish(vars(ready), "pipeline-runs", b"{}")
+            own = broker.subscriptions[f"{PROJECT}/subscriptions/pipeline-runs-push"]
+            eventually(lambda: own.backlog.unacked == 0)
+    thread.run(broker.close())
+    thread.close()
+
+
+def test_a_port_in_use_is_one_clear_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, message = refused("up", f"--port={port}")
+    assert (status, message) == (
+        2,
+        f"cannot use port {port}: Address already in use; choose another with --port, 0 for any free one\n",
+    )
+
+
+def test_what_is_no_port_is_one_clear_line() -> None:
+    assert refused("up", "--port=70000") == (2, "70000 is no port; choose one from 0 to 65535\n")
+
+
+@pytest.mark.parametrize("option", ["--configs", "--templates"])
+def test_a_missing_folder_is_one_clear_line(tmp_path: Path, option: str) -> None:
+    missing = tmp_path / "missing"
+    assert refused("up", "--port=0", f"{option}={missing}") == (2, f"no directory {missing}\n")
+
+
+def test_a_bad_data_directory_is_one_clear_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    status, message = refused("up", "--port=0", f"--data-dir={file}")
+    assert (status, message) == (2, f"cannot use the data directory {file}: File exists\n")
+
+
+def test_a_ready_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    status, message = refused("up", "--port=0", "--no-sample", f"--ready-file={tmp_path / 'missing' / 'ready'}")
+    assert status == 2
+    assert message.startswith("cannot write ")
+    assert message.count("\n") == 1
+
+
+def test_a_second_stack_on_a_data_directory_is_one_clear_line(up: Start, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    first = up("--no-sample", f"--data-dir={kept}")
+    first.wait()
+    status, message = refused("up", "--port=0", f"--data-dir={kept}")
+    assert status == 2
+    assert message == f"another stack (process {first.process.pid}) uses the data directory {kept}\n"
+
+
+def test_an_unknown_option_is_explained() -> None:
+    status, message = refused("up", "--prot=1")
+    assert status == 2
+    assert "--port" in message
