@@ -29,13 +29,13 @@ class LoopThread:
         return self.run(work())
 
     @contextmanager
-    def serving(self, handlers: Sequence[Any]) -> Iterator[Any]:
+    def channel_to(self, handlers: Sequence[Any]) -> Iterator[Any]:
         """A channel to a server with these handlers."""
-        with self.serving_at(handlers) as address, grpc.insecure_channel(address) as channel:
+        with self.serving(handlers) as address, grpc.insecure_channel(address) as channel:
             yield channel
 
     @contextmanager
-    def serving_at(self, handlers: Sequence[Any]) -> Iterator[str]:
+    def serving(self, handlers: Sequence[Any]) -> Iterator[str]:
         """The address, host:port, of a gRPC server with these handlers on a free port."""
 
         async def start() -> tuple[Any, int]:

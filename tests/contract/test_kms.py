@@ -39,7 +39,7 @@ class Kms:
 @pytest.fixture
 def kms(loop_thread: Any, tmp_path: Path) -> Iterator[Kms]:
     service = loop_thread.call(lambda: KeyManagement(tmp_path / "kms.sqlite"))
-    with loop_thread.serving([service.handler()]) as channel:
+    with loop_thread.channel_to([service.handler()]) as channel:
         kms = Kms(channel)
         kms.client.create_key_ring(request={"parent": LOCATION, "key_ring_id": "convergence"}, **CALL)
         kms.create()
@@ -159,6 +159,6 @@ def test_what_is_not_embedded_is_unimplemented(kms: Kms) -> None:
 def test_keys_are_kept_on_disk(loop_thread: Any, tmp_path: Path, kms: Kms) -> None:
     ciphertext = kms.encrypt(b"secret").ciphertext
     reopened = loop_thread.call(lambda: KeyManagement(tmp_path / "kms.sqlite"))
-    with loop_thread.serving([reopened.handler()]) as channel:
+    with loop_thread.channel_to([reopened.handler()]) as channel:
         assert Kms(channel).decrypt(ciphertext).plaintext == b"secret"
     loop_thread.call(reopened.close)

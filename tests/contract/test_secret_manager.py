@@ -37,7 +37,7 @@ class Secrets:
 @pytest.fixture
 def secrets(loop_thread: Any, tmp_path: Path) -> Iterator[Secrets]:
     service = loop_thread.call(lambda: SecretManager(tmp_path / "secrets.sqlite"))
-    with loop_thread.serving([service.handler()]) as channel:
+    with loop_thread.channel_to([service.handler()]) as channel:
         secrets = Secrets(channel)
         secrets.create()
         yield secrets
@@ -110,6 +110,6 @@ def test_what_is_not_embedded_is_unimplemented(secrets: Secrets) -> None:
 def test_secrets_are_kept_on_disk(loop_thread: Any, tmp_path: Path, secrets: Secrets) -> None:
     secrets.add(b"first")
     reopened = loop_thread.call(lambda: SecretManager(tmp_path / "secrets.sqlite"))
-    with loop_thread.serving([reopened.handler()]) as channel:
+    with loop_thread.channel_to([reopened.handler()]) as channel:
         assert Secrets(channel).access("1").payload.data == b"first"
     loop_thread.call(reopened.close)

@@ -236,7 +236,7 @@ def test_the_users_own_pubsub_is_used_instead_of_the_embedded_one(
 ) -> None:
     thread = LoopThread()
     broker: Broker = thread.call(lambda: Broker(tmp_path / "own.sqlite"))
-    with thread.serving_at(handlers(broker)) as address:
+    with thread.serving(handlers(broker)) as address:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
         with Stack(Options(port=0, sample=False, functions=echoes(tmp_path))) as ready:
             assert ready.pubsub == address

@@ -142,7 +142,7 @@ def broker(loop_thread: Any, tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def embedded(loop_thread: Any, broker: Broker) -> Iterator[PubSub]:
-    with loop_thread.serving(handlers(broker)) as channel:
+    with loop_thread.channel_to(handlers(broker)) as channel:
         yield PubSub(channel)
 
 
