@@ -2,11 +2,10 @@
 
 import urllib.error
 from collections.abc import Callable
+from typing import Any
 
 import sendgrid
 from python_http_client.exceptions import HTTPError
-from sendgrid.helpers.mail import Content, CustomArg, From, Personalization, Subject, To
-from sendgrid.helpers.mail import Mail as SendGridMail
 
 from shared.errors import MailRefused, QuotaExceeded, Unavailable
 from shared.ports import Mail
@@ -25,7 +24,7 @@ class SendGridMailer:
         api = sendgrid.SendGridAPIClient(self._read_key(), host=self._endpoint or "https://api.sendgrid.com")
         api.client.timeout = TIMEOUT_S
         try:
-            api.client.mail.send.post(request_body=_body(mail, self._sender).get())
+            api.client.mail.send.post(request_body=_body(mail, self._sender))
         except HTTPError as error:
             # The body may quote the mail, and can be HTML: the status says enough.
             if error.status_code == 429:
@@ -37,17 +36,11 @@ class SendGridMailer:
             raise Unavailable("SendGrid does not answer") from error
 
 
-def _body(mail: Mail, sender: str) -> SendGridMail:
-    body = SendGridMail()
-    body.from_email, body.subject = From(sender), Subject(mail.subject)
+def _body(mail: Mail, sender: str) -> dict[str, Any]:
+    """The request as SendGrid documents it (v3 Mail Send). Its helper classes would parse and reorder addresses."""
     # One personalization an address: recipients do not see each other.
-    for address in mail.to:
-        personalization = Personalization()
-        personalization.add_to(To(address))
-        for name, value in mail.reference.items():
-            personalization.add_custom_arg(CustomArg(name, value))
-        body.add_personalization(personalization)
-    body.add_content(Content("text/plain", mail.text))
+    to = [{"to": [{"email": address}], "custom_args": dict(mail.reference)} for address in mail.to]
+    content = [{"type": "text/plain", "value": mail.text}]
     if mail.html is not None:
-        body.add_content(Content("text/html", mail.html))
-    return body
+        content.append({"type": "text/html", "value": mail.html})
+    return {"from": {"email": sender}, "subject": mail.subject, "personalizations": to, "content": content}
