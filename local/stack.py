@@ -101,6 +101,8 @@ class Stack:
             if not folder.is_dir():
                 raise StackError(f"no directory {folder}")
         if options.ready_file is not None:
+            if not options.ready_file.absolute().parent.is_dir():
+                raise StackError(f"cannot write {options.ready_file}: no such directory")
             remove_file(options.ready_file)  # of an earlier stack: this one is not ready yet
         ports = cleanup.enter_context(Ports(options.port, [function.name for function in options.functions]))
         data_dir = cleanup.enter_context(DataDir(options.data_dir))

@@ -122,13 +122,15 @@ def test_what_is_up_answers_on_the_loopback_address_only(up: Start) -> None:
     assert httpx.get(f"{ready['sendgrid']}/mails", timeout=5).json() == []
     ports = {httpx.URL(ready[name]).port for name in ("api", "bigquery", "sendgrid")}
     ports |= {int(ready[name].rpartition(":")[2]) for name in ("pubsub", "kms", "secret_manager")}
-    tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
-    if not all(table.exists() for table in tables):
+    tables = [table for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if table.exists()]
+    if not tables:
         pytest.skip("listening addresses are read from /proc, which is Linux's")
     entries = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
     listening = {tuple(entry[1].split(":")) for entry in entries if entry[3] == "0A"}
     addresses = {address for address, port in listening if int(port, 16) in ports}
-    assert addresses == {"0100007F"}
+    # 127.0.0.1, and the same as gRPC writes it: ::ffff:127.0.0.1
+    assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F"}
+    assert addresses
 
 
 def test_a_killed_function_is_started_again_at_the_same_address(up: Start) -> None:
@@ -279,10 +281,8 @@ def test_a_bad_data_directory_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_ready_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
-    status, message = refused("up", "--port=0", "--no-sample", f"--ready-file={tmp_path / 'missing' / 'ready'}")
-    assert status == 2
-    assert message.startswith("cannot write ")
-    assert message.count("\n") == 1
+    file = tmp_path / "missing" / "ready"
+    assert refused("up", "--port=0", f"--ready-file={file}") == (2, f"cannot write {file}: no such directory\n")
 
 
 def test_a_second_stack_on_a_data_directory_is_one_clear_line(up: Start, tmp_path: Path) -> None:
