@@ -1,0 +1,55 @@
+"""Serve an embedded BigQuery alone: python -m local.bigquery --port 9050 --data-dir DIR [--ready-file FILE]."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import socket
+import sys
+
+import uvicorn
+
+from local.bigquery import create_app
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, url: str, ready_file: pathlib.Path | None) -> None:
+        super().__init__(config)
+        self._url, self._ready_file = url, ready_file
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        sys.stdout.write(f"{self._url}\n")
+        sys.stdout.flush()
+        if self._ready_file is not None:
+            draft = self._ready_file.with_suffix(".tmp")
+            draft.write_text(self._url)
+            draft.replace(self._ready_file)
+
+
+def main() -> None:
+    """Parse, bind, serve until SIGTERM or Ctrl-C."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=9050, help="0 picks a free one")
+    parser.add_argument("--data-dir", type=pathlib.Path, required=True)
+    parser.add_argument("--ready-file", type=pathlib.Path, help="gets the URL when everything answers")
+    options = parser.parse_args()
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(("127.0.0.1", options.port))
+        except OSError as error:
+            sys.exit(f"cannot listen on 127.0.0.1:{options.port}: {error.strerror}; choose another --port")
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        config = uvicorn.Config(
+            create_app(options.data_dir), log_level="warning", access_log=False, timeout_graceful_shutdown=2
+        )
+        _Server(config, url, options.ready_file).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The REST API, v2: paths and JSON in, service calls, JSON out."""

@@ -1,0 +1,189 @@
+"""The ASGI application: routes, bodies, errors as JSON.
+
+Routing is by hand because each request costs the client a query's latency: two dictionary look-ups instead of a
+regular expression per route.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
+
+from local.bigquery.errors import ApiError, invalid, not_found, not_implemented
+
+if TYPE_CHECKING:
+    from local.bigquery.service import Service
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_LOG = logging.getLogger("local.bigquery")
+# A request's body; jobs.insert page says 10 MB, media uploads are larger.
+_MAX_BODY = 512 * 1024 * 1024
+
+
+@dataclass
+class Request:
+    """One request: path parts after the project, query parameters, headers, body."""
+
+    method: str
+    project: str
+    parts: list[str]
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+    service: Service
+    base_url: str = ""
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; raises invalid."""
+        try:
+            value = json.loads(self.body or b"{}")
+        except ValueError:
+            raise ApiError(400, "parseError", "Parse Error") from None
+        if not isinstance(value, dict):
+            raise ApiError(400, "parseError", "Parse Error: the body must be a JSON object")
+        return value
+
+    def integer(self, name: str, default: int, *, low: int = 0) -> int:
+        """A query parameter as a number; raises invalid."""
+        text = self.query.get(name)
+        if text is None or text == "":
+            return default
+        try:
+            number = int(text)
+        except ValueError:
+            raise invalid(f"Invalid value '{text}' for {name}: it must be a number") from None
+        if number < low:
+            raise invalid(f"Invalid value '{text}' for {name}: it must be at least {low}")
+        return number
+
+
+@dataclass
+class Response:
+    """A status and a JSON body; None is an empty body."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class App:
+    """ASGI application over one service, which its lifespan opens and closes.
+
+    `open_service` makes it; a server that knows no lifespan gets it with the first request.
+    """
+
+    def __init__(self, open_service: Callable[[], Service], routes: dict[tuple[str, ...], dict[str, Handler]]) -> None:
+        self._open = open_service
+        self._routes = routes
+        self._service: Service | None = None
+
+    @property
+    def service(self) -> Service:
+        """The service, opened when first needed."""
+        if self._service is None:
+            self._service = self._open()
+        return self._service
+
+    def close(self) -> None:
+        """Close the service; a later request opens it again."""
+        if self._service is not None:
+            self._service.close()
+            self._service = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"the embedded BigQuery serves HTTP, not {scope['type']}")
+        body = await _body(receive)
+        try:
+            response = await self._respond(scope, body)
+        except ApiError as error:
+            response = Response(error.body(), error.status)
+        except Exception:
+            # 501, not 500: Google's clients repeat internalError for ten minutes, and a fault of ours stays one
+            _LOG.exception("request failed")
+            refused = not_implemented("this request: it met a fault of the embedded service, see its log")
+            response = Response(refused.body(), refused.status)
+        await _send(send, response)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                _ = self.service
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                self.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _respond(self, scope: Scope, body: bytes) -> Response:
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        method = headers.get("x-http-method-override", scope["method"])
+        if headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        raw = scope.get("raw_path") or scope["path"].encode()
+        parts = [unquote(p) for p in raw.decode("ascii").partition("?")[0].strip("/").split("/")]
+        if parts == [""]:
+            return Response({"kind": "bigquery#embedded"})
+        upload = parts[:1] in (["upload"], ["resumable"])
+        if upload:
+            parts = parts[1:]
+        if parts[:1] == ["bigquery"]:
+            parts = parts[1:]
+        if parts[:2] != ["v2", "projects"] or len(parts) < 2:
+            raise not_found(f"Not found: {scope['path']}")
+        query = dict(parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True))
+        project = parts[2] if len(parts) > 2 else ""
+        rest = parts[3:]
+        shape = tuple(["upload"] if upload else []) + tuple(p if i % 2 == 0 else "*" for i, p in enumerate(rest))
+        if rest[:1] == ["jobs"] and len(rest) == 3:
+            shape = ("jobs", "*", rest[2])
+        methods = self._routes.get(shape)
+        if methods is None or method not in methods:
+            if rest[:1] and rest[0] in {"datasets", "jobs", "queries", "serviceAccount"} or not rest:
+                raise not_implemented(f"{method} {'/'.join(shape) or 'projects'}")
+            raise not_found(f"Not found: {scope['path']}")
+        host = headers.get("host", "127.0.0.1")
+        request = Request(method, project, rest, query, headers, body, self.service, f"http://{host}")
+        return await methods[method](request)
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    pieces = [body]
+    size = len(body)
+    while message.get("more_body"):
+        message = await receive()
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > _MAX_BODY:
+            raise ApiError(413, "uploadTooLarge", f"The body is larger than {_MAX_BODY} bytes")
+    return b"".join(pieces)
+
+
+async def _send(send: Send, response: Response) -> None:
+    content = b"" if response.body is None else json.dumps(response.body, separators=(",", ":")).encode()
+    headers = [(b"content-length", str(len(content)).encode())]
+    if response.body is not None:
+        headers.append((b"content-type", b"application/json; charset=UTF-8"))
+    headers += [(k.encode(), v.encode()) for k, v in response.headers.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

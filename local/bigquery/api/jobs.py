@@ -1,0 +1,174 @@
+"""jobs.* and queries; source: https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from local.bigquery import rows_out, schemas
+from local.bigquery.api import paging
+from local.bigquery.api.http import Request, Response
+from local.bigquery.api.tabledata import int_timestamps
+from local.bigquery.errors import from_proto, invalid, not_implemented
+from local.bigquery.jobs.job import Job
+
+# How long jobs.insert waits before it answers RUNNING: most jobs end sooner, which saves the client a request.
+_INSERT_WAIT_S = 0.2
+# Longest time a request waits for a job, whatever it asks for; jobs.getQueryResults page, timeoutMs.
+_MAX_WAIT_S = 200.0
+_DEFAULT_WAIT_MS = 10_000
+# Rows of one page; pages are at most 20 MB, this is what we allow ourselves.
+_PAGE_ROWS = 50_000
+
+
+async def insert(request: Request) -> Response:
+    """jobs.insert without media."""
+    job = await request.service.submit(request.project, request.json(), None, _INSERT_WAIT_S)
+    return Response(job.resource())
+
+
+async def query(request: Request) -> Response:
+    """jobs.query: insert and wait in one request."""
+    given = request.json()
+    if given.get("queryResultsFormat") not in {None, "", "STRUCT_ENCODING", "QUERY_RESULTS_FORMAT_UNSPECIFIED"}:
+        raise not_implemented(f"queryResultsFormat {given['queryResultsFormat']}")
+    options = given.get("formatOptions") or {}
+    if options.get("timestampOutputFormat"):
+        raise not_implemented("timestampOutputFormat")
+    service = request.service
+    known = service.request(request.project, given.get("requestId"))
+    if known is not None:
+        job = service.find(request.project, known, given.get("location"))
+    else:
+        job = await _submit_query(request, given)
+    wait_ms = int(given["timeoutMs"]) if given.get("timeoutMs") is not None else _DEFAULT_WAIT_MS
+    if job.configuration.get("dryRun"):
+        statistics = job.statistics["query"]
+        return Response({
+            "kind": "bigquery#queryResponse", "schema": statistics.get("schema", {"fields": []}), "jobComplete": True,
+            "jobReference": {"projectId": job.project, "location": job.location}, "cacheHit": False, "totalRows": "0",
+            "totalBytesProcessed": statistics["totalBytesProcessed"],
+        })  # fmt: skip
+    await service.wait(job, min(wait_ms / 1000, _MAX_WAIT_S))
+    if job.refused is not None:
+        raise job.refused
+    limit = int(given["maxResults"]) if given.get("maxResults") is not None else None
+    body = _results(request, job, 0, limit, int_stamps=bool(options.get("useInt64Timestamp")))
+    body["kind"] = "bigquery#queryResponse"
+    body["queryId"] = job.id
+    return Response(body)
+
+
+async def _submit_query(request: Request, given: dict[str, Any]) -> Job:
+    own = ("labels", "jobTimeoutMs", "dryRun")
+    outer = {"kind", "maxResults", "timeoutMs", "requestId", "location", "formatOptions", "jobCreationMode", "queryResultsFormat",
+             "arrowSerializationOptions", *own}  # fmt: skip
+    inner = {k: v for k, v in given.items() if k not in outer}
+    configuration: dict[str, Any] = {"query": inner, **{k: given[k] for k in own if given.get(k)}}
+    job_id = f"job_{uuid.uuid4().hex}"
+    reference = {"projectId": request.project, "jobId": job_id}
+    if given.get("location"):
+        reference["location"] = given["location"]
+    request.service.request(request.project, given.get("requestId"), job_id)
+    wait_ms = int(given["timeoutMs"]) if given.get("timeoutMs") is not None else _DEFAULT_WAIT_MS
+    body = {"configuration": configuration, "jobReference": reference}
+    return await request.service.submit(request.project, body, None, min(wait_ms / 1000, 10.0))
+
+
+async def results(request: Request) -> Response:
+    """jobs.getQueryResults: waits, then a page of rows, or the job's error."""
+    job = request.service.find(request.project, request.parts[1], request.query.get("location"))
+    if job.kind != "QUERY":
+        raise invalid(f"Job {job.project}:{job.location}.{job.id} is not a query job")
+    wait_ms = request.integer("timeoutMs", _DEFAULT_WAIT_MS)
+    await request.service.wait(job, min(wait_ms / 1000, _MAX_WAIT_S))
+    start = request.integer("startIndex", 0)
+    if request.query.get("pageToken"):
+        start = int(paging.read(request.query["pageToken"]).rpartition(":")[2] or 0)
+    limit = request.integer("maxResults", -1) if request.query.get("maxResults") is not None else None
+    return Response(_results(request, job, start, limit, int_stamps=int_timestamps(request.query)))
+
+
+def _results(request: Request, job: Job, start: int, limit: int | None, *, int_stamps: bool) -> dict[str, Any]:
+    body: dict[str, Any] = {"kind": "bigquery#getQueryResultsResponse", "etag": job.id, "jobReference": job.reference(),
+                            "jobComplete": job.done}  # fmt: skip
+    if not job.done:
+        return body
+    if job.error is not None:
+        raise from_proto(job.error)
+    statistics = job.statistics["query"]
+    body |= {"cacheHit": False, "totalBytesProcessed": statistics["totalBytesProcessed"], "location": job.location,
+             "creationTime": str(job.created_ms), "startTime": str(job.started_ms), "endTime": str(job.ended_ms),
+             "totalBytesBilled": statistics.get("totalBytesBilled", "0"), "totalSlotMs": "0"}  # fmt: skip
+    for name in ("numDmlAffectedRows", "dmlStats"):
+        if name in statistics:
+            body[name] = statistics[name]
+    found = request.service.result(job)
+    if found is None:
+        body["schema"] = statistics.get("schema") or {"fields": []}
+        body["totalRows"] = "0"
+        return body
+    body["schema"] = {"fields": schemas.fields_of(found.columns)}
+    body["totalRows"] = str(found.rows.num_rows)
+    count = _PAGE_ROWS if limit is None else min(limit, _PAGE_ROWS)
+    page = found.rows.slice(start, count)
+    if page.num_rows:
+        body["rows"] = rows_out.encode(page, [k for _, k in found.columns], int_timestamps=int_stamps)
+    end = start + page.num_rows
+    if end < found.rows.num_rows and count > 0:
+        body["pageToken"] = paging.token(f"{job.id}:{end}")
+    return body
+
+
+async def get(request: Request) -> Response:
+    """jobs.get."""
+    return Response(request.service.find(request.project, request.parts[1], request.query.get("location")).resource())
+
+
+async def cancel(request: Request) -> Response:
+    """jobs.cancel: answers at once, the job stops soon."""
+    service = request.service
+    job = service.find(request.project, request.parts[1], request.query.get("location"))
+    service.cancel(job)
+    await service.wait(job, 1.0)
+    return Response({"kind": "bigquery#jobCancelResponse", "job": job.resource()})
+
+
+async def delete(request: Request) -> Response:
+    """jobs.delete: forgets the metadata of a job."""
+    location = request.query.get("location")
+    job = request.service.find(request.project, request.parts[1], location)
+    request.service.forget(job)
+    return Response(None, 204)
+
+
+async def list_(request: Request) -> Response:
+    """jobs.list, newest first."""
+    limit = request.integer("maxResults", 50, low=1)
+    listed = request.query.get("stateFilter", "").upper()
+    states = {listed} if listed else {"DONE", "RUNNING", "PENDING"}
+    if not states <= {"DONE", "RUNNING", "PENDING"}:
+        raise invalid(f"Invalid value for stateFilter: {listed}")
+    if request.query.get("parentJobId"):
+        raise not_implemented("jobs.list by parentJobId")
+    times = request.integer("minCreationTime", 0), request.integer("maxCreationTime", 2**62)
+    before: tuple[int, str] | None = None
+    if request.query.get("pageToken"):
+        text = paging.read(request.query["pageToken"])
+        before = int(text.partition(":")[0]), text.partition(":")[2]
+    found = request.service.history.list(request.project, states, before, limit + 1, times)
+    body: dict[str, Any] = {"kind": "bigquery#jobList", "etag": "list"}
+    if len(found) > limit:
+        last = found[limit - 1]
+        body["nextPageToken"] = paging.token(f"{last['statistics']['creationTime']}:{last['jobReference']['jobId']}")
+    body["jobs"] = [_listed(r) for r in found[:limit]]
+    return Response(body)
+
+
+def _listed(job: dict[str, Any]) -> dict[str, Any]:
+    kept = {k: job[k] for k in ("kind", "id", "jobReference", "configuration", "statistics", "status", "user_email")}
+    kept["state"] = job["status"]["state"]
+    if "errorResult" in job["status"]:
+        kept["errorResult"] = job["status"]["errorResult"]
+    return kept
+

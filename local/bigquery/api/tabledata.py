@@ -1,0 +1,173 @@
+"""tabledata.list and tabledata.insertAll.
+
+Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/tabledata, …/docs/streaming-data-into-bigquery
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from local.bigquery import partitions, rows_in, rows_out
+from local.bigquery.api import paging
+from local.bigquery.api.http import Request, Response
+from local.bigquery.api.tables import key_of
+from local.bigquery.errors import ApiError, invalid, not_implemented
+from local.bigquery.sql import types as t
+from local.bigquery.storage import fragments
+from local.bigquery.storage.catalog import Change, TableRecord
+
+# Rows per request; quotas page, "Maximum rows per request".
+_MAX_ROWS = 50_000
+# Bytes per row, likewise.
+_MAX_ROW_BYTES = 10 * 1024 * 1024
+# How long an insertId is remembered; streaming page, "best effort de-duplication": at least one minute.
+_REMEMBER_MS = 60_000
+_PAGE_BYTES_ROWS = 100_000
+
+
+async def list_(request: Request) -> Response:
+    """tabledata.list: stored rows only, in the order they are stored."""
+    catalog = request.service.catalog
+    table = catalog.table(key_of(request))
+    if table.is_view:
+        raise invalid("Cannot list a table of type VIEW.")
+    if "$" in request.parts[3]:
+        raise not_implemented("listing one partition")
+    limit = min(request.integer("maxResults", _PAGE_BYTES_ROWS), _PAGE_BYTES_ROWS)
+    start = request.integer("startIndex", 0)
+    if request.query.get("pageToken"):
+        start = int(paging.read(request.query["pageToken"]).rpartition(":")[2] or 0)
+    manifest = catalog.manifest(table.uid, stored_only=True)
+    total = sum(rows for _, _, rows, _, _ in manifest)
+    pieces, skip, left = [], start, limit
+    for _, _, rows, data, file in manifest:
+        if left <= 0:
+            break
+        if skip >= rows:
+            skip -= rows
+            continue
+        piece = catalog.read(table, data, file).slice(skip, left)
+        skip, left = 0, left - piece.num_rows
+        pieces.append(piece)
+    content = pa.concat_tables(pieces) if pieces else table.arrow.empty_table()
+    columns = _selected(table, request.query.get("selectedFields"))
+    if columns is not None:
+        content = content.select([n for n, _ in columns])
+    kinds = [k for _, k in (columns if columns is not None else table.columns)]
+    body: dict[str, Any] = {"kind": "bigquery#tableDataList", "etag": table.etag, "totalRows": str(total)}
+    end = start + content.num_rows
+    if end < total and limit > 0:
+        body["pageToken"] = paging.token(f"{table.uid}:{end}")
+    if content.num_rows:
+        body["rows"] = rows_out.encode(content, kinds, int_timestamps=int_timestamps(request.query))
+    return Response(body)
+
+
+def int_timestamps(query: dict[str, str]) -> bool:
+    """Whether timestamps are to be whole microseconds; other formats are refused."""
+    if query.get("formatOptions.timestampOutputFormat") not in {None, "", "TIMESTAMP_OUTPUT_FORMAT_UNSPECIFIED"}:
+        raise not_implemented("timestampOutputFormat")
+    return query.get("formatOptions.useInt64Timestamp", "").lower() == "true"
+
+
+def _selected(table: TableRecord, text: str | None) -> list[tuple[str, t.Type]] | None:
+    if not text:
+        return None
+    names = {n.lower(): (n, k) for n, k in table.columns}
+    out = []
+    for one in text.split(","):
+        if "." in one:
+            raise not_implemented("selectedFields inside a RECORD")
+        if one.strip().lower() not in names:
+            raise invalid(f"Field {one} does not exist in table {table.path}")
+        out.append(names[one.strip().lower()])
+    # rows carry the columns in the order of the schema
+    return sorted(out, key=lambda c: [n for n, _ in table.columns].index(c[0]))
+
+
+async def insert_all(request: Request) -> Response:
+    """tabledata.insertAll: all rows of a request, or none when one is bad (unless skipInvalidRows)."""
+    service, catalog = request.service, request.service.catalog
+    given = request.json()
+    table = catalog.table(key_of(request))
+    if table.is_view:
+        raise invalid("Cannot add rows to a table of type VIEW.")
+    if given.get("templateSuffix"):
+        raise not_implemented("templateSuffix")
+    if "$" in request.parts[3]:
+        raise not_implemented("streaming into one partition")
+    rows = given.get("rows")
+    if not rows:
+        raise invalid("No rows present in the request.")
+    if len(rows) > _MAX_ROWS:
+        raise invalid(f"Too many rows present in the request, limit: {_MAX_ROWS} row count: {len(rows)}.")
+    if not table.fields:
+        raise invalid("The destination table has no schema.")
+    read = rows_in.row_reader(table.fields, ignore_unknown=bool(given.get("ignoreUnknownValues")))
+    good: list[tuple[str | None, dict[str, Any]]] = []
+    errors: list[dict[str, Any]] = []
+    for index, row in enumerate(rows):
+        try:
+            good.append((row.get("insertId"), read(row.get("json") or {})))
+        except rows_in.BadValue as error:
+            errors.append({"index": index, "errors": [_row_error(error)]})
+    if errors and not given.get("skipInvalidRows"):
+        bad = {e["index"] for e in errors}
+        stopped = {"reason": "stopped", "location": "", "debugInfo": "", "message": ""}
+        errors += [{"index": i, "errors": [stopped]} for i in range(len(rows)) if i not in bad]
+    elif good:
+        fresh = _fresh(service, table, good)
+        if fresh:
+            _store(service, table, fresh)
+    body: dict[str, Any] = {"kind": "bigquery#tableDataInsertAllResponse"}
+    if errors:
+        body["insertErrors"] = sorted(errors, key=lambda e: e["index"])
+    return Response(body)
+
+
+def _row_error(error: rows_in.BadValue) -> dict[str, str]:
+    return {"reason": "invalid", "location": error.field, "debugInfo": "", "message": str(error)}
+
+
+def _fresh(service: Any, table: TableRecord, rows: list[tuple[str | None, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Rows whose insertId was not seen within the last minute."""
+    seen, now = service.insert_ids.setdefault(table.uid, {}), service.now_ms()
+    if len(seen) > 10_000:
+        for key in [k for k, at in seen.items() if at < now - _REMEMBER_MS]:
+            del seen[key]
+    out = []
+    for insert_id, row in rows:
+        if insert_id:
+            if seen.get(insert_id, -_REMEMBER_MS) > now - _REMEMBER_MS:
+                continue
+            seen[insert_id] = now
+        out.append(row)
+    return out
+
+
+def _store(service: Any, table: TableRecord, rows: list[dict[str, Any]]) -> None:
+    catalog = service.catalog
+    for _ in range(3):
+        content = pa.Table.from_pylist(rows, schema=table.arrow)
+        parts = partitions.split(content, partitions.of(table.body), catalog.clock_ms(), None)
+        pieces = [fragments.write(catalog.files, some, table.columns, part) for part, some in parts.items()]
+        version = table.version
+
+        def check(now: TableRecord, wanted: int = version) -> None:
+            if now.version != wanted:
+                raise _Moved
+
+        try:
+            catalog.change(Change(table.uid, pieces, streamed=True), check=check)
+        except _Moved:
+            table = catalog.table(table.key)
+            continue
+        return
+    raise ApiError(503, "backendError", "The table's schema is changing; retry.")
+
+
+class _Moved(Exception):
+    """The schema changed between reading and writing."""
+

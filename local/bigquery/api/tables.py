@@ -1,0 +1,186 @@
+"""tables.*; source: https://cloud.google.com/bigquery/docs/reference/rest/v2/tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.bigquery import partitions, schemas
+from local.bigquery.api import paging
+from local.bigquery.api.datasets import check_etag, merged
+from local.bigquery.api.http import Request, Response
+from local.bigquery.errors import invalid, not_implemented
+from local.bigquery.jobs.ddl import view_schema
+from local.bigquery.jobs.resolver import check_ids
+from local.bigquery.service import Service, check_labels
+from local.bigquery.storage.catalog import Key, TableRecord
+
+_SETTABLE = {"schema", "description", "friendlyName", "labels", "timePartitioning", "rangePartitioning", "clustering",
+             "requirePartitionFilter", "view"}  # fmt: skip
+_REFUSED = ("expirationTime", "externalDataConfiguration", "materializedView", "encryptionConfiguration", "defaultCollation",
+            "tableConstraints", "snapshotDefinition", "cloneDefinition", "biglakeConfiguration", "resourceTags",
+            "maxStaleness", "defaultRoundingMode", "tableReplicationInfo", "managedTableType")  # fmt: skip
+_READ_ONLY = {"kind", "etag", "id", "selfLink", "tableReference", "numBytes", "numRows", "numLongTermBytes", "creationTime",
+              "lastModifiedTime", "type", "location", "streamingBuffer", "numActiveLogicalBytes", "numTotalLogicalBytes",
+              "numLongTermLogicalBytes", "numPhysicalBytes", "numTimeTravelPhysicalBytes", "numTotalPhysicalBytes",
+              "numActivePhysicalBytes", "numLongTermPhysicalBytes", "numCurrentPhysicalBytes", "numPartitions"}  # fmt: skip
+
+
+def resource(service: Service, record: TableRecord) -> dict[str, Any]:
+    """The REST resource."""
+    catalog = service.catalog
+    body = {k: v for k, v in record.body.items() if k != "schema"}
+    found: dict[str, Any] = {
+        "kind": "bigquery#table", "etag": record.etag, "id": record.path,
+        "selfLink": f"/bigquery/v2/projects/{record.project}/datasets/{record.dataset}/tables/{record.name}",
+        "tableReference": {"projectId": record.project, "datasetId": record.dataset, "tableId": record.name},
+        "creationTime": str(record.created_ms), "lastModifiedTime": str(record.modified_ms),
+        "location": catalog.dataset(record.project, record.dataset).location,
+        "type": "VIEW" if record.is_view else "TABLE", **body,
+    }  # fmt: skip
+    if record.fields:
+        found["schema"] = {"fields": record.fields}
+    if not record.is_view:
+        size = catalog.statistics(record.uid)
+        found |= {
+            "numRows": str(size["rows"]), "numBytes": str(size["bytes"]), "numLongTermBytes": "0",
+            "numTotalLogicalBytes": str(size["bytes"]), "numActiveLogicalBytes": str(size["bytes"]), "numLongTermLogicalBytes": "0",
+        }  # fmt: skip
+        if size["streamed_rows"]:
+            found["streamingBuffer"] = {
+                "estimatedRows": str(size["streamed_rows"]), "estimatedBytes": str(size["streamed_bytes"]),
+                "oldestEntryTime": str(size["oldest_ms"]),
+            }  # fmt: skip
+    return found
+
+
+def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, Any]:
+    for name in _REFUSED:
+        if given.get(name):
+            raise not_implemented(f"the table property {name}")
+    unknown = {k for k in given if k not in _SETTABLE | _READ_ONLY | set(_REFUSED) and given[k]}
+    if unknown:
+        raise not_implemented(f"the table property {sorted(unknown)[0]}")
+    check_labels(given.get("labels"))
+    body = {k: v for k, v in given.items() if k in _SETTABLE and v not in (None, {}, False)}
+    for time in [body.get("timePartitioning")]:
+        if time:
+            if time.get("expirationMs"):
+                raise not_implemented("expirationMs of partitions")
+            body["timePartitioning"] = {k: v for k, v in time.items() if v is not None} | {"type": time.get("type") or "DAY"}
+    if "view" in body:
+        view = body["view"]
+        if view.get("useLegacySql", True) is not False:
+            raise not_implemented("views in legacy SQL; set useLegacySql to false")
+        if view.get("userDefinedFunctionResources"):
+            raise not_implemented("user-defined functions in views")
+        body["schema"] = view_schema(service.queries, project, view["query"])
+        body["view"] = {"query": view["query"], "useLegacySql": False}
+    else:
+        body["schema"] = schemas.checked(body.get("schema") or [])
+    partitions.check(body, body["schema"])
+    return body
+
+
+async def insert(request: Request) -> Response:
+    """tables.insert."""
+    given = request.json()
+    reference = given.get("tableReference") or {}
+    name = reference.get("tableId") or ""
+    if not name:
+        raise invalid("Required parameter is missing: tableReference.tableId")
+    key = request.project, request.parts[1], name
+    for part, index in (("projectId", 0), ("datasetId", 1)):
+        if reference.get(part) not in {None, "", key[index]}:
+            raise invalid(f"Value for {part} in tableReference must match the URL: {key[index]}")
+    check_ids(key)
+    if "$" in name:
+        raise invalid(f'Invalid table ID "{name}": table decorators cannot be used')
+    request.service.catalog.dataset(key[0], key[1])
+    body = _body(request.service, request.project, given)
+    return Response(resource(request.service, request.service.catalog.create_table(key, body)))
+
+
+def key_of(request: Request) -> Key:
+    """The table that the path names."""
+    return request.project, request.parts[1], request.parts[3].partition("$")[0]
+
+
+async def get(request: Request) -> Response:
+    """tables.get."""
+    return Response(resource(request.service, request.service.catalog.table(key_of(request))))
+
+
+async def update(request: Request) -> Response:
+    """tables.patch and tables.update."""
+    catalog = request.service.catalog
+    record = catalog.table(key_of(request))
+    check_etag(request, record.etag)
+    given = request.json()
+    changes = {k: v for k, v in given.items() if k in _SETTABLE}
+    _body(request.service, request.project, {k: v for k, v in given.items() if k not in {"schema", "timePartitioning", "clustering"}} | {"schema": given.get("schema") or record.fields})
+    body = merged(record.body, changes) if request.method == "PATCH" else changes
+    schema = changes.get("schema")
+    if schema is not None and not record.is_view:
+        new = schemas.checked(schema)
+        body["schema"] = _evolved(record, new)
+    else:
+        body["schema"] = record.fields
+    for name in ("timePartitioning", "rangePartitioning"):
+        old, now = record.body.get(name), body.get(name)
+        if now is not None and partitions.of({name: now}) != partitions.of({name: old} if old else {}):
+            raise invalid(f"Cannot change partitioning spec for a table. ({record.path})")
+        if old and now is None:
+            body[name] = old
+    if record.is_view and "view" in changes:
+        body |= {k: v for k, v in _body(request.service, request.project, {"view": changes["view"]}).items() if k in {"view", "schema"}}
+    partitions.check(body, body["schema"])
+    body = {k: v for k, v in body.items() if v is not None}
+    return Response(resource(request.service, catalog.update_table(record, body)))
+
+
+def _evolved(record: TableRecord, new: schemas.Fields) -> schemas.Fields:
+    """A schema may gain NULLABLE fields and lose REQUIRED; every old field must still be named."""
+    _nothing_missing(record.fields, new, record.path, "")
+    return schemas.widened(record.fields, new, addition=True, relaxation=True)
+
+
+def _nothing_missing(old: schemas.Fields, new: schemas.Fields, path: str, prefix: str) -> None:
+    named = {f["name"].lower(): f for f in new}
+    for field in old:
+        if field["name"].lower() not in named:
+            raise invalid(f"Provided Schema does not match Table {path}. Field {prefix}{field['name']} is missing in new schema")
+        if field["type"] == "RECORD":
+            _nothing_missing(field["fields"], named[field["name"].lower()].get("fields") or [], path, f"{prefix}{field['name']}.")
+
+
+async def delete(request: Request) -> Response:
+    """tables.delete; `table$partition` deletes a partition."""
+    if "$" in request.parts[3]:
+        raise not_implemented("deleting one partition")
+    request.service.catalog.delete_table(key_of(request))
+    return Response(None, 204)
+
+
+async def list_(request: Request) -> Response:
+    """tables.list."""
+    catalog = request.service.catalog
+    project, dataset = request.project, request.parts[1]
+    catalog.dataset(project, dataset)
+    limit = request.integer("maxResults", 50, low=1)
+    found = catalog.tables(project, dataset, paging.read(request.query.get("pageToken")), limit + 1)
+    body: dict[str, Any] = {"kind": "bigquery#tableList", "etag": "list"}
+    if len(found) > limit:
+        body["nextPageToken"] = paging.token(found[limit - 1].name)
+    body["tables"] = [_listed(r) for r in found[:limit]]
+    body["totalItems"] = len(catalog.table_names(project, dataset))
+    return Response(body)
+
+
+def _listed(record: TableRecord) -> dict[str, Any]:
+    keep = ("labels", "friendlyName", "timePartitioning", "rangePartitioning", "clustering", "requirePartitionFilter")
+    return {
+        "kind": "bigquery#table", "id": record.path, "type": "VIEW" if record.is_view else "TABLE",
+        "tableReference": {"projectId": record.project, "datasetId": record.dataset, "tableId": record.name},
+        "creationTime": str(record.created_ms), **{k: record.body[k] for k in keep if record.body.get(k)},
+        **({"view": {"useLegacySql": False}} if record.is_view else {}),
+    }  # fmt: skip

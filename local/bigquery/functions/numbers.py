@@ -1,0 +1,206 @@
+"""Exact NUMERIC arithmetic and the spelling of numbers.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#decimal_types, …/mathematical_functions
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+from decimal import Decimal
+
+_CONTEXT = decimal.Context(prec=120, rounding=decimal.ROUND_HALF_UP)
+_NINTH = Decimal("1e-9")
+_MAX = Decimal("99999999999999999999999999999.999999999")
+_BIG_STEP = Decimal("1e-38")
+_BIG_MAX = Decimal("578960446186580977117854925043439539266.34992332820282019728792003956564819967")
+_BIG_MIN = Decimal("-578960446186580977117854925043439539266.34992332820282019728792003956564819968")
+
+
+def to_numeric(value: Decimal) -> Decimal:
+    """Rounded half away from zero to 9 places; ValueError when out of range.
+
+    >>> to_numeric(Decimal("-0.0000000005"))
+    Decimal('-1E-9')
+    """
+    if not value.is_finite():
+        raise ValueError("numeric out of range")
+    rounded = value.quantize(_NINTH, context=_CONTEXT)
+    if abs(rounded) > _MAX:
+        raise ValueError("numeric overflow: numeric out of range")
+    return rounded
+
+
+def to_bignumeric(value: Decimal) -> str:
+    """Canonical text of a BIGNUMERIC; ValueError when out of range."""
+    rounded = value.quantize(_BIG_STEP, context=_CONTEXT)
+    if not _BIG_MIN <= rounded <= _BIG_MAX:
+        raise ValueError("bignumeric overflow: bignumeric out of range")
+    return numeric_text(rounded)
+
+
+def numeric_text(value: Decimal) -> str:
+    """Without trailing zeros, as BigQuery prints NUMERIC.
+
+    >>> numeric_text(Decimal("100.500000000"))
+    '100.5'
+    """
+    out = format(value, "f")
+    if "." in out:
+        out = out.rstrip("0").rstrip(".")
+    return "0" if out in {"-0", ""} else out
+
+
+def float_text(value: float) -> str:
+    """A FLOAT64 as CAST to STRING prints it.
+
+    >>> [float_text(x) for x in (1.0, 0.1, 1e20, float("inf"), -0.0)]
+    ['1', '0.1', '1e+20', 'inf', '-0']
+    """
+    if math.isnan(value):
+        return "nan"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    for digits in (15, 17):
+        out = f"{value:.{digits}g}"
+        if float(out) == value:
+            return out
+    return repr(value)
+
+
+def multiply(a: Decimal, b: Decimal) -> Decimal:
+    """NUMERIC × NUMERIC."""
+    try:
+        return to_numeric(_CONTEXT.multiply(a, b))
+    except ValueError:
+        raise ValueError(f"numeric overflow: {numeric_text(a)} * {numeric_text(b)}") from None
+
+
+def divide(a: Decimal, b: Decimal) -> Decimal:
+    """NUMERIC ÷ NUMERIC, rounded half away from zero."""
+    if not b:
+        raise ValueError(f"division by zero: {numeric_text(a)} / {numeric_text(b)}")
+    # exact to the rounding digit: integer arithmetic, because a quotient rounded twice may round wrongly
+    n, d = int(a.scaleb(9, _CONTEXT)) * 10**9, int(b.scaleb(9, _CONTEXT))
+    quotient, rest = divmod(abs(n), abs(d))
+    if 2 * rest >= abs(d):
+        quotient += 1
+    result = Decimal(quotient if (n < 0) == (d < 0) else -quotient).scaleb(-9, _CONTEXT)
+    if abs(result) > _MAX:
+        raise ValueError(f"numeric overflow: {numeric_text(a)} / {numeric_text(b)}")
+    return result
+
+
+def round_numeric(value: Decimal, places: int) -> Decimal:
+    """ROUND(NUMERIC, n), half away from zero."""
+    if places >= 9:
+        return value
+    if places < -38:
+        return Decimal(0)
+    return to_numeric(value.quantize(Decimal(1).scaleb(-places), context=_CONTEXT))
+
+
+def truncate_numeric(value: Decimal, places: int) -> Decimal:
+    """TRUNC(NUMERIC, n)."""
+    if places >= 9:
+        return value
+    if places < -38:
+        return Decimal(0)
+    return to_numeric(
+        value.quantize(Decimal(1).scaleb(-places), context=decimal.Context(prec=120, rounding=decimal.ROUND_DOWN))
+    )
+
+
+def round_float(value: float, places: int) -> float:
+    """ROUND(FLOAT64, n), half away from zero.
+
+    >>> round_float(2.5, 0), round_float(-2.5, 0), round_float(123.456, -1)
+    (3.0, -3.0, 120.0)
+    """
+    if not math.isfinite(value) or places > 300:
+        return value
+    if places < -300:
+        return math.copysign(0.0, value)
+    step = Decimal(1).scaleb(-places)
+    # repr: the shortest text of the double, so that 0.285 rounds as it reads
+    rounded = Decimal(repr(value)).quantize(step, context=decimal.Context(prec=700, rounding=decimal.ROUND_HALF_UP))
+    return math.copysign(float(rounded), value)
+
+
+def parse_int(value: str) -> int:
+    """CAST(STRING AS INT64)."""
+    body = value.strip()
+    sign = body[:1] in {"-", "+"}
+    digits = body[1:] if sign else body
+    try:
+        if not digits or digits[0] in "+-_" or "_" in digits or not digits.isascii():
+            raise ValueError
+        number = int(digits, 16 if digits[:2].lower() == "0x" else 10)
+    except ValueError:
+        raise ValueError(f"Bad int64 value: {value}") from None
+    number = -number if body[:1] == "-" else number
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"Bad int64 value: {value}")
+    return number
+
+
+def parse_float(value: str) -> float:
+    """CAST(STRING AS FLOAT64)."""
+    try:
+        if "_" in value or not value.isascii():
+            raise ValueError
+        return float(value)
+    except ValueError:
+        raise ValueError(f"Bad double value: {value}") from None
+
+
+def parse_numeric(value: str) -> Decimal:
+    """CAST(STRING AS NUMERIC)."""
+    try:
+        if "_" in value or not value.isascii():
+            raise ValueError
+        return to_numeric(Decimal(value.strip()))
+    except (ValueError, decimal.InvalidOperation):
+        raise ValueError(f"Invalid NUMERIC value: {value}") from None
+
+
+def parse_bignumeric(value: str) -> str:
+    """CAST(STRING AS BIGNUMERIC)."""
+    try:
+        if "_" in value or not value.isascii():
+            raise ValueError
+        return to_bignumeric(Decimal(value.strip()))
+    except (ValueError, decimal.InvalidOperation):
+        raise ValueError(f"Invalid BIGNUMERIC value: {value}") from None
+
+
+def parse_bool(value: str) -> bool:
+    """CAST(STRING AS BOOL)."""
+    word = value.lower()
+    if word in {"true", "false"}:
+        return word == "true"
+    raise ValueError(f"Bad bool value: {value}")
+
+
+def float_to_int(value: float) -> int:
+    """CAST(FLOAT64 AS INT64), half away from zero."""
+    if math.isfinite(value):
+        rounded = int(Decimal(value).to_integral_value(decimal.ROUND_HALF_UP))
+        if -(2**63) <= rounded < 2**63:
+            return rounded
+    raise ValueError(f"Casting floating point value out of int64 range: {float_text(value)}")
+
+
+def float_to_numeric(value: float) -> Decimal:
+    """CAST(FLOAT64 AS NUMERIC)."""
+    if not math.isfinite(value):
+        raise ValueError(f"Illegal conversion of non-finite floating point number to numeric: {float_text(value)}")
+    return to_numeric(Decimal(value))
+
+
+def numeric_to_int(value: Decimal) -> int:
+    """CAST(NUMERIC AS INT64), half away from zero."""
+    rounded = int(value.to_integral_value(decimal.ROUND_HALF_UP))
+    if -(2**63) <= rounded < 2**63:
+        return rounded
+    raise ValueError(f"int64 out of range: {numeric_text(value)}")

@@ -1,0 +1,392 @@
+"""Teach a DuckDB database BigQuery's functions: Python ones and macros, named bq_….
+
+A Python function gets no NULL (it answers NULL itself, unless `nulls` says otherwise) and raises ValueError with the
+message that BigQuery gives, or NotImplementedError with what is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from local.bigquery.functions import calendar, civil, formats, json_values, numbers, sequences, strings
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ARROW: dict[str, pa.DataType] = {
+    "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "DECIMAL(38,9)": pa.decimal128(38, 9), "VARCHAR": pa.string(),
+    "BLOB": pa.binary(), "BOOLEAN": pa.bool_(), "DATE": pa.date32(), "TIMESTAMP": pa.timestamp("us"),
+    "TIME": pa.time64("us"), "JSON": pa.string(),
+}  # fmt: skip
+_SHORT = {"i": "BIGINT", "f": "DOUBLE", "n": "DECIMAL(38,9)", "s": "VARCHAR", "x": "BLOB", "b": "BOOLEAN", "d": "DATE",
+          "t": "TIMESTAMP", "c": "TIME", "j": "JSON"}  # fmt: skip
+
+
+def _finite(value: float, name: str) -> float:
+    if math.isinf(value):
+        raise ValueError(f"Floating point error in function: {name}")
+    return value
+
+
+def _ln(value: float) -> float:
+    if value <= 0:
+        raise ValueError(f"Floating point error in function: LN({numbers.float_text(value)})")
+    return math.log(value)
+
+
+def _log10(value: float) -> float:
+    if value <= 0:
+        raise ValueError(f"Floating point error in function: LOG10({numbers.float_text(value)})")
+    return math.log10(value)
+
+
+def _log(value: float, base: float) -> float:
+    if value <= 0 or base <= 0 or base == 1:
+        raise ValueError(f"Floating point error in function: LOG({numbers.float_text(value)}, {numbers.float_text(base)})")
+    return math.log(value, base) if base not in {2.0, 10.0} else (math.log2(value) if base == 2 else math.log10(value))
+
+
+def _sqrt(value: float) -> float:
+    if value < 0:
+        raise ValueError(f"Argument to SQRT cannot be negative: {numbers.float_text(value)}")
+    return math.sqrt(value)
+
+
+def _pow(base: float, exponent: float) -> float:
+    try:
+        return math.pow(base, exponent)
+    except (OverflowError, ValueError):
+        raise ValueError(
+            f"Floating point error in function: POW({numbers.float_text(base)}, {numbers.float_text(exponent)})"
+        ) from None
+
+
+def _exp(value: float) -> float:
+    try:
+        return math.exp(value)
+    except OverflowError:
+        raise ValueError(f"Floating point error in function: EXP({numbers.float_text(value)})") from None
+
+
+def _trig(name: str, compute: Callable[[float], float]) -> Callable[[float], float]:
+    def run(value: float) -> float:
+        try:
+            return compute(value)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            raise ValueError(f"Floating point error in function: {name}({numbers.float_text(value)})") from None
+
+    return run
+
+
+def _trunc_float(value: float, places: int) -> float:
+    if not math.isfinite(value) or places > 300:
+        return value
+    scale = 10.0**places
+    return math.trunc(value * scale) / scale
+
+
+def _mod(a: int, b: int) -> int:
+    if b == 0:
+        raise ValueError(f"division by zero: MOD({a}, {b})")
+    return int(math.fmod(a, b)) if abs(a) < 2**53 and abs(b) < 2**53 else (abs(a) % abs(b)) * (1 if a >= 0 else -1)
+
+
+def _div(a: int, b: int) -> int:
+    if b == 0:
+        raise ValueError(f"division by zero: DIV({a}, {b})")
+    quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+    if quotient >= 2**63:
+        raise ValueError(f"int64 overflow: DIV({a}, {b})")
+    return quotient
+
+
+def _mod_numeric(a: Any, b: Any) -> Any:
+    if not b:
+        raise ValueError(f"division by zero: MOD({numbers.numeric_text(a)}, 0)")
+    return numbers.to_numeric(a - b * int(a / b)) if abs(a) < 10**15 and abs(b) > 10**-6 else _exact_mod(a, b)
+
+
+def _exact_mod(a: Any, b: Any) -> Any:
+    from decimal import Decimal
+
+    x, y = int(a.scaleb(9)), int(b.scaleb(9))
+    return Decimal((abs(x) % abs(y)) * (1 if x >= 0 else -1)).scaleb(-9)
+
+
+def _div_numeric(a: Any, b: Any) -> Any:
+    from decimal import Decimal
+
+    if not b:
+        raise ValueError(f"division by zero: DIV({numbers.numeric_text(a)}, 0)")
+    x, y = int(a.scaleb(9)), int(b.scaleb(9))
+    return Decimal(abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1))
+
+
+def _shift_left(value: int, by: int) -> int:
+    if by < 0:
+        raise ValueError("Bitwise shift by negative offset.")
+    shifted = (value << by) & (2**64 - 1) if by < 64 else 0
+    return shifted - 2**64 if shifted >= 2**63 else shifted
+
+
+def _shift_right(value: int, by: int) -> int:
+    if by < 0:
+        raise ValueError("Bitwise shift by negative offset.")
+    return (value & (2**64 - 1)) >> by if by and by < 64 else (value if by == 0 else 0)
+
+
+def _raise(message: str) -> Any:
+    raise ValueError(message)
+
+
+# name: (arguments, result, function); types by the letters of _SHORT, a capital S is VARCHAR[]
+_PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
+    "raise_int": ("s", "i", _raise),
+    "raise_float": ("s", "f", _raise),
+    "numeric_to_string": ("n", "s", numbers.numeric_text),
+    "numeric_to_float": ("n", "f", float),
+    "numeric_to_int": ("n", "i", numbers.numeric_to_int),
+    "multiply_numeric": ("nn", "n", numbers.multiply),
+    "divide_numeric": ("nn", "n", numbers.divide),
+    "round_numeric": ("ni", "n", numbers.round_numeric),
+    "trunc_numeric": ("ni", "n", numbers.truncate_numeric),
+    "ceil_numeric": ("n", "n", lambda v: numbers.to_numeric(v.to_integral_value("ROUND_CEILING"))),
+    "floor_numeric": ("n", "n", lambda v: numbers.to_numeric(v.to_integral_value("ROUND_FLOOR"))),
+    "mod_numeric": ("nn", "n", _mod_numeric),
+    "div_numeric": ("nn", "n", _div_numeric),
+    "string_to_numeric": ("s", "n", numbers.parse_numeric),
+    "string_to_bignumeric": ("s", "s", numbers.parse_bignumeric),
+    "string_to_int": ("s", "i", numbers.parse_int),
+    "string_to_float": ("s", "f", numbers.parse_float),
+    "string_to_bool": ("s", "b", numbers.parse_bool),
+    "float_to_string": ("f", "s", numbers.float_text),
+    "float_to_int": ("f", "i", numbers.float_to_int),
+    "float_to_numeric": ("f", "n", numbers.float_to_numeric),
+    "round_float": ("fi", "f", numbers.round_float),
+    "trunc_float": ("fi", "f", _trunc_float),
+    "mod": ("ii", "i", _mod),
+    "div": ("ii", "i", _div),
+    "shift_left": ("ii", "i", _shift_left),
+    "shift_right": ("ii", "i", _shift_right),
+    "ln": ("f", "f", _ln),
+    "log": ("ff", "f", _log),
+    "log10": ("f", "f", _log10),
+    "sqrt": ("f", "f", _sqrt),
+    "pow": ("ff", "f", _pow),
+    "exp": ("f", "f", _exp),
+    **{
+        name: ("f", "f", _trig(name.upper(), getattr(math, name)))
+        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")
+    },
+    **{
+        name: ("f", "f", _trig(name.upper(), lambda v, f=getattr(math, of): 1 / f(v)))
+        for name, of in {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh"}.items()
+    },
+    "string_to_date": ("s", "d", civil.parse_date),
+    "string_to_datetime": ("s", "t", civil.parse_datetime),
+    "string_to_time": ("s", "c", civil.parse_time),
+    "string_to_timestamp": ("s", "t", civil.parse_timestamp),
+    "string_to_timestamp_zone": ("ss", "t", civil.parse_timestamp),
+    "date_to_string": ("d", "s", lambda v: v.isoformat()),
+    "datetime_to_string": ("t", "s", civil.datetime_text),
+    "time_to_string": ("c", "s", civil.time_text),
+    "timestamp_to_string": ("t", "s", civil.timestamp_text),
+    "timestamp_to_string_zone": ("ts", "s", civil.timestamp_text),
+    "in_zone": ("ts", "t", civil.in_zone),
+    "from_zone": ("ts", "t", calendar.from_zone),
+    "date_add": ("dis", "d", calendar.date_add),
+    "datetime_add": ("tis", "t", calendar.datetime_add),
+    "timestamp_add": ("tis", "t", calendar.datetime_add),
+    "time_add": ("cis", "c", calendar.time_add),
+    "date_diff": ("dds", "i", calendar.date_diff),
+    "datetime_diff": ("tts", "i", calendar.datetime_diff),
+    "timestamp_diff": ("tts", "i", calendar.timestamp_diff),
+    "time_diff": ("ccs", "i", calendar.time_diff),
+    "date_trunc": ("ds", "d", calendar.date_trunc),
+    "datetime_trunc": ("ts", "t", calendar.datetime_trunc),
+    "timestamp_trunc": ("ts", "t", calendar.datetime_trunc),
+    "timestamp_trunc_zone": ("tss", "t", calendar.timestamp_trunc_zone),
+    "time_trunc": ("cs", "c", calendar.time_trunc),
+    "last_day": ("ds", "d", calendar.last_day),
+    "extract": ("ts", "i", calendar.extract),
+    "extract_time": ("cs", "i", calendar.extract_time),
+    "make_date": ("iii", "d", calendar.make_date),
+    "make_datetime": ("iiiiii", "t", calendar.make_datetime),
+    "make_time": ("iii", "c", calendar.make_time),
+    "timestamp_of": ("ii", "t", calendar.timestamp_of),
+    "generate_date_array": ("ddis", "D", calendar.generate_dates),
+    "generate_timestamp_array": ("ttis", "T", calendar.generate_timestamps),
+    "format_timestamp": ("stss", "s", calendar.format_timestamp),
+    "format_time": ("sc", "s", calendar.format_time),
+    "parse_timestamp": ("ssss", "t", calendar.parse_timestamp),
+    "substr3": ("sii", "s", strings.substr),
+    "substr_bytes": ("xii", "x", strings.substr_bytes),
+    "left": ("si", "s", strings.left),
+    "right": ("si", "s", strings.right),
+    "trim": ("s", "s", strings.trim),
+    "ltrim": ("s", "s", strings.ltrim),
+    "rtrim": ("s", "s", strings.rtrim),
+    "trim_chars": ("ss", "s", strings.trim),
+    "ltrim_chars": ("ss", "s", strings.ltrim),
+    "rtrim_chars": ("ss", "s", strings.rtrim),
+    "replace": ("sss", "s", strings.replace),
+    "reverse": ("s", "s", lambda v: v[::-1]),
+    "reverse_bytes": ("x", "x", lambda v: v[::-1]),
+    "starts_bytes": ("xx", "b", lambda v, p: v.startswith(p)),
+    "ends_bytes": ("xx", "b", lambda v, p: v.endswith(p)),
+    "repeat": ("si", "s", strings.repeat),
+    "lpad": ("sis", "s", strings.lpad),
+    "rpad": ("sis", "s", strings.rpad),
+    "split": ("ss", "S", strings.split),
+    "initcap": ("s", "s", strings.initcap),
+    "initcap_by": ("ss", "s", strings.initcap),
+    "instr": ("ssii", "i", strings.instr),
+    "ascii": ("s", "i", strings.ascii_code),
+    "chr": ("i", "s", strings.chr_),
+    "unicode": ("s", "i", strings.unicode_code),
+    "translate": ("sss", "s", strings.translate),
+    "soundex": ("s", "s", strings.soundex),
+    "edit_distance": ("ss", "i", strings.edit_distance),
+    "contains_substr": ("ss", "b", strings.contains_substr),
+    "normalize": ("s", "s", strings.normalize),
+    "normalize_casefold": ("s", "s", strings.normalize_casefold),
+    "from_hex": ("s", "x", strings.from_hex),
+    "from_base64": ("s", "x", strings.from_base64),
+    "to_base32": ("x", "s", strings.to_base32),
+    "from_base32": ("s", "x", strings.from_base32),
+    "to_code_points": ("s", "I", strings.code_points),
+    "bytes_to_code_points": ("x", "I", strings.bytes_code_points),
+    "code_points_to_string": ("I", "s", strings.from_code_points),
+    "code_points_to_bytes": ("I", "x", strings.bytes_from_code_points),
+    "bytes_to_string": ("x", "s", strings.bytes_to_string),
+    "safe_utf8": ("x", "s", strings.safe_utf8),
+    "md5": ("x", "x", strings.md5),
+    "sha1": ("x", "x", strings.sha1),
+    "sha256": ("x", "x", strings.sha256),
+    "sha512": ("x", "x", strings.sha512),
+    "farm_fingerprint": ("x", "i", strings.fingerprint),
+    "net_host": ("s", "s", strings.net_host),
+    "regexp_extract": ("ssii", "s", strings.regexp_extract),
+    "regexp_extract_all": ("ss", "S", strings.regexp_extract_all),
+    "regexp_instr": ("ssiii", "i", strings.regexp_instr),
+    "regexp_replace": ("sss", "s", strings.regexp_replace),
+    "regexp": ("s", "s", strings.check_regexp),
+    "format": ("ssS", "s", formats.format_string),
+    "join": ("Ss", "s", formats.join),
+    "array_to_string": ("Ss", "s", sequences.array_to_string),
+    "array_to_string_null": ("Sss", "s", sequences.array_to_string),
+    "generate_array": ("iii", "I", sequences.generate),
+    "generate_array_numeric": ("nnn", "N", sequences.generate_numeric),
+    "generate_array_float": ("fff", "F", sequences.generate_float),
+    "parse_json": ("s", "s", json_values.parse_json),
+    "json_value": ("ss", "s", json_values.json_value),
+    "json_value_legacy": ("ss", "s", json_values.json_value_legacy),
+    "json_query": ("ss", "s", json_values.json_query),
+    "json_query_legacy": ("ss", "s", json_values.json_query_legacy),
+    "json_query_json": ("ss", "s", json_values.json_query_json),
+    "json_query_json_legacy": ("ss", "s", json_values.json_query_json_legacy),
+    "json_query_array": ("ss", "S", json_values.json_query_array),
+    "json_query_array_legacy": ("ss", "S", json_values.json_query_array_legacy),
+    "json_value_array": ("ss", "S", json_values.json_value_array),
+    "json_type": ("s", "s", json_values.json_type),
+    "json_field": ("ss", "s", json_values.json_field),
+    "json_element": ("si", "s", json_values.json_element),
+    "json_keys": ("s", "S", json_values.json_keys),
+    "json_object": ("SS", "s", json_values.json_object),
+    "json_array": ("S", "s", json_values.json_array),
+    "json_text": ("sb", "s", json_values.json_text),
+    "to_json": ("j", "s", json_values.to_json),
+    "json_int": ("i", "s", json_values.json_int),
+    "json_float": ("f", "s", json_values.json_float),
+    "json_number": ("s", "s", json_values.json_number),
+    "json_date": ("d", "s", lambda v: v.isoformat()),
+    "json_datetime": ("t", "s", lambda v: civil.datetime_text(v).replace(" ", "T")),
+    "json_time": ("c", "s", civil.time_text),
+    "json_timestamp": ("t", "s", lambda v: civil.datetime_text(v).replace(" ", "T") + "Z"),
+    "json_int64": ("s", "i", json_values.json_int64),
+    "json_float64": ("s", "f", json_values.json_float64),
+    "json_bool": ("s", "b", json_values.json_bool),
+    "json_string": ("s", "s", json_values.json_string),
+    "lax_int64": ("s", "i", json_values.lax_int64),
+    "lax_float64": ("s", "f", json_values.lax_float64),
+    "lax_string": ("s", "s", json_values.lax_string),
+    "lax_bool": ("s", "b", json_values.lax_bool),
+}
+
+_MACROS = [
+    "bq_finite(x) AS list_transform([x], lambda v: CASE WHEN isinf(v) THEN "
+    "bq_raise_float('Floating point overflow (infinite operands are not implemented)') ELSE v END)[1]",
+    "bq_divide(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN v.b = 0 THEN bq_raise_float("
+    "'division by zero: ' || bq_float_to_string(v.a) || ' / ' || bq_float_to_string(v.b)) ELSE v.a / v.b END)[1]",
+    "bq_divide_int(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN v.b = 0 THEN "
+    "bq_raise_float('division by zero: ' || v.a || ' / ' || v.b) ELSE v.a / v.b END)[1]",
+    "bq_ieee_divide(a, b) AS CASE WHEN isnan(a) OR isnan(b) OR (a = 0 AND b = 0) THEN CAST('nan' AS DOUBLE) ELSE a / b END",
+    "bq_abs(x) AS CASE WHEN x = CAST('-9223372036854775808' AS BIGINT) THEN bq_raise_int("
+    "'int64 overflow: ABS(-9223372036854775808)') ELSE abs(x) END",
+    "bq_floor_div(a, b) AS CAST(floor(CAST(a AS HUGEINT) / b) AS BIGINT)",
+    "bq_substr(s, p) AS bq_substr3(s, p, 9223372036854775807), (s, p, n) AS bq_substr3(s, p, n)",
+    "bq_in_array(x, l) AS CASE WHEN len(l) = 0 OR l IS NULL THEN FALSE WHEN x IS NULL THEN NULL "
+    "WHEN list_contains(l, x) THEN TRUE WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN NULL ELSE FALSE END",
+    "bq_array_at(l, i) AS CASE WHEN l IS NULL OR i IS NULL THEN NULL WHEN i < 1 OR i > len(l) THEN "
+    "list_transform(l[1:0], lambda e: e)[bq_raise_int('Array index ' || (i - 1) || ' is out of bounds')] ELSE l[i] END",
+    "bq_array_at_safe(l, i) AS CASE WHEN i < 1 THEN NULL ELSE l[i] END",
+    "bq_array_first(l) AS CASE WHEN len(l) = 0 THEN l[bq_raise_int('ARRAY_FIRST cannot get the first element of an empty "
+    "array')] ELSE l[1] END",
+    "bq_array_last(l) AS CASE WHEN len(l) = 0 THEN l[bq_raise_int('ARRAY_LAST cannot get the last element of an empty "
+    "array')] ELSE l[-1] END",
+    "bq_array_slice(l, a, b) AS CASE WHEN l IS NULL OR a IS NULL OR b IS NULL THEN NULL ELSE list_slice(l, "
+    "CAST(greatest(CASE WHEN a < 0 THEN len(l) + a ELSE a END, 0) + 1 AS BIGINT), "
+    "CAST(least(CASE WHEN b < 0 THEN len(l) + b ELSE b END, len(l) - 1) + 1 AS BIGINT)) END",
+    "bq_array_includes(l, x) AS CASE WHEN l IS NULL OR x IS NULL THEN NULL ELSE list_contains(l, x) END",
+    "bq_array_is_distinct(l) AS CASE WHEN l IS NULL THEN NULL ELSE len(list_distinct(l)) + "
+    "CASE WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN 1 ELSE 0 END = len(l) END",
+    "bq_top_count(l, n) AS list_transform(list_sort(list_transform(list_distinct(l), lambda v: struct_pack(c := "
+    "-len(list_filter(l, lambda o: o = v)), v := v)))[:n], lambda s: struct_pack(\"value\" := s.v, \"count\" := -s.c))",
+    "bq_range_bucket(x, l) AS CASE WHEN x IS NULL OR l IS NULL THEN NULL ELSE CAST(len(list_filter(l, lambda e: e <= x)) "
+    "AS BIGINT) END",
+]
+_VARIADIC = 12
+
+
+def install(connection: duckdb.DuckDBPyConnection) -> None:
+    """Register everything; takes about 50 ms."""
+    for name, (args, result, function) in _PYTHON.items():
+        arrow = _ARROW[_SHORT[result.lower()]]
+        kind = _SHORT[result.lower()]
+        if result.isupper():
+            arrow, kind = pa.list_(arrow), f"{kind}[]"
+        parameters = [_SHORT[a.lower()] + ("[]" if a.isupper() else "") for a in args]
+        connection.create_function(
+            f"bq_{name}", _vectorized(function, arrow, len(parameters)), parameters, kind, type="arrow", null_handling="special"
+        )
+    for macro in _MACROS:
+        connection.execute(f"CREATE MACRO {macro}")
+    # any NULL makes these NULL, unlike DuckDB's own
+    names = [f"a{i}" for i in range(_VARIADIC)]
+    for function, template in (("bq_concat", "({0})"), ("bq_array_concat", "({0})")):
+        overloads = ", ".join(
+            f"({', '.join(names[:n])}) AS {template.format(' || '.join(names[:n]))}" for n in range(1, _VARIADIC + 1)
+        )
+        connection.execute(f"CREATE MACRO {function}{overloads}")
+
+
+def _vectorized(function: Callable[..., Any], result: pa.DataType, count: int) -> Callable[..., Any]:
+    """The function over columns; DuckDB counts the parameters, hence one shape per number."""
+
+    def run(*columns: Any) -> Any:
+        rows = zip(*(c.to_pylist() for c in columns), strict=True)
+        return pa.array([None if any(v is None for v in row) else function(*row) for row in rows], type=result)
+
+    shapes: dict[int, Callable[..., Any]] = {
+        1: lambda a: run(a),
+        2: lambda a, b: run(a, b),
+        3: lambda a, b, c: run(a, b, c),
+        4: lambda a, b, c, d: run(a, b, c, d),
+        5: lambda a, b, c, d, e: run(a, b, c, d, e),
+        6: lambda a, b, c, d, e, f: run(a, b, c, d, e, f),
+    }
+    return shapes[count]

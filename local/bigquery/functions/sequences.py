@@ -1,0 +1,46 @@
+"""Array functions over plain values.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/array_functions
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+_MAX = 16_000_000
+
+
+def array_to_string(parts: list[str | None], separator: str, null: str | None = None) -> str:
+    """ARRAY_TO_STRING; without a text for NULLs they are left out."""
+    return separator.join(null if p is None and null is not None else p for p in parts if p is not None or null is not None)
+
+
+def generate(start: int, end: int, step: int) -> list[int]:
+    """GENERATE_ARRAY of INT64, both ends included."""
+    if step == 0:
+        raise ValueError("Sequence step cannot be 0.")
+    span = range(start, end + (1 if step > 0 else -1), step)
+    if len(span) > _MAX:
+        raise NotImplementedError("arrays of more than 16,000,000 elements")
+    return list(span)
+
+
+def generate_numeric(start: Decimal, end: Decimal, step: Decimal) -> list[Decimal]:
+    """GENERATE_ARRAY of NUMERIC."""
+    if step == 0:
+        raise ValueError("Sequence step cannot be 0.")
+    count = int((end - start) / step)
+    return [start + i * step for i in range(max(count + 1, 0))] if (end - start) * step >= 0 else []
+
+
+def generate_float(start: float, end: float, step: float) -> list[float]:
+    """GENERATE_ARRAY of FLOAT64."""
+    if step == 0:
+        raise ValueError("Sequence step cannot be 0.")
+    out, index = [], 0
+    while (start + index * step <= end) if step > 0 else (start + index * step >= end):
+        out.append(start + index * step)
+        index += 1
+        if index > _MAX:
+            raise NotImplementedError("arrays of more than 16,000,000 elements")
+    return out

@@ -1,0 +1,1 @@
+"""Jobs: queries, loads and copies from configuration to committed result."""

@@ -1,0 +1,407 @@
+"""Run DDL and TRUNCATE.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from local.bigquery import partitions, schemas
+from local.bigquery.errors import ApiError, invalid, invalid_query, not_found, not_implemented
+from local.bigquery.jobs import destinations
+from local.bigquery.jobs.job import Job
+from local.bigquery.jobs.resolver import Resolver, check_ids
+from local.bigquery.sql import syntax as s
+from local.bigquery.sql import types as t
+from local.bigquery.sql.compiler import compile_statement
+from local.bigquery.sql.tokens import line_and_column
+from local.bigquery.storage.catalog import Change, Key, TableRecord
+
+if TYPE_CHECKING:
+    from local.bigquery.jobs.query import QueryRunner
+
+_DDL = (s.CreateTable, s.CreateView, s.CreateSchema, s.Drop, s.AlterTable, s.Truncate)
+_TABLE_OPTIONS = {
+    "description", "labels", "require_partition_filter", "friendly_name", "partition_expiration_days",
+    "expiration_timestamp",
+}  # fmt: skip
+
+
+def is_ddl(statement: s.Statement) -> bool:
+    """Whether the statement is run here."""
+    return isinstance(statement, _DDL)
+
+
+def run(
+    runner: QueryRunner, job: Job, text: str, statement: s.Statement, kinds: dict[str, t.Type], values: dict[str, Any],
+    default: tuple[str, str] | None, *, dry_run: bool, last: bool,
+) -> None:  # fmt: skip
+    """Run one statement and, if it is the last, end the job with it."""
+    _Ddl(runner, job, text, kinds, values, default, dry_run=dry_run, last=last).run(statement)
+
+
+class _Ddl:
+    def __init__(
+        self, runner: QueryRunner, job: Job, text: str, kinds: dict[str, t.Type], values: dict[str, Any],
+        default: tuple[str, str] | None, *, dry_run: bool, last: bool,
+    ) -> None:  # fmt: skip
+        self.runner, self.catalog, self.job = runner, runner.catalog, job
+        self.text, self.kinds, self.values, self.default = text, kinds, values, default
+        self.dry_run, self.last = dry_run, last
+        self.resolver = Resolver(self.catalog, job.project, None)
+
+    def run(self, statement: s.Statement) -> None:
+        if isinstance(statement, s.CreateTable):
+            self._create_table(statement)
+        elif isinstance(statement, s.CreateView):
+            self._create_view(statement)
+        elif isinstance(statement, s.CreateSchema):
+            self._create_schema(statement)
+        elif isinstance(statement, s.Drop):
+            self._drop(statement)
+        elif isinstance(statement, s.AlterTable):
+            self._alter(statement)
+        elif isinstance(statement, s.Truncate):
+            self._truncate(statement)
+
+    def _key(self, parts: list[str]) -> Key:
+        key = self.resolver.key(parts, self.default)
+        check_ids(key)
+        try:
+            self.job.location = self.catalog.dataset(key[0], key[1]).location
+        except ApiError as error:
+            raise not_found(f"{error.message} was not found in location {self.job.location}") from error
+        return key
+
+    def _end(self, kind: str, key: Key, operation: str, apply: Any, *, schema: schemas.Fields | None = None) -> None:
+        query: dict[str, Any] = {
+            "statementType": kind, "totalBytesProcessed": "0", "totalBytesBilled": "0", "cacheHit": False,
+            "ddlOperationPerformed": operation, "referencedTables": [],
+            "ddlTargetTable": {"projectId": key[0], "datasetId": key[1], "tableId": key[2]},
+        }  # fmt: skip
+        if schema is not None:
+            query["schema"] = {"fields": schema}
+        self.job.statistics = {"query": query, "totalBytesProcessed": "0"}
+        self.job.result = None
+        if self.dry_run:
+            return
+        if self.last:
+            self.runner.service.finish(self.job, apply)
+        else:
+            with self.catalog.database.transaction():
+                apply()
+
+    def _at(self, node: s.Node) -> str:
+        return f" at {line_and_column(self.text, node.pos)}"
+
+    # -- CREATE ----------------------------------------------------------------------------------------
+
+    def _create_table(self, node: s.CreateTable) -> None:
+        key = self._key(node.table.parts)
+        existing = self.catalog.find_table(key)
+        kind = "CREATE_TABLE_AS_SELECT" if node.query is not None else "CREATE_TABLE"
+        if existing is not None and node.if_not_exists:
+            self._end(kind, key, "SKIP", lambda: None)
+            return
+        if existing is not None and not node.or_replace:
+            raise ApiError(409, "duplicate", f"Already Exists: Table {key[0]}:{key[1]}.{key[2]}")
+        if node.copy is not None:
+            raise not_implemented("CREATE TABLE … COPY; use a copy job")
+        if node.like is not None:
+            body = dict(self.resolver.record(self._key(node.like.parts)).body)
+        else:
+            body = self._options(node.options, node)
+            body["schema"] = self._schema(node.columns) if node.columns is not None else []
+        if node.partition is not None:
+            self._partitioning(body, node.partition)
+        if node.cluster:
+            body["clustering"] = {"fields": node.cluster}
+        if body.pop("requirePartitionFilter", False):
+            body["requirePartitionFilter"] = True
+        if node.query is not None:
+            self._create_as(node, key, body, existing)
+            return
+        if not body["schema"]:
+            raise invalid_query(f"No column definitions in CREATE TABLE{self._at(node)}")
+        partitions.check(body, body["schema"])
+        operation = "REPLACE" if existing is not None else "CREATE"
+        self._end(kind, key, operation, lambda: self._replace(key, existing, body), schema=body["schema"])
+
+    def _replace(self, key: Key, existing: TableRecord | None, body: dict[str, Any]) -> TableRecord:
+        if existing is not None and self.catalog.find_table(key) is not None:
+            self.catalog.delete_table(key)
+        return self.catalog.create_table(key, body)
+
+    def _create_as(self, node: s.CreateTable, key: Key, body: dict[str, Any], existing: TableRecord | None) -> None:
+        assert node.query is not None
+        select = s.QueryStatement(node.query.pos, node.query)
+        cached = self.runner.analyse(self.job, self.text, select, self.kinds, self.default)
+        assert cached.plan.rows is not None
+        names = [n for n, _ in cached.plan.rows.columns]
+        if len({n.lower() for n in names}) != len(names) or any(n.startswith("f") and n[1:-1].isdigit() and n.endswith("_") for n in names):
+            unnamed = next((n for n in names if n.startswith("f") and n[1:-1].isdigit()), None)
+            if unnamed and not body["schema"]:
+                position = names.index(unnamed) + 1
+                raise invalid_query(f"CREATE TABLE columns must be named, but column {position} has no name{self._at(node)}")
+        given = schemas.fields_of(cached.plan.rows.columns)
+        if body["schema"]:
+            self._declared(node, body["schema"], cached.plan.rows.columns)
+        else:
+            body["schema"] = schemas.checked(given)
+        partitions.check(body, body["schema"])
+        operation = "REPLACE" if existing is not None else "CREATE"
+        if self.dry_run:
+            self._end("CREATE_TABLE_AS_SELECT", key, operation, lambda: None, schema=body["schema"])
+            return
+        result = self.runner.rows(self.job, cached, self.values)
+        rows = result.rows.rename_columns([f["name"] for f in body["schema"]]).cast(schemas.arrow_schema(body["schema"]))
+        for field in body["schema"]:
+            if field["mode"] == "REQUIRED" and rows.column(field["name"]).null_count:
+                raise invalid_query(f"Required field {field['name']} cannot be null")
+        destination = destinations.Destination(key, None, "CREATE_IF_NEEDED", "WRITE_APPEND", frozenset(), body)
+        pieces = destinations._cut(self.catalog, destination, rows, body["schema"], partitions.of(body))
+
+        def apply() -> None:
+            table = self._replace(key, existing, body)
+            self.catalog.change(Change(table.uid, pieces))
+
+        self._end("CREATE_TABLE_AS_SELECT", key, operation, apply, schema=body["schema"])
+
+    def _declared(self, node: s.CreateTable, fields: schemas.Fields, columns: list[tuple[str, t.Type]]) -> None:
+        if len(fields) != len(columns):
+            raise invalid_query(
+                f"The number of columns in the column definition list does not match the number of columns produced by the query{self._at(node)}"
+            )
+        for field, (_, kind) in zip(fields, columns, strict=True):
+            wanted = schemas.type_of(field)
+            if wanted != kind and not t.coerces(kind, wanted):
+                raise invalid_query(
+                    f"Query column {field['name']} has type {kind} which cannot be coerced into column type {wanted}{self._at(node)}"
+                )
+            if wanted != kind:
+                raise not_implemented(f"CREATE TABLE AS with a column type wider than the query's ({kind} to {wanted})")
+
+    def _schema(self, columns: list[s.ColumnDef]) -> schemas.Fields:
+        return schemas.checked([self._field(c) for c in columns])
+
+    def _field(self, column: s.ColumnDef) -> dict[str, Any]:
+        field = schemas.field_of(column.name, t.from_syntax(column.type), required=column.not_null)
+        if column.not_null and field["mode"] == "REPEATED":
+            raise invalid_query("NOT NULL constraint cannot be applied to ARRAY fields")
+        for name, value in column.options.items():
+            if name != "description" or not isinstance(value, s.Literal):
+                raise not_implemented(f"the column option {name}")
+            field["description"] = str(value.value)
+        return field
+
+    def _partitioning(self, body: dict[str, Any], node: s.Expr) -> None:
+        names = {f["name"].lower(): f for f in body["schema"]} if body["schema"] else None
+        if isinstance(node, s.Name):
+            if node.name.upper() == "_PARTITIONDATE":
+                body["timePartitioning"] = {"type": "DAY"}
+                return
+            if names is not None and names.get(node.name.lower(), {}).get("type") in {"TIMESTAMP", "DATETIME"}:
+                raise invalid_query(
+                    "PARTITION BY expression must be DATE(<timestamp_column>), DATE(<datetime_column>), "
+                    "DATETIME_TRUNC(<datetime_column>, DAY/HOUR/MONTH/YEAR), a DATE column, "
+                    "TIMESTAMP_TRUNC(<timestamp_column>, DAY/HOUR/MONTH/YEAR), DATE_TRUNC(<date_column>, MONTH/YEAR), or "
+                    "RANGE_BUCKET(<int64_column>, GENERATE_ARRAY(<int64_value>, <int64_value>[, <int64_value>]))"
+                )
+            body["timePartitioning"] = {"type": "DAY", "field": node.name}
+            return
+        if isinstance(node, s.Call) and node.args and isinstance(node.args[0], s.Name):
+            column = node.args[0].name
+            if node.name == "DATE" and len(node.args) == 1:
+                body["timePartitioning"] = {"type": "DAY", "field": column}
+                if column.upper() == "_PARTITIONTIME":
+                    body["timePartitioning"] = {"type": "DAY"}
+                return
+            if node.name in {"TIMESTAMP_TRUNC", "DATETIME_TRUNC", "DATE_TRUNC"} and isinstance(node.args[1], s.Name):
+                body["timePartitioning"] = {"type": node.args[1].name.upper(), "field": column}
+                if column.upper() == "_PARTITIONTIME":
+                    del body["timePartitioning"]["field"]
+                return
+            if node.name == "RANGE_BUCKET" and isinstance(node.args[1], s.Call) and node.args[1].name == "GENERATE_ARRAY":
+                numbers = [str(a.value) for a in node.args[1].args if isinstance(a, s.Literal)]
+                start, end, step = [*numbers, "1"][:3]
+                body["rangePartitioning"] = {"field": column, "range": {"start": start, "end": end, "interval": step}}
+                return
+        raise invalid_query(f"PARTITION BY expression is not supported{self._at(node)}")
+
+    def _options(self, options: dict[str, s.Expr], node: s.Node) -> dict[str, Any]:
+        body: dict[str, Any] = {}
+        for name, value in options.items():
+            if name not in _TABLE_OPTIONS:
+                raise invalid_query(f"Unknown option: {name}{self._at(node)}")
+            if name in {"partition_expiration_days", "expiration_timestamp"}:
+                raise not_implemented(f"the table option {name}")
+            if name == "labels":
+                body["labels"] = self._labels(value)
+            elif not isinstance(value, s.Literal):
+                raise not_implemented(f"the option {name} with a value that is not a literal")
+            elif value.kind == "NULL":
+                body[_OPTION_KEYS[name]] = None
+            else:
+                body[_OPTION_KEYS[name]] = value.value
+        return {k: v for k, v in body.items() if v is not None}
+
+    def _labels(self, node: s.Expr) -> dict[str, str]:
+        labels = {}
+        for item in node.items if isinstance(node, s.Array) else []:
+            parts = [e for e, _ in item.fields] if isinstance(item, s.Struct) else []
+            if len(parts) != 2 or not all(isinstance(p, s.Literal) for p in parts):
+                raise invalid_query("labels must be an array of (key, value) pairs")
+            labels[str(parts[0].value)] = str(parts[1].value)  # type: ignore[attr-defined]
+        return labels
+
+    def _create_view(self, node: s.CreateView) -> None:
+        key = self._key(node.table.parts)
+        existing = self.catalog.find_table(key)
+        if existing is not None and node.if_not_exists:
+            self._end("CREATE_VIEW", key, "SKIP", lambda: None)
+            return
+        if existing is not None and (not node.or_replace or not existing.is_view):
+            raise ApiError(409, "duplicate", f"Already Exists: Table {key[0]}:{key[1]}.{key[2]}")
+        body = self._options(node.options, node)
+        fields = view_schema(self.runner, self.job.project, node.text)
+        if node.columns:
+            if len(node.columns) != len(fields):
+                raise invalid_query(f"The number of columns in the view column list does not match the query{self._at(node)}")
+            fields = [f | {"name": n} for f, n in zip(fields, node.columns, strict=True)]
+        body |= {"schema": fields, "view": {"query": node.text, "useLegacySql": False}}
+        self._end("CREATE_VIEW", key, "REPLACE" if existing else "CREATE", lambda: self._replace(key, existing, body))
+
+    def _create_schema(self, node: s.CreateSchema) -> None:
+        project, dataset = (self.job.project, node.path[0]) if len(node.path) == 1 else (node.path[0], node.path[1])
+        check_ids((project, dataset, "x"))
+        location = self.job.location
+        for name, value in node.options.items():
+            if name != "location" or not isinstance(value, s.Literal):
+                raise not_implemented(f"the dataset option {name}")
+            location = str(value.value)
+        exists = self.catalog.database.row(
+            "SELECT 1 FROM datasets WHERE project = ? AND dataset = ?", project, dataset
+        )
+        if exists and not node.if_not_exists:
+            raise ApiError(409, "duplicate", f"Already Exists: Dataset {project}:{dataset}")
+        key = project, dataset, ""
+        if exists:
+            self._end("CREATE_SCHEMA", key, "SKIP", lambda: None)
+        else:
+            self._end("CREATE_SCHEMA", key, "CREATE", lambda: self.catalog.create_dataset(project, dataset, location, {}))
+
+    # -- DROP, TRUNCATE, ALTER -------------------------------------------------------------------------
+
+    def _drop(self, node: s.Drop) -> None:
+        if node.what == "SCHEMA":
+            project, dataset = (self.job.project, node.path[0]) if len(node.path) == 1 else (node.path[0], node.path[1])
+            key: Key = (project, dataset, "")
+            if node.if_exists and not self.catalog.database.row(
+                "SELECT 1 FROM datasets WHERE project = ? AND dataset = ?", project, dataset
+            ):
+                self._end("DROP_SCHEMA", key, "SKIP", lambda: None)
+                return
+            self._end(
+                "DROP_SCHEMA", key, "DROP", lambda: self.catalog.delete_dataset(project, dataset, contents=node.cascade)
+            )
+            return
+        key = self._key(node.path)
+        existing = self.catalog.find_table(key)
+        kind = f"DROP_{node.what}"
+        if existing is None:
+            if not node.if_exists:
+                raise not_found(f"Not found: Table {key[0]}:{key[1]}.{key[2]}")
+            self._end(kind, key, "SKIP", lambda: None)
+            return
+        if existing.is_view != (node.what == "VIEW"):
+            raise invalid(
+                f"{existing.path} is not allowed for this operation because it is currently a {'VIEW' if existing.is_view else 'TABLE'}."
+            )
+        self._end(kind, key, "DROP", lambda: self.catalog.delete_table(key))
+
+    def _truncate(self, node: s.Truncate) -> None:
+        record = self.resolver.record(self._key(node.table.parts))
+        if record.is_view:
+            raise invalid(f"{record.path} is a view and cannot be truncated.")
+        self._end("TRUNCATE_TABLE", record.key, "TRUNCATE", lambda: self.catalog.change(Change(record.uid, [], "all")))
+        del self.job.statistics["query"]["ddlOperationPerformed"]
+
+    def _alter(self, node: s.AlterTable) -> None:
+        key = self._key(node.table.parts)
+        record = self.catalog.find_table(key)
+        if record is None:
+            if node.if_exists:
+                self._end("ALTER_TABLE", key, "SKIP", lambda: None)
+                return
+            raise not_found(f"Not found: Table {key[0]}:{key[1]}.{key[2]}")
+        if record.is_view:
+            raise invalid(f"ALTER TABLE cannot be used on the view {record.path}")
+        body = {**record.body, "schema": [dict(f) for f in record.fields]}
+        name: str | None = None
+        for action in node.actions:
+            if action.action == "rename":
+                name = action.new_name
+                check_ids((key[0], key[1], name))
+            elif action.action == "set_options":
+                for option, value in self._options(action.options, action).items():
+                    body[option] = value
+            else:
+                self._alter_column(record, body, action)
+        found: TableRecord = record
+        self._end("ALTER_TABLE", key, "ALTER", lambda: self.catalog.update_table(found, body, name=name))
+
+    def _alter_column(self, record: TableRecord, body: dict[str, Any], action: s.AlterAction) -> None:
+        fields: schemas.Fields = body["schema"]
+        at = next((i for i, f in enumerate(fields) if f["name"].lower() == action.name.lower()), None)
+        if action.action == "add":
+            if at is not None:
+                if action.if_exists:
+                    return
+                raise invalid_query(f"Column already exists: {action.name}{self._at(action)}")
+            assert action.column is not None
+            field = schemas.checked([self._field(action.column)])[0]
+            if field["mode"] == "REQUIRED":
+                raise invalid_query(f"Cannot add required columns to an existing table: {action.name}{self._at(action)}")
+            fields.append(field)
+            return
+        if at is None:
+            if action.if_exists:
+                return
+            raise invalid_query(f"Column not found: {action.name}{self._at(action)}")
+        if action.action == "drop":
+            used = {(record.info.partition_field or "").lower()} | {
+                c.lower() for c in (body.get("clustering") or {}).get("fields") or []
+            }
+            if action.name.lower() in used:
+                raise invalid_query(f"Cannot drop column {action.name}: it is used for partitioning or clustering")
+            if len(fields) == 1:
+                raise invalid_query("Cannot drop the only column of a table")
+            del fields[at]
+        elif action.action == "drop_not_null":
+            fields[at]["mode"] = "NULLABLE"
+        elif action.action == "column_options":
+            value = action.options.get("description")
+            if set(action.options) != {"description"} or not isinstance(value, s.Literal):
+                raise not_implemented("column options other than description")
+            fields[at]["description"] = str(value.value)
+        else:
+            raise not_implemented(f"ALTER TABLE … {action.action.upper().replace('_', ' ')}")
+
+
+_OPTION_KEYS = {
+    "description": "description", "friendly_name": "friendlyName", "require_partition_filter": "requirePartitionFilter",
+}  # fmt: skip
+
+
+def view_schema(runner: QueryRunner, project: str, query: str) -> schemas.Fields:
+    """The schema of a view's query; raises what analysing it raises."""
+    from local.bigquery.sql.statement_parser import parse
+
+    statements = parse(query)
+    if len(statements) != 1 or not isinstance(statements[0], s.QueryStatement):
+        raise invalid_query("A view must be one query")
+    resolver = Resolver(runner.catalog, project, None)
+    plan = compile_statement(query, statements[0], resolver, {}, None)
+    assert plan.rows is not None
+    return schemas.fields_of(plan.rows.columns)

@@ -1,0 +1,225 @@
+"""Put rows into a destination table: create it, check its schema, cut rows into partitions.
+
+Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigurationQuery (dispositions,
+schemaUpdateOptions), …/docs/managing-partitioned-table-data
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from local.bigquery import partitions, schemas
+from local.bigquery.errors import ApiError, duplicate, invalid, not_found
+from local.bigquery.storage import fragments
+from local.bigquery.storage.catalog import Catalog, Change, Key, TableRecord, schemas_fit
+from local.bigquery.storage.fragments import Fragment
+
+_OPTIONS = {"ALLOW_FIELD_ADDITION", "ALLOW_FIELD_RELAXATION"}
+
+
+@dataclass
+class Destination:
+    """Where rows go and how, as a job's configuration says it."""
+
+    key: Key
+    part: str | None
+    create: str
+    write: str
+    options: frozenset[str]
+    body: dict[str, Any] = field(default_factory=dict)  # partitioning, clustering, labels… of a table to be created
+
+    @property
+    def path(self) -> str:
+        """As messages name it."""
+        return f"{self.key[0]}:{self.key[1]}.{self.key[2]}" + (f"${self.part}" if self.part else "")
+
+
+def read(config: dict[str, Any], *, default_write: str) -> Destination:
+    """The destination of a query, load or copy configuration; raises invalid for what cannot be."""
+    ref = config["destinationTable"]
+    for name in ("projectId", "datasetId", "tableId"):
+        if not ref.get(name):
+            raise invalid(f"Required parameter is missing: destinationTable.{name}")
+    from local.bigquery.jobs.resolver import check_ids
+
+    check_ids((ref["projectId"], ref["datasetId"], ref["tableId"]))
+    table, part = partitions.split_decorator(ref["tableId"])
+    create = config.get("createDisposition") or "CREATE_IF_NEEDED"
+    write = config.get("writeDisposition") or default_write
+    if create not in {"CREATE_IF_NEEDED", "CREATE_NEVER"}:
+        raise invalid(f"Invalid value for createDisposition: {create} is not a valid value")
+    if write not in {"WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_APPEND"}:
+        raise invalid(f"Invalid value for writeDisposition: {write} is not a valid value")
+    options = frozenset(config.get("schemaUpdateOptions") or ())
+    if options - _OPTIONS:
+        raise invalid(f"Invalid value for schemaUpdateOptions: {sorted(options - _OPTIONS)[0]} is not a valid value")
+    if options and not (write == "WRITE_APPEND" or (write == "WRITE_TRUNCATE" and part)):
+        raise invalid(
+            "Schema update options should only be specified with WRITE_APPEND disposition, or with WRITE_TRUNCATE "
+            "disposition on a table partition."
+        )
+    body = {k: config[k] for k in ("timePartitioning", "rangePartitioning", "clustering") if config.get(k)}
+    return Destination((ref["projectId"], ref["datasetId"], table), part, create, write, options, body)
+
+
+@dataclass
+class Prepared:
+    """Rows cut and encoded, waiting for the transaction that puts them in place."""
+
+    destination: Destination
+    pieces: list[Fragment]
+    fields: schemas.Fields
+    created: dict[str, Any] | None
+    table: TableRecord | None
+
+
+def prepare(catalog: Catalog, destination: Destination, rows: pa.Table, given: schemas.Fields, *, exact: bool) -> Prepared:
+    """Check everything that can be, and encode; nothing is visible yet.
+
+    `given` is the schema of the rows; `exact` says that it was stated by the caller (a load job), so its modes count.
+    """
+    table = catalog.find_table(destination.key)
+    dataset = catalog.dataset(destination.key[0], destination.key[1])
+    if table is not None and table.is_view:
+        raise invalid(f"{destination.path} is a view and cannot be written to.")
+    body = _body_of_new(destination, given) if table is None else table.body
+    if table is None and destination.create == "CREATE_NEVER":
+        raise not_found(f"Not found: Table {destination.key[0]}:{destination.key[1]}.{destination.key[2]}")
+    del dataset
+    fields = given if table is None else _fields(table, destination, given, exact=exact)
+    if table is not None:
+        _same_partitioning(table, destination)
+        body = table.body | {"schema": fields}
+    partitions.check(body, fields)
+    partitioning = partitions.of(body)
+    if destination.part is not None:
+        partitions.check_decorator(destination.part, partitioning, destination.path.partition("$")[0])
+    fitted = _fit(rows, fields)
+    pieces = _cut(catalog, destination, fitted, fields, partitioning)
+    created = body | {"schema": fields} if table is None else None
+    return Prepared(destination, pieces, fields, created, table)
+
+
+def _body_of_new(destination: Destination, given: schemas.Fields) -> dict[str, Any]:
+    body = dict(destination.body)
+    if destination.part is not None and "timePartitioning" not in body and "rangePartitioning" not in body:
+        # a decorator write creates a table partitioned by ingestion time
+        body["timePartitioning"] = {"type": {4: "YEAR", 6: "MONTH", 10: "HOUR"}.get(len(destination.part), "DAY")}
+    return body | {"schema": given}
+
+
+def _same_partitioning(table: TableRecord, destination: Destination) -> None:
+    wanted, have = partitions.of(destination.body), partitions.of(table.body)
+    if wanted is not None and wanted != have:
+        raise invalid(
+            f"Incompatible table partitioning specification. Expected partitioning specification {_spec(have)}, but input "
+            f"partitioning specification is {_spec(wanted)}"
+        )
+    clusters = (destination.body.get("clustering") or {}).get("fields")
+    known = (table.body.get("clustering") or {}).get("fields")
+    if clusters and clusters != known:
+        expected = f"clustering({','.join(known)})" if known else "none"
+        raise invalid(
+            f"Incompatible table partitioning specification. Expected clustering specification {expected}, but input "
+            "clustering specification is "
+            f"clustering({','.join(clusters)})"
+        )
+
+
+def _spec(partitioning: partitions.Partitioning | None) -> str:
+    if partitioning is None:
+        return "none"
+    if partitioning.type == "RANGE":
+        return f"range(field:{partitioning.field},start:{partitioning.start},end:{partitioning.end})"
+    field_text = f",field:{partitioning.field}" if partitioning.field else ""
+    return f"interval(type:{partitioning.type.lower()}{field_text})"
+
+
+def _fields(table: TableRecord, destination: Destination, given: schemas.Fields, *, exact: bool) -> schemas.Fields:
+    """The schema the table will have."""
+    if destination.write == "WRITE_TRUNCATE" and destination.part is None:
+        return given
+    if not table.fields:
+        return given
+    addition = "ALLOW_FIELD_ADDITION" in destination.options
+    relaxation = "ALLOW_FIELD_RELAXATION" in destination.options
+    del exact
+    try:
+        fields = schemas.widened(table.fields, given, addition=addition, relaxation=relaxation)
+    except ApiError as error:
+        message = error.message.replace("Schema does not match Table.", f"Schema does not match Table {table.path}.")
+        raise invalid(message) from error
+    names = {f["name"].lower() for f in given}
+    for one in fields:
+        if one["mode"] == "REQUIRED" and one["name"].lower() not in names:
+            raise invalid(f"Provided Schema does not match Table {table.path}. Field {one['name']} is missing in new schema")
+    return fields
+
+
+def _fit(rows: pa.Table, fields: schemas.Fields) -> pa.Table:
+    return schemas_fit(rows, schemas.arrow_schema(fields))
+
+
+def _cut(
+    catalog: Catalog, destination: Destination, rows: pa.Table, fields: schemas.Fields, partitioning: partitions.Partitioning | None
+) -> list[Fragment]:
+    columns = schemas.columns(fields)
+    pieces = []
+    for part, some in partitions.split(rows, partitioning, catalog.clock_ms(), destination.part).items():
+        if some.num_rows == 0:
+            continue
+        if destination.part is not None and part != destination.part:
+            raise invalid(
+                f"Some rows belong to different partitions rather than destination partition {destination.path}"
+            )
+        pieces.append(fragments.write(catalog.files, some, columns, part))
+    return pieces
+
+
+def commit(catalog: Catalog, prepared: Prepared, *, keep_streamed: bool = False) -> TableRecord:
+    """Put the rows in place; call within `database.transaction()` together with the job's end."""
+    destination = prepared.destination
+    table = catalog.find_table(destination.key)
+    if prepared.table is None and table is not None:
+        raise Changed(destination.path)
+    if table is None:
+        if prepared.created is None:
+            raise Changed(destination.path)
+        table = catalog.create_table(destination.key, prepared.created)
+    fields = prepared.fields if prepared.fields != table.fields else None
+
+    def check(now: TableRecord) -> None:
+        if prepared.table is not None and (now.uid, now.version) != (prepared.table.uid, prepared.table.version):
+            raise Changed(destination.path)
+        if destination.write == "WRITE_EMPTY" and has_rows(catalog, now.uid, destination.part):
+            raise duplicate(f"Already Exists: Table {destination.path}")
+
+    replace = None
+    if destination.write == "WRITE_TRUNCATE":
+        replace = destination.part if destination.part is not None else "all"
+    return catalog.change(
+        Change(table.uid, prepared.pieces, replace, fields, keep_streamed=keep_streamed), check=check
+    )
+
+
+def check_empty(catalog: Catalog, destination: Destination) -> None:
+    """WRITE_EMPTY refuses a table with rows before anything is computed."""
+    table = catalog.find_table(destination.key)
+    if table is not None and destination.write == "WRITE_EMPTY" and has_rows(catalog, table.uid, destination.part):
+        raise duplicate(f"Already Exists: Table {destination.path}")
+
+
+def has_rows(catalog: Catalog, uid: int, part: str | None) -> bool:
+    """Whether the table, or one partition of it, holds rows."""
+    return any(rows for one, rows, _, _ in catalog.partitions(uid) if part is None or one == part)
+
+
+class Changed(Exception):
+    """The destination changed its schema between `prepare` and `commit`: prepare again."""
+
+
+Committer = Callable[[], None]

@@ -1,0 +1,91 @@
+"""Look table names up for the analyzer."""
+
+from __future__ import annotations
+
+from local.bigquery import information_schema
+from local.bigquery.errors import ApiError, invalid, not_found
+from local.bigquery.sql.analysis import InlineTable, TableInfo
+from local.bigquery.storage.catalog import Catalog, Key, TableRecord
+
+
+class Resolver:
+    """Names as one query sees them; `records` are the tables it named."""
+
+    def __init__(self, catalog: Catalog, project: str, location: str | None) -> None:
+        self._catalog = catalog
+        self._project = project
+        self._location = location
+        self.records: dict[int, TableRecord] = {}
+        self.location: str | None = location
+
+    def key(self, parts: list[str], default: tuple[str, str] | None) -> Key:
+        """Project, dataset and table of a path."""
+        if len(parts) == 1 and default is not None:
+            return (*default, parts[0])
+        if len(parts) == 1:
+            raise invalid(
+                f'Table "{parts[0]}" must be qualified with a dataset (e.g. dataset.table).', parts[0]
+            )
+        if len(parts) == 2:
+            return self._project, parts[0], parts[1]
+        if len(parts) == 3:
+            return parts[0], parts[1], parts[2]
+        if len(parts) > 3 and ":" not in parts[0] and "." in ".".join(parts[:-2]):
+            return ".".join(parts[:-2]), parts[-2], parts[-1]
+        raise invalid(f'Invalid table name: "{".".join(parts)}"', ".".join(parts))
+
+    def table(self, parts: list[str], default: tuple[str, str] | None) -> TableInfo | InlineTable:
+        """A table; raises notFound with the location, as queries do."""
+        upper = [p.upper() for p in parts]
+        if "INFORMATION_SCHEMA" in upper[:-1] or upper[-1:] == ["INFORMATION_SCHEMA"]:
+            return information_schema.table(self._catalog, self._project, parts, default)
+        key = self.key(parts, default)
+        return self.record(key).info
+
+    def record(self, key: Key) -> TableRecord:
+        """A table's record, its location noted."""
+        check_ids(key)
+        name, dollar, _ = key[2].partition("$")
+        if dollar:
+            raise invalid(f"Table decorators are not supported in standard SQL: {key[2]}", "query")
+        try:
+            dataset = self._catalog.dataset(key[0], key[1])
+            if self._location is not None and dataset.location.upper() != self._location.upper():
+                raise not_found(f"Not found: Dataset {key[0]}:{key[1]}")
+            self.location = dataset.location
+            record = self._catalog.table((key[0], key[1], name))
+        except ApiError as error:
+            if error.reason == "notFound" and " was not found in location" not in error.message:
+                raise not_found(f"{error.message} was not found in location {self._location or 'US'}") from error
+            raise
+        self.records[record.uid] = record
+        return record
+
+    def wildcard(self, parts: list[str], default: tuple[str, str] | None) -> list[TableInfo]:
+        """Tables that a path ending in * matches, in order of their names."""
+        project, dataset, pattern = self.key(parts, default)
+        check_ids((project, dataset, "x"))
+        self._catalog.dataset(project, dataset)
+        prefix = pattern[:-1]
+        names = [n for n in self._catalog.table_names(project, dataset) if n.startswith(prefix)]
+        if not names:
+            raise not_found(f"{project}:{dataset}.{pattern} does not match any table.")
+        return [self.record((project, dataset, n)).info for n in names]
+
+
+def check_ids(key: Key) -> None:
+    """Raise invalid for ids that no dataset or table can have."""
+    project, dataset, name = key
+    if not project:
+        raise invalid(f'Invalid project ID "{project}".')
+    if not dataset or not all(c.isalnum() or c == "_" for c in dataset) or len(dataset) > 1024 or not dataset.isascii():
+        raise invalid(
+            f'Invalid dataset ID "{dataset}". Dataset IDs must be alphanumeric (plus underscores) and must be at most '
+            "1024 characters long.", f"{dataset}.{name}",
+        )  # fmt: skip
+    bare = name.partition("$")[0]
+    if not bare or len(bare) > 1024 or any(c in ".:/`$@" or ord(c) < 32 for c in bare):
+        raise invalid(
+            f'Invalid table ID "{name}". Table IDs must be alphanumeric (plus underscores) and must be at most 1024 '
+            "characters long. Also, Table decorators cannot be used."
+        )

@@ -1,0 +1,353 @@
+"""The service behind the HTTP interface: takes jobs in, runs them in threads, keeps their history.
+
+Job ids are reserved in the event loop, so of two jobs with one id that arrive at once exactly one is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from local.bigquery.engine import Engine
+from local.bigquery.errors import ApiError, duplicate, invalid, not_found, not_implemented
+from local.bigquery.jobs.copy import CopyRunner
+from local.bigquery.jobs.job import Job, Result, from_resource
+from local.bigquery.jobs.load import LoadRunner
+from local.bigquery.jobs.query import QueryRunner
+from local.bigquery.storage.catalog import Catalog
+from local.bigquery.storage.database import Database
+from local.bigquery.storage.history import History
+
+_LOG = logging.getLogger("local.bigquery")
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
+_LABEL_KEY = re.compile(r"[a-z\u00df-\uffff][a-z0-9_\u00df-\uffff-]{0,62}")
+_LABEL_VALUE = re.compile(r"[a-z0-9_\u00df-\uffff-]{0,63}")
+_MAX_LABELS = 64
+_THREADS = 16
+_RECENT = 500  # finished jobs kept in memory, so that their results need not be read back
+_RECENT_ROWS = 10_000
+_UNFINISHED = {"reason": "backendError", "message": "The server was stopped while the job was running. Retry the job."}
+
+
+class Service:
+    """Everything that is not HTTP. Close it to end its threads and files."""
+
+    def __init__(self, data_dir: Path, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self.database = Database(data_dir)
+        self.catalog = Catalog(self.database, self.now_ms)
+        self.catalog.remove_orphans()
+        self.history = History(self.catalog)
+        self.engine = Engine(self.catalog)
+        self.queries = QueryRunner(self)
+        self.loads = LoadRunner(self)
+        self.copies = CopyRunner(self)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="bigquery")
+        self._running: dict[tuple[str, str, str], Job] = {}
+        self._recent: OrderedDict[tuple[str, str, str], Job] = OrderedDict()
+        self._requests: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._locks: dict[int, threading.Lock] = {}
+        self._locks_guard = threading.Lock()
+        self.uploads: dict[str, Any] = {}  # resumable uploads by id
+        self.insert_ids: dict[int, dict[str, int]] = {}  # when an insertId was seen, by table
+        self._end_unfinished()
+
+    def close(self) -> None:
+        """Stop running queries, wait for the threads, close the files."""
+        for job in list(self._running.values()):
+            self._interrupt(job)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.engine.close()
+        self.database.close()
+
+    def now_ms(self) -> int:
+        """The time by the injected clock."""
+        return int(self._clock().timestamp() * 1000)
+
+    def _end_unfinished(self) -> None:
+        """Jobs cut off by the end of the process failed: whatever they wrote was not committed."""
+        for body in self.history.unfinished():
+            job = from_resource(body)
+            job.state, job.ended_ms, job.error = "DONE", self.now_ms(), dict(_UNFINISHED)
+            self.history.save(job.resource(), None)
+
+    @contextlib.contextmanager
+    def table_lock(self, uid: int) -> Iterator[None]:
+        """Mutating DML on a table goes one after the other."""
+        with self._locks_guard:
+            lock = self._locks.setdefault(uid, threading.Lock())
+        with lock:
+            yield
+
+    # -- taking jobs -----------------------------------------------------------------------------------
+
+    async def submit(self, project: str, body: dict[str, Any], media: bytes | None, wait_s: float) -> Job:
+        """Take a job and wait up to `wait_s` for its end.
+
+        Raises ApiError for what makes no job: a bad configuration, a used id, something not implemented; and for dry
+        runs, which leave no job either.
+        """
+        configuration = checked_configuration(body, media)
+        reference = body.get("jobReference") or {}
+        if reference.get("projectId") not in {None, "", project}:
+            raise invalid(f"Value for projectId in jobReference must match the project of the URL: {project}")
+        job_id = reference.get("jobId") or f"job_{uuid.uuid4().hex}"
+        if not _JOB_ID.fullmatch(job_id):
+            raise invalid(
+                f'Invalid job ID "{job_id}". Job IDs must be alphanumeric (plus underscores and dashes) and must be at most 1024 '
+                "characters long."
+            )
+        location = reference.get("location")
+        self._check_kind(configuration)
+        job = Job(project, location or self._likely_location(configuration), job_id, configuration, self.now_ms())
+        if location:
+            configuration["_location"] = location
+        if configuration.get("dryRun"):
+            return await self._dry_run(job)
+        self._reserve(job)
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(self._pool, self._run, job, media, loop)
+        timer = self._deadline(job, loop)
+        try:
+            await asyncio.wait_for(asyncio.shield(job.finished.wait()), wait_s) if wait_s > 0 else None
+        except TimeoutError:
+            pass  # the answer says RUNNING; the job goes on
+        if timer is not None and job.done:
+            timer.cancel()
+        if not job.done:
+            await loop.run_in_executor(None, self._persist_running, job)
+        elif job.refused is not None:
+            raise job.refused
+        return job
+
+    def _check_kind(self, configuration: dict[str, Any]) -> None:
+        kind = configuration["jobType"]
+        if kind == "QUERY":
+            self.queries.check(configuration["query"])
+        elif kind == "LOAD":
+            self.loads.check(configuration["load"])
+        else:
+            self.copies.check(configuration["copy"])
+
+    def _likely_location(self, configuration: dict[str, Any]) -> str:
+        """Where a job runs if nothing else says: with its destination or default dataset, else the US."""
+        inner = configuration[configuration["jobType"].lower()]
+        ref = inner.get("destinationTable") or inner.get("defaultDataset")
+        if ref and ref.get("projectId") and ref.get("datasetId"):
+            with contextlib.suppress(ApiError):
+                return self.catalog.dataset(ref["projectId"], ref["datasetId"]).location
+        return "US"
+
+    def _reserve(self, job: Job) -> None:
+        taken = job.key in self._running or job.key in self._recent
+        if taken or self.history.exists(*_history_key(job)):
+            raise duplicate(f"Already Exists: Job {job.project}:{job.location}.{job.id}")
+        self._running[job.key] = job
+
+    def _deadline(self, job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
+        limit = job.configuration.get("jobTimeoutMs")
+        if not limit:
+            return None
+
+        def end() -> None:
+            if not job.done:
+                job.timed_out = True
+                self._interrupt(job)
+
+        return loop.call_later(int(limit) / 1000, end)
+
+    async def _dry_run(self, job: Job) -> Job:
+        if job.kind != "QUERY":
+            raise invalid("Dry runs are only for query jobs")
+        await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.queries.run(job, dry_run=True))
+        job.configuration.pop("_location", None)
+        job.state = "DONE"
+        return job
+
+    # -- running ---------------------------------------------------------------------------------------
+
+    def _run(self, job: Job, media: bytes | None, loop: asyncio.AbstractEventLoop) -> None:
+        """Run a job to its end; in a worker thread."""
+        reserved = job.key
+        job.started_ms = self.now_ms()
+        try:
+            if job.timed_out or job.cancelled:
+                raise ApiError(499, "stopped", "Job execution was cancelled: User requested cancellation")
+            if job.kind == "QUERY":
+                self.queries.run(job, dry_run=False)
+            elif job.kind == "LOAD":
+                self.loads.run(job, media or b"")
+            else:
+                self.copies.run(job)
+        except ApiError as error:
+            if error.status == 501 and not job.persisted:
+                job.refused = error
+                job.state = "DONE"
+            else:
+                job.fail(error)
+                self.finish(job, None)
+        except BaseException as error:
+            _LOG.exception("job failed")
+            job.fail(not_implemented(f"this job: it met a fault of the embedded service ({type(error).__name__})"))
+            self.finish(job, None)
+        finally:
+            job.connection = None
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server is stopping
+                loop.call_soon_threadsafe(self._ended, job, reserved)
+
+    def finish(self, job: Job, also: Callable[[], Any] | None) -> None:
+        """End a job and, in the same transaction, put in place what it wrote."""
+        job.configuration.pop("_location", None)
+        job.ended_ms = self.now_ms()
+        state, job.state = job.state, "DONE"
+        keep = job.result.rows if job.result is not None and job.error is None and also is None else None
+        try:
+            self.history.save(job.resource(), keep, also)
+        except BaseException:
+            job.state, job.ended_ms = state, 0
+            raise
+        job.persisted = True
+
+    def _ended(self, job: Job, reserved: tuple[str, str, str]) -> None:
+        self._running.pop(reserved, None)
+        if job.refused is None:
+            if job.result is None or job.result.rows.num_rows <= _RECENT_ROWS:
+                self._recent[job.key] = job
+            while len(self._recent) > _RECENT:
+                self._recent.popitem(last=False)
+        job.finished.set()
+
+    def _persist_running(self, job: Job) -> None:
+        with self.database.transaction():
+            if not job.done and job.refused is None:
+                self.history.save(job.resource(), None)
+                job.persisted = True
+
+    def _interrupt(self, job: Job) -> None:
+        connection = job.connection
+        if connection is not None:
+            connection.interrupt()
+
+    # -- asking for jobs -------------------------------------------------------------------------------
+
+    def find(self, project: str, job_id: str, location: str | None) -> Job:
+        """A job by id; raises notFound. Without a location only US and EU are searched."""
+        for jobs in (self._running, self._recent):
+            for where in [location] if location else ["US", "EU"]:
+                found = jobs.get((project, where, job_id))
+                if found is not None:
+                    return found
+        body = self.history.find(project, job_id, location)
+        if body is None:
+            for job in self._running.values():  # a job moves to the location of its tables as it runs
+                if job.project == project and job.id == job_id and job.location == location:
+                    return job
+            raise not_found(f"Not found: Job {project}:{location + '.' if location else ''}{job_id}")
+        return from_resource(body)
+
+    async def wait(self, job: Job, timeout_s: float) -> None:
+        """Until the job has ended or time is up."""
+        if not job.done or (not job.finished.is_set() and job.key in self._running):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(job.finished.wait(), timeout_s)
+
+    def cancel(self, job: Job) -> None:
+        """Ask a job to stop; one that has ended stays as it is."""
+        if not job.done:
+            job.cancelled = True
+            self._interrupt(job)
+
+    def forget(self, job: Job) -> None:
+        """Delete a finished job's metadata."""
+        if not job.done:
+            raise invalid(f"Job {job.id} is still running and cannot be deleted")
+        self._recent.pop(job.key, None)
+        self.history.delete(*_history_key(job))
+
+    def running(self, project: str) -> list[Job]:
+        """Jobs that have not ended."""
+        return [j for j in self._running.values() if j.project == project]
+
+    def result(self, job: Job) -> Result | None:
+        """The rows of a finished query job; None for jobs without any. Raises notFound when they have expired."""
+        if job.result is not None:
+            return job.result
+        from local.bigquery import schemas
+
+        query = job.statistics.get("query") or {}
+        fields = (query.get("schema") or {}).get("fields")
+        if fields is None or query.get("statementType") not in {"SELECT", "SCRIPT"}:
+            return None
+        columns = list(schemas.columns(fields))
+        reference = job.configuration["query"].get("destinationTable")
+        if reference:
+            table = self.catalog.table((reference["projectId"], reference["datasetId"], reference["tableId"].partition("$")[0]))
+            return Result(list(table.columns), self.stored_rows(table))
+        rows = self.history.result(*_history_key(job))
+        if rows is None:
+            raise not_found(f"Not found: the results of job {job.project}:{job.location}.{job.id} have expired")
+        return Result(columns, rows)
+
+    def stored_rows(self, table: Any) -> Any:
+        """All stored rows of a table."""
+        import pyarrow as pa
+
+        pieces = [self.catalog.read(table, data, file) for *_, data, file in self.catalog.manifest(table.uid, stored_only=True)]
+        return pa.concat_tables(pieces) if pieces else table.arrow.empty_table()
+
+    def request(self, project: str, request_id: str | None, job_id: str | None = None) -> str | None:
+        """The job that an earlier jobs.query with this requestId made; with `job_id`, remember it."""
+        if not request_id:
+            return None
+        if job_id is not None:
+            self._requests[project, request_id] = job_id
+            while len(self._requests) > 10_000:
+                self._requests.popitem(last=False)
+        return self._requests.get((project, request_id))
+
+
+def _history_key(job: Job) -> tuple[str, str, str]:
+    return job.project, job.id, job.location
+
+
+def checked_configuration(body: dict[str, Any], media: bytes | None) -> dict[str, Any]:
+    """The configuration with its jobType; raises invalid or notImplemented."""
+    configuration = dict(body.get("configuration") or {})
+    kinds = [k for k in ("query", "load", "copy", "extract") if configuration.get(k)]
+    if len(kinds) != 1:
+        raise invalid("Required parameter is missing: exactly one of query, load, copy, extract must be configured")
+    if kinds[0] == "extract":
+        raise not_implemented("extract jobs")
+    if kinds[0] == "load" and media is None and not configuration["load"].get("sourceUris"):
+        raise invalid("Load configuration must specify at least one source URI")
+    known = {"query", "load", "copy", "extract", "labels", "dryRun", "jobTimeoutMs", "jobType", "reservation"}
+    unknown = {k for k in configuration if k not in known and configuration[k]}
+    if unknown or configuration.get("reservation"):
+        raise not_implemented(f"the job option {sorted(unknown or {'reservation'})[0]}")
+    check_labels(configuration.get("labels"))
+    configuration["jobType"] = kinds[0].upper()
+    configuration[kinds[0]] = dict(configuration[kinds[0]])
+    return configuration
+
+
+def check_labels(labels: Any) -> None:
+    """Raise invalid for labels that BigQuery refuses (docs, "Requirements for labels")."""
+    if labels is None:
+        return
+    if not isinstance(labels, dict) or len(labels) > _MAX_LABELS:
+        raise invalid(f"Too many labels: at most {_MAX_LABELS} are allowed")
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key):
+            raise invalid(f"Label key '{key}' has invalid format: keys are 1-63 lowercase letters, digits, _ and -, starting with a letter")
+        if value is not None and not _LABEL_VALUE.fullmatch(str(value)):
+            raise invalid(f"Label value '{value}' has invalid format: values are up to 63 lowercase letters, digits, _ and -")

@@ -1,0 +1,1 @@
+"""GoogleSQL to DuckDB: read strictly, type every expression, write SQL that means the same."""

@@ -1,0 +1,406 @@
+"""Compile aggregate and window functions.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/aggregate_functions, …/window-function-calls
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from local.bigquery.errors import not_implemented
+from local.bigquery.sql import syntax as s
+from local.bigquery.sql import types as t
+from local.bigquery.sql.values import Value, coerces, convert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.bigquery.sql.expressions import ExpressionCompiler
+
+_STATISTICS = {
+    "STDDEV": "stddev_samp", "STDDEV_SAMP": "stddev_samp", "STDDEV_POP": "stddev_pop", "VARIANCE": "var_samp",
+    "VAR_SAMP": "var_samp", "VAR_POP": "var_pop",
+}  # fmt: skip
+_PAIRS = {"CORR": "corr", "COVAR_POP": "covar_pop", "COVAR_SAMP": "covar_samp"}
+
+
+def order_sql(c: ExpressionCompiler, items: list[s.OrderItem], *, single: bool = False) -> str:
+    """ORDER BY keys as DuckDB text, NULLs where BigQuery puts them and NaN below all numbers."""
+    return ", ".join(order_key(c.compile(i.expr), i, c, single=single) for i in items)
+
+
+def order_key(value: Value, item: s.OrderItem, c: ExpressionCompiler, *, single: bool = False) -> str:
+    """One key."""
+    if not value.type.orderable or value.type.kind == "BIGNUMERIC":
+        if value.type.kind == "BIGNUMERIC":
+            raise not_implemented("ORDER BY a BIGNUMERIC")
+        raise c.error(f"ORDER BY does not support expressions of type {value.type}", item)
+    direction = "DESC" if item.desc else "ASC"
+    first = item.nulls_first if item.nulls_first is not None else not item.desc
+    nulls = f"NULLS {'FIRST' if first else 'LAST'}"
+    sql = value.sql if value.type.kind != "NULL" else "CAST(NULL AS BIGINT)"
+    if value.type.kind == "FLOAT64" and not single:
+        return f"isnan({sql}) {'ASC' if item.desc else 'DESC'} {nulls}, {sql} {direction} {nulls}"
+    return f"{sql} {direction} {nulls}"
+
+
+def _plain(c: ExpressionCompiler, node: s.Call, *allowed: str) -> None:
+    """Refuse the modifiers that this aggregate does not take."""
+    given = {
+        "DISTINCT": node.distinct, "*": node.star, "NULLS": node.nulls is not None, "ORDER BY": bool(node.order),
+        "LIMIT": node.limit is not None, "HAVING": node.having is not None,
+    }  # fmt: skip
+    for name, present in given.items():
+        if present and name not in allowed:
+            if name == "HAVING":
+                raise not_implemented(f"{node.name} with HAVING MAX or MIN")
+            raise c.error(f"{name} is not supported by the function {node.name}", node)
+
+
+def _one(c: ExpressionCompiler, node: s.Call, count: int = 1) -> list[Value]:
+    if len(node.args) != count:
+        raise c.error(f"Number of arguments does not match for aggregate function {node.name}", node)
+    return [c.compile(a) for a in node.args]
+
+
+def _number(c: ExpressionCompiler, node: s.Call, value: Value) -> Value:
+    if value.type.kind == "NULL":
+        return convert(value, t.INT64)
+    if value.type.kind == "BIGNUMERIC":
+        raise not_implemented(f"{node.name} of BIGNUMERIC")
+    if not value.type.is_numeric:
+        raise _no_match(c, node, [value])
+    return value
+
+
+def _no_match(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Exception:
+    given = ", ".join(str(v.type) for v in values)
+    return c.error(f"No matching signature for aggregate function {node.name} for argument types: {given}", node)
+
+
+def _count(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node, "DISTINCT", "*")
+    if node.star:
+        return Value(f"count(*){over}", t.INT64)
+    value = _one(c, node)[0]
+    if node.distinct and not value.type.groupable:
+        raise c.error(f"Aggregate functions with DISTINCT cannot be used with arguments of type {value.type}", node)
+    return Value(f"count({'DISTINCT ' if node.distinct else ''}{value.sql}){over}", t.INT64)
+
+
+def _sum(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node, "DISTINCT")
+    value = _number(c, node, _one(c, node)[0])
+    distinct = "DISTINCT " if node.distinct else ""
+    if value.type.kind == "INT64":
+        return Value(f"CAST(sum({distinct}{value.sql}){over} AS BIGINT)", t.INT64, fragile=True)
+    return Value(f"sum({distinct}{value.sql}){over}", value.type, fragile=True)
+
+
+def _avg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node, "DISTINCT")
+    value = _number(c, node, _one(c, node)[0])
+    distinct = "DISTINCT " if node.distinct else ""
+    if value.type.kind == "NUMERIC":
+        total, count = f"sum({distinct}{value.sql}){over}", f"count({distinct}{value.sql}){over}"
+        return Value(f"bq_divide_numeric({total}, CAST(NULLIF({count}, 0) AS DECIMAL(38,9)))", t.NUMERIC, fragile=True)
+    sql = convert(replace(value, literal=None), t.FLOAT64).sql
+    return Value(f"avg({distinct}{sql}){over}", t.FLOAT64, fragile=True)
+
+
+def _extreme(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node, "DISTINCT")
+    value = _one(c, node)[0]
+    value = convert(value, t.INT64) if value.type.kind == "NULL" else value
+    if not value.type.orderable:
+        raise c.error(f"{node.name} is not defined for arguments of type {value.type}", node)
+    if value.type.kind == "BIGNUMERIC":
+        raise not_implemented(f"{node.name} of BIGNUMERIC")
+    sql = f"{node.name.lower()}({value.sql}){over}"
+    if value.type.kind == "FLOAT64":  # NaN wins both in BigQuery; in DuckDB it is the greatest
+        sql = f"CASE WHEN bool_or(isnan({value.sql})){over} THEN CAST('nan' AS DOUBLE) ELSE {sql} END"
+    return Value(sql, value.type)
+
+
+def _logical(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node)
+    if len(node.args) != 1:
+        raise c.error(f"Number of arguments does not match for aggregate function {node.name}", node)
+    value = c.as_type(node.args[0], t.BOOL, node.name)
+    name = {"COUNTIF": "count_if", "LOGICAL_AND": "bool_and", "LOGICAL_OR": "bool_or"}[node.name]
+    if node.name == "COUNTIF":
+        return Value(f"CAST({name}({value.sql}){over} AS BIGINT)", t.INT64)
+    return Value(f"{name}({value.sql}){over}", t.BOOL)
+
+
+def _any_value(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node, "HAVING")
+    value = _one(c, node)[0]
+    value = convert(value, t.INT64) if value.type.kind == "NULL" else value
+    if node.having is not None:
+        key = c.compile(node.having[1])
+        name = "arg_max" if node.having[0] == "MAX" else "arg_min"
+        return Value(f"{name}_null({value.sql}, {key.sql}){over}", value.type)
+    # the first row's value, NULL or not, like the service, whose choice is free
+    return Value(f"any_value({value.sql}){over}", value.type)
+
+
+def _by(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node)
+    value, key = _one(c, node, 2)
+    if not key.type.orderable or key.type.kind == "BIGNUMERIC":
+        raise _no_match(c, node, [value, key])
+    name = "arg_max_null" if node.name == "MAX_BY" else "arg_min_null"
+    return Value(f"{name}({value.sql}, {key.sql}){over}", value.type)
+
+
+def _statistic(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node, "DISTINCT")
+    if node.name in _PAIRS:
+        values = [convert(_number(c, node, v), t.FLOAT64) for v in _one(c, node, 2)]
+        return Value(f"{_PAIRS[node.name]}({values[0].sql}, {values[1].sql}){over}", t.FLOAT64, fragile=True)
+    value = _number(c, node, _one(c, node)[0])
+    distinct = "DISTINCT " if node.distinct else ""
+    sql = convert(replace(value, literal=None), t.FLOAT64).sql
+    return Value(f"{_STATISTICS[node.name]}({distinct}{sql}){over}", t.FLOAT64, fragile=True)
+
+
+def _ordered(c: ExpressionCompiler, node: s.Call) -> str:
+    return f" ORDER BY {order_sql(c, node.order)}" if node.order else ""
+
+
+def _limited(c: ExpressionCompiler, node: s.Call, sql: str) -> str:
+    if node.limit is None:
+        return sql
+    limit = c.as_type(node.limit, t.INT64, "LIMIT")
+    return f"({sql})[:{limit.sql}]"
+
+
+def _distinct_list(sql: str, node: s.Call, value: Value) -> str:
+    """DISTINCT inside a list aggregate keeps ORDER BY only over the value itself."""
+    del sql, value
+    return "DISTINCT " if node.distinct else ""
+
+
+def _array_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node, "DISTINCT", "NULLS", "ORDER BY", "LIMIT")
+    value = _one(c, node)[0]
+    value = convert(value, t.INT64) if value.type.kind == "NULL" else value
+    if value.type.kind == "ARRAY":
+        raise c.error("The argument to ARRAY_AGG must not be an array type but was " + str(value.type), node)
+    keep = f" FILTER (WHERE {value.sql} IS NOT NULL)" if node.nulls == "IGNORE" else ""
+    sql = f"list({_distinct_list('', node, value)}{value.sql}{_ordered(c, node)}){keep}{over}"
+    if node.nulls != "IGNORE":
+        # stored arrays hold no NULL: an array that leaves the query with one is an error, so keep them here
+        pass
+    return Value(_limited(c, node, sql), t.array_of(value.type), fragile=True)
+
+
+def _array_concat_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node, "ORDER BY", "LIMIT")
+    value = _one(c, node)[0]
+    if value.type.kind != "ARRAY":
+        raise _no_match(c, node, [value])
+    inner = f"list({value.sql}{_ordered(c, node)}) FILTER (WHERE {value.sql} IS NOT NULL){over}"
+    return Value(f"flatten({_limited(c, node, inner)})", value.type, fragile=True)
+
+
+def _string_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node, "DISTINCT", "ORDER BY", "LIMIT")
+    if not 1 <= len(node.args) <= 2:
+        raise c.error("Number of arguments does not match for aggregate function STRING_AGG", node)
+    value = c.compile(node.args[0])
+    if value.type.kind == "BYTES":
+        raise not_implemented("STRING_AGG of BYTES")
+    if not coerces(value, t.STRING):
+        raise _no_match(c, node, [value])
+    value = convert(value, t.STRING)
+    separator = c.as_type(node.args[1], t.STRING, "STRING_AGG separator").sql if len(node.args) == 2 else "','"
+    if node.distinct or node.limit is not None or over:
+        distinct = "DISTINCT " if node.distinct else ""
+        keep = f" FILTER (WHERE {value.sql} IS NOT NULL)"
+        parts = _limited(c, node, f"list({distinct}{value.sql}{_ordered(c, node)}){keep}{over}")
+        return Value(f"bq_join({parts}, {separator})", t.STRING)
+    return Value(f"string_agg({value.sql}, {separator}{_ordered(c, node)}){over}", t.STRING)
+
+
+def _approximate(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    """Approximate aggregates are computed exactly: an exact answer is one of those allowed."""
+    if node.name == "APPROX_COUNT_DISTINCT":
+        _plain(c, node)
+        value = _one(c, node)[0]
+        return Value(f"count(DISTINCT {value.sql}){over}", t.INT64)
+    if over:
+        raise not_implemented(f"{node.name} with OVER")
+    if node.name == "APPROX_TOP_COUNT":
+        _plain(c, node)
+        if len(node.args) != 2:
+            raise c.error("Number of arguments does not match for aggregate function APPROX_TOP_COUNT", node)
+        value = c.compile(node.args[0])
+        number = c.as_type(node.args[1], t.INT64, "APPROX_TOP_COUNT number")
+        kind = t.struct_of([("value", value.type), ("count", t.INT64)])
+        return Value(f"bq_top_count(list({value.sql}), {number.sql})", t.array_of(kind), fragile=True)
+    raise not_implemented(f"the function {node.name}")
+
+
+def _bits(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node)
+    value = _one(c, node)[0]
+    if value.type.kind != "INT64":
+        raise _no_match(c, node, [value])
+    return Value(f"{node.name.lower()}({value.sql}){over}", t.INT64)
+
+
+def _grouping(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+    _plain(c, node)
+    del over
+    return Value(f"CAST(grouping({_one(c, node)[0].sql}) AS BIGINT)", t.INT64)
+
+
+AGGREGATES: dict[str, Callable[[ExpressionCompiler, s.Call, str], Value]] = {
+    "COUNT": _count, "SUM": _sum, "AVG": _avg, "MIN": _extreme, "MAX": _extreme, "COUNTIF": _logical,
+    "LOGICAL_AND": _logical, "LOGICAL_OR": _logical, "ANY_VALUE": _any_value, "MAX_BY": _by, "MIN_BY": _by,
+    **dict.fromkeys([*_STATISTICS, *_PAIRS], _statistic),
+    "ARRAY_AGG": _array_agg, "ARRAY_CONCAT_AGG": _array_concat_agg, "STRING_AGG": _string_agg,
+    "APPROX_COUNT_DISTINCT": _approximate, "APPROX_TOP_COUNT": _approximate,
+    "BIT_AND": _bits, "BIT_OR": _bits, "BIT_XOR": _bits, "GROUPING": _grouping,
+}  # fmt: skip
+
+_NUMBERING = {"ROW_NUMBER": t.INT64, "RANK": t.INT64, "DENSE_RANK": t.INT64, "PERCENT_RANK": t.FLOAT64,
+              "CUME_DIST": t.FLOAT64, "NTILE": t.INT64}  # fmt: skip
+_NAVIGATION = {"LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
+_PERCENTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC"}
+WINDOW_ONLY = set(_NUMBERING) | _NAVIGATION | _PERCENTILES
+
+
+def aggregate(c: ExpressionCompiler, node: s.Call) -> Value:
+    """An aggregate call without OVER."""
+    if node.safe:
+        raise not_implemented(f"SAFE.{node.name}")
+    if c.in_aggregate:
+        raise c.error("Aggregations of aggregations are not allowed", node)
+    if c.clause in {"WHERE", "JOIN ON"}:
+        raise c.error(f"Aggregate function {node.name} not allowed in {c.clause} clause", node)
+    c.has_aggregate = True
+    c.in_aggregate = True
+    try:
+        return replace(AGGREGATES[node.name](c, node, ""), name="", aggregate=True)
+    finally:
+        c.in_aggregate = False
+
+
+def windowed(c: ExpressionCompiler, node: s.Call) -> Value:
+    """A call with OVER."""
+    if c.clause in {"WHERE", "HAVING", "JOIN ON", "GROUP BY"}:
+        raise c.error(f"Analytic function not allowed in {c.clause} clause", node)
+    assert node.over is not None
+    c.has_window = True
+    window = _resolve(c, node.over)
+    if node.name in AGGREGATES:
+        ranged = window.frame is not None and window.frame.unit == "RANGE"
+        single = ranged and any(b[1] is not None for b in (window.frame.start, window.frame.end)) if window.frame else False
+        if node.distinct and window.order:
+            raise c.error("Window ORDER BY is not allowed if DISTINCT is specified", node)
+        return AGGREGATES[node.name](c, node, f" OVER ({_window_sql(c, window, single=single)})")
+    if node.name in _NUMBERING:
+        return _numbering(c, node, window)
+    if node.name in _NAVIGATION:
+        return _navigation(c, node, window)
+    if node.name in _PERCENTILES:
+        return _percentile(c, node, window)
+    raise c.unknown_function(node)
+
+
+def _resolve(c: ExpressionCompiler, window: s.Window) -> s.Window:
+    if window.name is None:
+        return window
+    base = c.windows.get(window.name.lower())
+    if base is None:
+        raise c.error(f"Unrecognized window alias {window.name}", window)
+    base = _resolve(c, base)
+    return s.Window(
+        window.pos, None, window.partition or base.partition, window.order or base.order, window.frame or base.frame
+    )
+
+
+def _window_sql(c: ExpressionCompiler, window: s.Window, *, frame: bool = True, single: bool = False) -> str:
+    parts = []
+    if window.partition:
+        keys = [c.compile(p) for p in window.partition]
+        for key, node in zip(keys, window.partition, strict=True):
+            if not key.type.groupable:
+                raise c.error(f"Partitioning by expressions of type {key.type} is not allowed", node)
+        parts.append("PARTITION BY " + ", ".join(k.sql for k in keys))
+    if window.order:
+        parts.append("ORDER BY " + order_sql(c, window.order, single=single))
+    if window.frame is not None:
+        if not frame:
+            raise c.error("Window framing clause is not allowed for this function", window.frame)
+        parts.append(f"{window.frame.unit} BETWEEN {_bound(c, window.frame.start)} AND {_bound(c, window.frame.end)}")
+    return " ".join(parts)
+
+
+def _bound(c: ExpressionCompiler, bound: tuple[str, s.Expr | None]) -> str:
+    kind, offset = bound
+    if offset is None:
+        return kind
+    value = c.compile(offset)
+    if value.type.kind not in {"INT64", "FLOAT64", "NUMERIC"}:
+        raise c.error("Window framing expression must be a number", offset)
+    return f"{value.sql} {kind}"
+
+
+def _numbering(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
+    if not window.order and node.name != "ROW_NUMBER":
+        raise c.error(f"Window ORDER BY is required for analytic function {node.name}", node)
+    wanted = 1 if node.name == "NTILE" else 0
+    if len(node.args) != wanted:
+        raise c.error(f"Number of arguments does not match for analytic function {node.name}", node)
+    args = ", ".join(c.as_type(a, t.INT64, node.name).sql for a in node.args)
+    kind = _NUMBERING[node.name]
+    over = _window_sql(c, window, frame=False)
+    return Value(f"CAST({node.name.lower()}({args}) OVER ({over}) AS {kind.duck})", kind)
+
+
+def _navigation(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
+    if not window.order:
+        raise c.error(f"Window ORDER BY is required for analytic function {node.name}", node)
+    low, high = {"LAG": (1, 3), "LEAD": (1, 3), "NTH_VALUE": (2, 2)}.get(node.name, (1, 1))
+    if not low <= len(node.args) <= high:
+        raise c.error(f"Number of arguments does not match for analytic function {node.name}", node)
+    shift = node.name in {"LAG", "LEAD"}
+    if shift and node.nulls:
+        raise c.error(f"IGNORE NULLS is not allowed for analytic function {node.name}", node)
+    value = c.compile(node.args[0])
+    value = convert(value, t.INT64) if value.type.kind == "NULL" else value
+    args = [value.sql]
+    if len(node.args) > 1:
+        args.append(c.as_type(node.args[1], t.INT64, f"{node.name} offset").sql)
+    if len(node.args) > 2:
+        args.append(c.as_type(node.args[2], value.type, f"{node.name} default").sql)
+    nulls = " IGNORE NULLS" if node.nulls == "IGNORE" else ""
+    over = _window_sql(c, window, frame=not shift)
+    return Value(f"{node.name.lower()}({', '.join(args)}{nulls}) OVER ({over})", value.type, fragile=True)
+
+
+def _percentile(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
+    if window.order or window.frame:
+        raise c.error(f"Window ORDER BY is not allowed for analytic function {node.name}", node)
+    if len(node.args) != 2:
+        raise c.error(f"Number of arguments does not match for analytic function {node.name}", node)
+    value = c.compile(node.args[0])
+    fraction = node.args[1]
+    if not isinstance(fraction, s.Literal) or fraction.kind not in {"INT64", "FLOAT64"}:
+        raise not_implemented(f"{node.name} with a fraction that is not a literal")
+    if node.nulls == "RESPECT":
+        raise not_implemented(f"{node.name} with RESPECT NULLS")
+    over = _window_sql(c, window)
+    if node.name == "PERCENTILE_DISC":
+        if not value.type.orderable:
+            raise _no_match(c, node, [value])
+        return Value(f"quantile_disc({value.sql}, {fraction.value}) OVER ({over})", value.type)
+    if value.type.kind == "NUMERIC":
+        raise not_implemented("PERCENTILE_CONT of NUMERIC")
+    number = convert(replace(_number(c, node, value), literal=None), t.FLOAT64)
+    return Value(f"quantile_cont({number.sql}, {fraction.value}) OVER ({over})", t.FLOAT64)

@@ -1,0 +1,80 @@
+"""What one analysis knows and gathers: parameters, catalog, tables read, columns read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from local.bigquery.errors import ApiError, invalid_query
+from local.bigquery.sql import types as t
+from local.bigquery.sql.tokens import line_and_column
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """A table as the analyzer sees it; `view` holds the SQL of a view."""
+
+    uid: int
+    project: str
+    dataset: str
+    name: str
+    columns: tuple[tuple[str, t.Type], ...]
+    required: frozenset[str] = frozenset()
+    view: str | None = None
+    partition_field: str | None = None
+    partition_type: str | None = None  # DAY, HOUR, MONTH, YEAR, RANGE; None when not partitioned
+    require_filter: bool = False
+    descriptions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ingestion_time(self) -> bool:
+        """Whether rows are partitioned by when they arrived."""
+        return self.partition_type is not None and self.partition_field is None
+
+
+@dataclass(frozen=True)
+class InlineTable:
+    """Rows that the catalog makes up (INFORMATION_SCHEMA)."""
+
+    columns: tuple[tuple[str, t.Type], ...]
+    sql: str
+
+
+class Catalog(Protocol):
+    """Where table names are looked up."""
+
+    def table(self, parts: list[str], default: tuple[str, str] | None) -> TableInfo | InlineTable:
+        """The table of a path; raises notFound, or invalidQuery for a path that cannot be."""
+
+    def wildcard(self, parts: list[str], default: tuple[str, str] | None) -> list[TableInfo]:
+        """The tables of a path that ends in *."""
+
+
+@dataclass
+class Analysis:
+    """State shared by the compilers of one statement."""
+
+    sql: str
+    catalog: Catalog
+    parameters: dict[str, t.Type]  # by lower-case name, or by index as text
+    default_dataset: tuple[str, str] | None = None
+    tables: dict[int, TableInfo] = field(default_factory=dict)
+    views: list[TableInfo] = field(default_factory=list)
+    reads: set[tuple[int, str]] = field(default_factory=set)
+    used_parameters: set[str] = field(default_factory=set)
+    uses_now: bool = False
+    uncacheable: bool = False
+    counter: int = 0
+    filtered: set[tuple[int, str]] = field(default_factory=set)  # columns that a WHERE narrows
+    view_depth: int = 0
+
+    def alias(self, prefix: str = "t") -> str:
+        """A fresh DuckDB alias."""
+        self.counter += 1
+        return f"{prefix}{self.counter}"
+
+    def error(self, message: str, pos: int) -> ApiError:
+        """An invalidQuery with its place."""
+        if self.view_depth:
+            return invalid_query(message)
+        return invalid_query(f"{message} at {line_and_column(self.sql, pos)}")

@@ -1,0 +1,103 @@
+"""Compile CAST and SAFE_CAST.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from local.bigquery.errors import not_implemented
+from local.bigquery.sql import syntax as s
+from local.bigquery.sql import types as t
+from local.bigquery.sql.values import Value, coerces, convert, null_of, struct_sql
+
+if TYPE_CHECKING:
+    from local.bigquery.sql.expressions import ExpressionCompiler
+
+_CASTS = {
+    ("INT64", "STRING"): "CAST({0} AS VARCHAR)",
+    ("INT64", "BOOL"): "CAST({0} AS BOOLEAN)",
+    ("INT64", "FLOAT64"): "CAST({0} AS DOUBLE)",
+    ("INT64", "NUMERIC"): "CAST({0} AS DECIMAL(38,9))",
+    ("INT64", "BIGNUMERIC"): "CAST({0} AS VARCHAR)",
+    ("NUMERIC", "STRING"): "bq_numeric_to_string({0})",
+    ("NUMERIC", "INT64"): "bq_numeric_to_int({0})",
+    ("NUMERIC", "FLOAT64"): "bq_numeric_to_float({0})",
+    ("NUMERIC", "BIGNUMERIC"): "bq_numeric_to_string({0})",
+    ("BIGNUMERIC", "STRING"): "{0}",
+    ("BIGNUMERIC", "NUMERIC"): "bq_string_to_numeric({0})",
+    ("BIGNUMERIC", "FLOAT64"): "bq_string_to_float({0})",
+    ("FLOAT64", "STRING"): "bq_float_to_string({0})",
+    ("FLOAT64", "INT64"): "bq_float_to_int({0})",
+    ("FLOAT64", "NUMERIC"): "bq_float_to_numeric({0})",
+    ("BOOL", "STRING"): "CAST({0} AS VARCHAR)",
+    ("BOOL", "INT64"): "CAST({0} AS BIGINT)",
+    ("STRING", "INT64"): "bq_string_to_int({0})",
+    ("STRING", "FLOAT64"): "bq_string_to_float({0})",
+    ("STRING", "NUMERIC"): "bq_string_to_numeric({0})",
+    ("STRING", "BIGNUMERIC"): "bq_string_to_bignumeric({0})",
+    ("STRING", "BOOL"): "bq_string_to_bool({0})",
+    ("STRING", "BYTES"): "encode({0})",
+    ("STRING", "DATE"): "bq_string_to_date({0})",
+    ("STRING", "DATETIME"): "bq_string_to_datetime({0})",
+    ("STRING", "TIME"): "bq_string_to_time({0})",
+    ("STRING", "TIMESTAMP"): "bq_string_to_timestamp({0})",
+    ("BYTES", "STRING"): "bq_bytes_to_string({0})",
+    ("DATE", "STRING"): "bq_date_to_string({0})",
+    ("DATE", "DATETIME"): "CAST({0} AS TIMESTAMP)",
+    ("DATE", "TIMESTAMP"): "CAST({0} AS TIMESTAMP)",
+    ("DATETIME", "STRING"): "bq_datetime_to_string({0})",
+    ("DATETIME", "DATE"): "CAST({0} AS DATE)",
+    ("DATETIME", "TIME"): "CAST({0} AS TIME)",
+    ("DATETIME", "TIMESTAMP"): "{0}",
+    ("TIME", "STRING"): "bq_time_to_string({0})",
+    ("TIMESTAMP", "STRING"): "bq_timestamp_to_string({0})",
+    ("TIMESTAMP", "DATE"): "CAST({0} AS DATE)",
+    ("TIMESTAMP", "DATETIME"): "{0}",
+    ("TIMESTAMP", "TIME"): "CAST({0} AS TIME)",
+}
+
+
+def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
+    """CAST(value AS type)."""
+    if node.format is not None:
+        raise not_implemented("CAST … FORMAT")
+    target = t.from_syntax(node.type)
+    value = c.compile(node.value)
+    if value.type.kind == "ARRAY" and value.items == () and target.kind == "ARRAY":
+        return Value(f"CAST([] AS {target.duck})", target)
+    if value.type.kind == "NULL":
+        return Value(null_of(target), target)
+    sql = convert_explicitly(value, target, c, node)
+    if node.safe:
+        if isinstance(node.value, s.Literal | s.Param | s.Name) or not value.fragile:
+            return Value(f"TRY({sql})", target)
+        inner = replace(value, sql="struct_extract(bq_s, 'v')", literal=None, items=None)
+        sql = convert_explicitly(inner, target, c, node)
+        return Value(f"list_transform([struct_pack(v := {value.sql})], lambda bq_s: TRY({sql}))[1]", target, fragile=True)
+    return Value(sql, target, fragile=True)
+
+
+def convert_explicitly(value: Value, target: t.Type, c: ExpressionCompiler, node: s.Node) -> str:
+    """DuckDB text of the value cast to `target`, or the analyzer's refusal."""
+    source = value.type
+    if source == target:
+        return value.sql
+    if source.kind == "NULL":
+        return null_of(target)
+    if (source.kind, target.kind) in _CASTS:
+        return _CASTS[source.kind, target.kind].format(value.sql)
+    if value.items is not None and coerces(value, target):
+        return convert(value, target, c.analysis.sql, node.pos).sql
+    if source.kind == target.kind == "STRUCT" and len(source.fields) == len(target.fields):
+        parts = [
+            convert_explicitly(Value(f"struct_extract({value.sql}, {t.text(n)})", a), b, c, node)
+            for n, a, b in zip(source.duck_names, source.types, target.types, strict=True)
+        ]
+        return f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE {struct_sql(target, parts)} END"
+    if source.kind == target.kind == "ARRAY":
+        inner = convert_explicitly(Value("bq_e", source.of), target.of, c, node)
+        return f"list_transform({value.sql}, lambda bq_e: {inner})"
+    raise c.error(f"Invalid cast from {source} to {target}", node)

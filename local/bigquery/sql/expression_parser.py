@@ -1,0 +1,539 @@
+"""Read GoogleSQL expressions.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/operators (precedence), …/functions-reference
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.bigquery.errors import not_implemented
+from local.bigquery.sql import syntax as s
+from local.bigquery.sql.cursor import Cursor
+from local.bigquery.sql.tokens import RESERVED, bytes_value, syntax_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_COMPARISONS = {"=", "<", ">", "<=", ">=", "!=", "<>"}
+_LEVELS: list[set[str]] = [{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "||"}]
+_TYPED_LITERALS = {
+    "DATE": "DATE", "DATETIME": "DATETIME", "TIME": "TIME", "TIMESTAMP": "TIMESTAMP", "NUMERIC": "NUMERIC",
+    "DECIMAL": "NUMERIC", "BIGNUMERIC": "BIGNUMERIC", "BIGDECIMAL": "BIGNUMERIC", "JSON": "JSON",
+}  # fmt: skip
+_BARE_CALLS = {"CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_DATETIME", "CURRENT_TIME"}
+_KEYWORD_FUNCTIONS = {"IF", "LEFT", "RIGHT", "GROUPING"}
+_SUBSCRIPTS = {"OFFSET", "ORDINAL", "SAFE_OFFSET", "SAFE_ORDINAL"}
+_NAMESPACES = {"NET", "HLL_COUNT", "KEYS", "AEAD", "SAFE", "ML", "ST", "D3A_COUNT", "KLL_QUANTILES"}
+_MAX_DEPTH = 200
+
+
+class ExpressionParser(Cursor):
+    """Expressions, types and windows; `query` is supplied by the query parser."""
+
+    depth = 0
+
+    def query(self) -> s.Query:
+        """A query expression."""
+        raise NotImplementedError
+
+    def expression(self) -> s.Expr:
+        """Any expression."""
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise syntax_error(self.sql, self.token.pos, "Too many nested expressions; the query is too complex")
+        try:
+            return self._or()
+        finally:
+            self.depth -= 1
+
+    def _or(self) -> s.Expr:
+        left = self._and()
+        while self.is_word("OR"):
+            pos = self.advance().pos
+            left = s.Binary(pos, "OR", left, self._and())
+        return left
+
+    def _and(self) -> s.Expr:
+        left = self._not()
+        while self.is_word("AND"):
+            pos = self.advance().pos
+            left = s.Binary(pos, "AND", left, self._not())
+        return left
+
+    def _not(self) -> s.Expr:
+        if self.is_word("NOT"):
+            pos = self.advance().pos
+            return s.Unary(pos, "NOT", self._not())
+        return self._comparison()
+
+    def _comparison(self) -> s.Expr:
+        left = self._binary(0)
+        token = self.token
+        if token.kind == "op" and token.text in _COMPARISONS:
+            self.advance()
+            op = "!=" if token.text == "<>" else token.text
+            result: s.Expr = s.Binary(token.pos, op, left, self._binary(0))
+        elif token.kind == "word" and token.text in {"IS", "IN", "LIKE", "BETWEEN", "NOT"}:
+            result = self._keyword_comparison(left)
+        else:
+            return left
+        after = self.token
+        if after.kind == "op" and after.text in _COMPARISONS:
+            raise syntax_error(self.sql, after.pos, f"Unexpected {self.describe(after)}")
+        if self.is_word("IS") or self.is_word("IN") or self.is_word("LIKE"):
+            raise self.unexpected()
+        return result
+
+    def _keyword_comparison(self, left: s.Expr) -> s.Expr:
+        pos = self.token.pos
+        if self.take_word("IS"):
+            negated = self.take_word("NOT")
+            for what in ("NULL", "TRUE", "FALSE"):
+                if self.take_word(what):
+                    return s.Is(pos, left, what, negated)
+            if self.take_word("DISTINCT"):
+                self.expect_word("FROM")
+                return s.Is(pos, left, "DISTINCT", negated, self._binary(0))
+            raise self.unexpected()
+        negated = self.is_word("NOT") and not self.is_word("NOT", "NULL")
+        if negated and not any(self.is_word("NOT", w) for w in ("IN", "LIKE", "BETWEEN")):
+            return left
+        if negated:
+            self.advance()
+        if self.take_word("IN"):
+            return self._in(pos, left, negated=negated)
+        if self.take_word("BETWEEN"):
+            low = self._binary(0)
+            self.expect_word("AND")
+            return s.Between(pos, left, low, self._binary(0), negated)
+        if self.take_word("LIKE"):
+            for quantifier in ("ANY", "SOME", "ALL"):
+                if self.take_word(quantifier):
+                    self.expect_op("(")
+                    patterns = self.comma_separated(self.expression)
+                    self.expect_op(")")
+                    return s.Like(pos, left, negated, "ALL" if quantifier == "ALL" else "ANY", patterns)
+            return s.Like(pos, left, negated, None, [self._binary(0)])
+        return left
+
+    def _in(self, pos: int, left: s.Expr, *, negated: bool) -> s.Expr:
+        if self.take_word("UNNEST"):
+            self.expect_op("(")
+            array = self.expression()
+            self.expect_op(")")
+            return s.In(pos, left, negated, unnest=array)
+        self.expect_op("(")
+        if self.is_query():
+            query = self.query()
+            self.expect_op(")")
+            return s.In(pos, left, negated, query=query)
+        items = self.comma_separated(self.expression)
+        self.expect_op(")")
+        return s.In(pos, left, negated, items=items)
+
+    def is_query(self, ahead: int = 0) -> bool:
+        """Whether a query (not an expression) starts here, looking into parentheses."""
+        while self.is_op("(", ahead):
+            ahead += 1
+        return self.is_word("SELECT", ahead=ahead) or self.is_word("WITH", ahead=ahead)
+
+    def _binary(self, level: int) -> s.Expr:
+        if level == len(_LEVELS):
+            return self._unary()
+        left = self._binary(level + 1)
+        while self.token.kind == "op" and self.token.text in _LEVELS[level]:
+            token = self.advance()
+            left = s.Binary(token.pos, token.text, left, self._binary(level + 1))
+        return left
+
+    def _unary(self) -> s.Expr:
+        token = self.token
+        if token.kind == "op" and token.text in {"-", "+", "~"}:
+            self.advance()
+            operand = self._unary()
+            if token.text == "-" and isinstance(operand, s.Literal) and operand.kind in {"INT64", "FLOAT64"}:
+                text = str(operand.value)
+                return s.Literal(token.pos, operand.kind, text[1:] if text.startswith("-") else "-" + text)
+            return s.Unary(token.pos, token.text, operand)
+        return self._postfix(self._primary())
+
+    def _postfix(self, value: s.Expr) -> s.Expr:
+        while True:
+            token = self.token
+            if self.is_op("."):
+                if self.is_op("*", 1):
+                    return value  # a select item reads it
+                self.advance()
+                value = s.Field(token.pos + 1, value, self.identifier(any_word=True))
+            elif self.is_op("["):
+                self.advance()
+                how = ""
+                if self.token.kind == "word" and self.token.text in _SUBSCRIPTS and self.is_op("(", 1):
+                    how = self.advance().text
+                    self.advance()
+                index = self.expression()
+                if how:
+                    self.expect_op(")")
+                self.expect_op("]")
+                value = s.Index(token.pos, value, how, index)
+            else:
+                return value
+
+    def _primary(self) -> s.Expr:
+        token = self.token
+        kind = token.kind
+        if kind == "int":
+            self.advance()
+            return s.Literal(token.pos, "INT64", str(int(token.text, 16 if token.text[:2] in {"0x", "0X"} else 10)))
+        if kind == "float":
+            self.advance()
+            return s.Literal(token.pos, "FLOAT64", token.text)
+        if kind == "string":
+            self.advance()
+            return s.Literal(token.pos, "STRING", token.text)
+        if kind == "bytes":
+            self.advance()
+            return s.Literal(token.pos, "BYTES", bytes_value(token))
+        if kind == "param":
+            self.advance()
+            if token.raw.startswith("@@"):
+                raise not_implemented(f"the system variable {token.raw}")
+            return s.Param(token.pos, token.text.lower())
+        if self.is_op("?"):
+            self.advance()
+            self.positional += 1
+            return s.Param(token.pos, None, self.positional - 1)
+        if self.is_op("("):
+            return self._parenthesis()
+        if self.is_op("["):
+            return self._array(None)
+        if kind == "ident":
+            self.advance()
+            if self.is_op("("):
+                return self._call(token.text.upper(), token.pos, safe=False)
+            return s.Name(token.pos, token.text, quoted=True)
+        if kind == "word":
+            return self._word(token.text)
+        raise self.unexpected()
+
+    def _parenthesis(self) -> s.Expr:
+        pos = self.token.pos
+        if self.is_query():
+            at = self.at
+            self.advance()
+            query = self.query()
+            if self.is_op(")"):
+                self.advance()
+                return s.Subquery(pos, query, "scalar")
+            self.at = at  # ((SELECT 1) + 1): the inner parenthesis was the query
+        self.expect_op("(")
+        items = self.comma_separated(self.expression)
+        self.expect_op(")")
+        if len(items) == 1:
+            return items[0]
+        return s.Struct(pos, None, [(item, None) for item in items])
+
+    def _word(self, word: str) -> s.Expr:
+        token = self.token
+        special = _SPECIAL.get(word)
+        if special is not None:
+            result = special(self)
+            if result is not None:
+                return result
+        if word in _TYPED_LITERALS and self.peek().kind == "string":
+            self.advance()
+            return s.Literal(token.pos, _TYPED_LITERALS[word], self.advance().text)
+        if word in RESERVED and not (word in _KEYWORD_FUNCTIONS and self.is_op("(", 1)):
+            raise self.unexpected()
+        self.advance()
+        if self.is_op("("):
+            return self._call(word, token.pos, safe=False)
+        if word in _BARE_CALLS:
+            return s.Call(token.pos, word, [])
+        if word in _NAMESPACES and self.is_op(".") and self.is_op("(", 2):
+            self.advance()
+            if word == "SAFE":
+                return self._call(self.advance().text.upper(), token.pos, safe=True)
+            return self._call(f"{word}.{self.advance().text.upper()}", token.pos, safe=False)
+        if word == "SAFE" and self.is_op(".") and self.is_op("(", 4):
+            self.advance()
+            namespace = self.advance().text.upper()
+            self.advance()
+            return self._call(f"{namespace}.{self.advance().text.upper()}", token.pos, safe=True)
+        return s.Name(token.pos, token.raw)
+
+    def _call(self, name: str, pos: int, *, safe: bool) -> s.Expr:
+        self.expect_op("(")
+        call = s.Call(pos, name, [], safe=safe)
+        if self.take_op("*"):
+            call.star = True
+        elif not self.is_op(")"):
+            if self.take_word("DISTINCT"):
+                call.distinct = True
+            else:
+                self.take_word("ALL")
+            self._argument(call)
+            while self.take_op(","):
+                self._argument(call)
+        if self.is_word("IGNORE", "NULLS") or self.is_word("RESPECT", "NULLS"):
+            call.nulls = self.advance().text
+            self.advance()
+        if self.take_word("HAVING"):
+            which = self.advance().text
+            if which not in {"MAX", "MIN"}:
+                raise self.unexpected()
+            call.having = (which, self.expression())
+        if self.take_word("ORDER"):
+            self.expect_word("BY")
+            call.order = self.comma_separated(self.order_item)
+        if self.take_word("LIMIT"):
+            call.limit = self.expression()
+        self.expect_op(")")
+        if self.is_word("IGNORE", "NULLS") or self.is_word("RESPECT", "NULLS"):
+            raise self.unexpected()
+        if self.take_word("OVER"):
+            if self.is_op("("):
+                call.over = self.window()
+            else:
+                call.over = s.Window(self.token.pos, self.identifier())
+        return call
+
+    def _argument(self, call: s.Call) -> None:
+        if self.is_identifier() and self.is_op("=>", 1):
+            name = self.identifier().lower()
+            self.advance()
+            call.named[name] = self.expression()
+            return
+        if self.is_query() and not self.is_op("("):
+            raise self.unexpected()
+        if self.is_word("INTERVAL"):
+            call.args.append(self._interval())
+            return
+        call.args.append(self.expression())
+
+    def order_item(self) -> s.OrderItem:
+        """One ORDER BY key."""
+        pos = self.token.pos
+        expr = self.expression()
+        desc = self.take_word("DESC")
+        if not desc:
+            self.take_word("ASC")
+        nulls_first: bool | None = None
+        if self.take_word("NULLS"):
+            nulls_first = self.is_word("FIRST")
+            if not nulls_first and not self.is_word("LAST"):
+                raise self.unexpected()
+            self.advance()
+        return s.OrderItem(pos, expr, desc, nulls_first)
+
+    def window(self) -> s.Window:
+        """A parenthesised window specification."""
+        window = s.Window(self.expect_op("(").pos)
+        if self.is_identifier() and not self.is_word("PARTITION"):
+            window.name = self.identifier()
+        if self.take_word("PARTITION"):
+            self.expect_word("BY")
+            window.partition = self.comma_separated(self.expression)
+        if self.take_word("ORDER"):
+            self.expect_word("BY")
+            window.order = self.comma_separated(self.order_item)
+        if self.is_word("ROWS") or self.is_word("RANGE"):
+            pos = self.token.pos
+            unit = self.advance().text
+            if self.take_word("BETWEEN"):
+                start = self._bound()
+                self.expect_word("AND")
+                window.frame = s.Frame(pos, unit, start, self._bound())
+            else:
+                window.frame = s.Frame(pos, unit, self._bound(), ("CURRENT ROW", None))
+        self.expect_op(")")
+        return window
+
+    def _bound(self) -> tuple[str, s.Expr | None]:
+        if self.take_word("UNBOUNDED"):
+            if not (self.is_word("PRECEDING") or self.is_word("FOLLOWING")):
+                raise self.unexpected()
+            return (f"UNBOUNDED {self.advance().text}", None)
+        if self.take_word("CURRENT"):
+            self.expect_word("ROW")
+            return ("CURRENT ROW", None)
+        offset = self.expression()
+        if not (self.is_word("PRECEDING") or self.is_word("FOLLOWING")):
+            raise self.unexpected()
+        return (self.advance().text, offset)
+
+    # -- types -----------------------------------------------------------------------------------------
+
+    def type_name(self) -> s.TypeName:
+        """A type as CAST, DDL and constructors write it."""
+        token = self.token
+        if token.kind not in {"word", "ident"}:
+            raise self.unexpected()
+        self.advance()
+        name = token.text.upper()
+        kind = s.TypeName(token.pos, name)
+        if name == "ARRAY":
+            self.expect_op("<")
+            kind.element = self.type_name()
+            self.expect_op(">")
+        elif name == "STRUCT":
+            self.expect_op("<")
+            while not self.is_op(">") and not self.is_op(">>"):
+                kind.fields.append(self._type_field())
+                if not self.take_op(","):
+                    break
+            self.expect_op(">")
+        elif self.take_op("("):
+            kind.params = [token.raw for token in self.comma_separated(self.advance)]
+            self.expect_op(")")
+        return kind
+
+    def _type_field(self) -> s.ColumnDef:
+        pos = self.token.pos
+        named = self.peek().kind in {"word", "ident"} and not self.is_op("<", 1)
+        name = self.identifier(any_word=False) if named else ""
+        column = s.ColumnDef(pos, name, self.type_name())
+        self.column_attributes(column)
+        return column
+
+    def column_attributes(self, column: s.ColumnDef) -> None:
+        """NOT NULL and OPTIONS after a column's type."""
+        while True:
+            if self.take_word("NOT"):
+                self.expect_word("NULL")
+                column.not_null = True
+            elif self.is_word("OPTIONS") and self.is_op("(", 1):
+                column.options = self.options()
+            elif self.is_word("DEFAULT") or self.is_word("COLLATE") or self.is_word("PRIMARY"):
+                raise not_implemented(f"{self.token.text} on a column")
+            else:
+                return
+
+    def options(self) -> dict[str, s.Expr]:
+        """OPTIONS(name = value, …)."""
+        self.expect_word("OPTIONS")
+        self.expect_op("(")
+        found: dict[str, s.Expr] = {}
+        while not self.is_op(")"):
+            name = self.identifier().lower()
+            self.expect_op("=")
+            found[name] = self.expression()
+            if not self.take_op(","):
+                break
+        self.expect_op(")")
+        return found
+
+    # -- forms that keywords introduce -----------------------------------------------------------------
+
+    def _constant(self) -> s.Expr:
+        token = self.advance()
+        if token.text == "NULL":
+            return s.Literal(token.pos, "NULL", None)
+        return s.Literal(token.pos, "BOOL", token.text == "TRUE")
+
+    def _case(self) -> s.Expr:
+        pos = self.advance().pos
+        operand = None if self.is_word("WHEN") else self.expression()
+        whens = []
+        while self.take_word("WHEN"):
+            condition = self.expression()
+            self.expect_word("THEN")
+            whens.append((condition, self.expression()))
+        if not whens:
+            raise self.expected("keyword WHEN")
+        otherwise = self.expression() if self.take_word("ELSE") else None
+        self.expect_word("END")
+        return s.Case(pos, operand, whens, otherwise)
+
+    def _cast(self) -> s.Expr | None:
+        token = self.token
+        if not self.is_op("(", 1):
+            return None
+        self.advance()
+        self.expect_op("(")
+        value = self.expression()
+        self.expect_word("AS")
+        kind = self.type_name()
+        pattern = self.expression() if self.take_word("FORMAT") else None
+        self.expect_op(")")
+        return s.Cast(token.pos, value, kind, token.text == "SAFE_CAST", pattern)
+
+    def _extract(self) -> s.Expr | None:
+        token = self.token
+        self.advance()
+        self.expect_op("(")
+        part = self._primary()
+        self.expect_word("FROM")
+        value = self.expression()
+        zone = None
+        if self.take_word("AT"):
+            self.expect_word("TIME", "ZONE")
+            zone = self.expression()
+        self.expect_op(")")
+        return s.Extract(token.pos, part, value, zone)
+
+    def _interval(self) -> s.Expr:
+        pos = self.expect_word("INTERVAL").pos
+        value = self._binary(4)
+        part = self.identifier().upper()
+        to = self.identifier().upper() if self.take_word("TO") else None
+        return s.Interval(pos, value, part, to)
+
+    def _array_form(self) -> s.Expr | None:
+        pos = self.token.pos
+        if self.is_op("<", 1):
+            kind = self.type_name()
+            return self._array(kind)
+        self.advance()
+        if self.is_op("["):
+            return self._array(None)
+        self.expect_op("(")
+        query = self.query()
+        self.expect_op(")")
+        return s.Subquery(pos, query, "array")
+
+    def _array(self, kind: s.TypeName | None) -> s.Expr:
+        pos = self.expect_op("[").pos
+        items = [] if self.is_op("]") else self.comma_separated(self.expression)
+        self.expect_op("]")
+        return s.Array(pos, kind, items)
+
+    def _struct(self) -> s.Expr:
+        pos = self.token.pos
+        kind = None
+        if self.is_op("<", 1):
+            kind = self.type_name()
+        else:
+            self.advance()
+        self.expect_op("(")
+        fields: list[tuple[s.Expr, str | None]] = []
+        while not self.is_op(")"):
+            expr = self.expression()
+            fields.append((expr, self.identifier() if self.take_word("AS") else None))
+            if not self.take_op(","):
+                break
+        self.expect_op(")")
+        return s.Struct(pos, kind, fields)
+
+    def _exists(self) -> s.Expr:
+        pos = self.advance().pos
+        self.expect_op("(")
+        query = self.query()
+        self.expect_op(")")
+        return s.Subquery(pos, query, "exists")
+
+
+_SPECIAL: dict[str, Callable[[ExpressionParser], s.Expr | None]] = {
+    "NULL": ExpressionParser._constant,
+    "TRUE": ExpressionParser._constant,
+    "FALSE": ExpressionParser._constant,
+    "CASE": ExpressionParser._case,
+    "CAST": ExpressionParser._cast,
+    "SAFE_CAST": ExpressionParser._cast,
+    "EXTRACT": ExpressionParser._extract,
+    "INTERVAL": ExpressionParser._interval,
+    "ARRAY": ExpressionParser._array_form,
+    "STRUCT": ExpressionParser._struct,
+    "EXISTS": ExpressionParser._exists,
+}

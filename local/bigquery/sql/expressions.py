@@ -1,0 +1,348 @@
+"""Compile expressions: resolve names, type every part, refuse what is not known."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from local.bigquery.errors import ApiError, not_implemented
+from local.bigquery.sql import aggregates, casts, literals, operators, special_functions
+from local.bigquery.sql import syntax as s
+from local.bigquery.sql import types as t
+from local.bigquery.sql.function_table import FUNCTIONS
+from local.bigquery.sql.scope import Column, Scope, Source
+from local.bigquery.sql.signatures import choose
+from local.bigquery.sql.values import Value, array_sql, coerces, common, convert, null_of, struct_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.bigquery.sql.analysis import Analysis
+    from local.bigquery.sql.queries import QueryCompiler
+
+
+class ExpressionCompiler:
+    """Expressions of one scope. `queries` compiles subqueries; `windows` are the named ones."""
+
+    def __init__(self, analysis: Analysis, scope: Scope, queries: QueryCompiler) -> None:
+        self.analysis = analysis
+        self.scope = scope
+        self.queries = queries
+        self.windows: dict[str, s.Window] = {}
+        self.clause = "SELECT"  # where the expression stands, for error messages
+        self.has_aggregate = False
+        self.has_window = False
+        self.in_aggregate = False
+
+    def error(self, message: str, node: s.Node) -> ApiError:
+        """An invalidQuery at a node."""
+        return self.analysis.error(message, node.pos)
+
+    def compile(self, node: s.Expr) -> Value:
+        """The node as a typed DuckDB expression."""
+        return _COMPILERS[type(node)](self, node)
+
+    def as_type(self, node: s.Expr, kind: t.Type, what: str) -> Value:
+        """The node coerced to a type, or an error that names `what`."""
+        value = self.compile(node)
+        if not coerces(value, kind):
+            raise self.error(f"{what} should return type {kind}, but returns {value.type}", node)
+        return convert(value, kind, self.analysis.sql, node.pos)
+
+    def condition(self, node: s.Expr, clause: str) -> Value:
+        """A BOOL for WHERE, ON and the like."""
+        self.clause = clause
+        return self.as_type(node, t.BOOL, f"{clause} clause")
+
+    # -- names -----------------------------------------------------------------------------------------
+
+    def _name(self, node: s.Name) -> Value:
+        found = self.scope.lookup(node.name)
+        if found is None:
+            raise self.unrecognized(node)
+        return self._found(found, node.name)
+
+    def unrecognized(self, node: s.Name) -> ApiError:
+        """`Unrecognized name`, with the nearest name there is."""
+        near = difflib.get_close_matches(node.name.lower(), [n.lower() for n in self.scope.all_names()], 1, 0.7)
+        original = {n.lower(): n for n in self.scope.all_names()}
+        hint = f"; Did you mean {original[near[0]]}?" if near else ""
+        return self.error(f"Unrecognized name: {node.name}{hint}", node)
+
+    def _found(self, found: Column | Source, name: str) -> Value:
+        if isinstance(found, Source):
+            columns = found.visible()
+            if not columns:
+                raise not_implemented("a range variable without columns used as a value")
+            for column in columns:
+                self.analysis.reads |= column.reads
+            kind = t.struct_of([(c.name, c.type) for c in columns])
+            return Value(struct_sql(kind, [c.sql for c in columns]), kind, name=name)
+        self.analysis.reads |= found.reads
+        return Value(found.sql, found.type, name=name)
+
+    def _field(self, node: s.Field) -> Value:
+        path, root = [node.name], node.of
+        while isinstance(root, s.Field):
+            path.insert(0, root.name)
+            root = root.of
+        if isinstance(root, s.Name):
+            return self._path(root, path, node)
+        return self._fields_of(self.compile(root), path, node)
+
+    def _path(self, root: s.Name, path: list[str], node: s.Field) -> Value:
+        found = self.scope.lookup(root.name)
+        if found is None:
+            raise self.unrecognized(root)
+        if isinstance(found, Source):
+            columns = found.find(path[0])
+            if len(columns) > 1:
+                raise self.error(f"Column name {path[0]} is ambiguous", node)
+            if not columns:
+                near = difflib.get_close_matches(path[0], [c.name for c in found.columns], 1, 0.7)
+                hint = f"; Did you mean {near[0]}?" if near else ""
+                raise self.error(f"Name {path[0]} not found inside {root.name}{hint}", node)
+            found, path = columns[0], path[1:]
+        value = Value(found.sql, found.type, name=path[-1] if path else found.name)
+        reads = found.reads
+        result = self._fields_of(value, path, node)
+        if len(reads) == 1:  # a column of a table: only the field is read, which is what is billed
+            uid, column = next(iter(reads))
+            reads = frozenset({(uid, ".".join([column, *path]))})
+        self.analysis.reads |= reads
+        return result
+
+    def _fields_of(self, value: Value, path: list[str], node: s.Expr) -> Value:
+        for name in path:
+            if value.type.kind == "JSON":
+                value = Value(f"bq_json_field({value.sql}, {t.text(name)})", t.JSON, name=name)
+                continue
+            if value.type.kind != "STRUCT":
+                raise self.error(f"Cannot access field {name} on a value with type {value.type}", node)
+            found = value.type.field(name)
+            if found is None:
+                raise self.error(f"Field name {name} does not exist in {value.type}", node)
+            index, kind = found
+            sql = f"struct_extract({value.sql}, {t.text(value.type.duck_names[index])})"
+            value = Value(sql, kind, name=name, fragile=value.fragile)
+        return value
+
+    # -- literals and parameters -----------------------------------------------------------------------
+
+    def _literal(self, node: s.Literal) -> Value:
+        sql = self.analysis.sql
+        if node.kind == "NULL":
+            return Value("NULL", t.NULL)
+        if node.kind == "BOOL":
+            return Value("TRUE" if node.value else "FALSE", t.BOOL)
+        if isinstance(node.value, bytes):
+            return Value(literals.bytes_literal(node.value), t.BYTES)
+        written = str(node.value)
+        if node.kind == "STRING":
+            return Value(t.text(written), t.STRING, literal=written)
+        if node.kind in {"INT64", "FLOAT64"}:
+            return Value(literals.number(node.kind, written, sql, node.pos), t.Type(node.kind), literal=written)
+        kind = t.Type(node.kind)
+        try:
+            return Value(literals.from_text(node.kind, written, sql, node.pos), kind)
+        except ApiError as error:
+            raise self.error(f"Invalid {node.kind} literal", node) from error
+
+    def _param(self, node: s.Param) -> Value:
+        key = node.name if node.name is not None else str(node.index)
+        kind = self.analysis.parameters.get(key)
+        if kind is None:
+            if node.name is None:
+                raise self.error("Query parameter number out of range: no value was given for it", node)
+            raise self.error(f"Query parameter '{node.name}' not found", node)
+        self.analysis.used_parameters.add(key)
+        return Value(f"CAST($p_{key} AS {kind.duck})", kind, parameter=True)
+
+    def _array(self, node: s.Array) -> Value:
+        items = [self.compile(item) for item in node.items]
+        if node.type is not None:
+            kind = t.from_syntax(node.type)
+            for item, source in zip(items, node.items, strict=True):
+                if not coerces(item, kind.of):
+                    raise self.error(f"Array element type {item.type} does not coerce to {kind.of}", source)
+            parts = [convert(i, kind.of, self.analysis.sql, node.pos) for i in items]
+            return Value(array_sql(kind, [p.sql for p in parts]), kind, fragile=any(i.fragile for i in items))
+        if not items:
+            return Value(f"CAST([] AS {t.INT64.duck}[])", t.array_of(t.INT64), items=())
+        converted, element = common(items, self.analysis.sql, node.pos, "Array elements of types do not have a common supertype")
+        if element.kind == "ARRAY":
+            raise self.error("Cannot construct array with element type ARRAY because nested arrays are not supported", node)
+        kind = t.array_of(element)
+        sql = array_sql(kind, [c.sql for c in converted])
+        return Value(sql, kind, items=tuple(converted), fragile=any(i.fragile for i in items))
+
+    def _struct(self, node: s.Struct) -> Value:
+        items = [self.compile(expr) for expr, _ in node.fields]
+        if node.type is not None:
+            kind = t.from_syntax(node.type)
+            if len(kind.fields) != len(items):
+                raise self.error(
+                    f"STRUCT type has {len(kind.fields)} fields but constructor call has {len(items)} fields", node
+                )
+            for item, (name, field), (source, _) in zip(items, kind.fields, node.fields, strict=True):
+                if not coerces(item, field):
+                    raise self.error(f"Struct field {name} has type {field} which does not match {item.type}", source)
+            items = [convert(i, f, self.analysis.sql, node.pos) for i, f in zip(items, kind.types, strict=True)]
+        else:
+            untyped = [i if i.type.kind != "NULL" else replace(i, sql=null_of(t.INT64), type=t.INT64) for i in items]
+            names = [alias or _own_name(expr) for expr, alias in node.fields]
+            kind = t.struct_of([(n, i.type) for n, i in zip(names, untyped, strict=True)])
+            items = untyped if not any(i.type.kind == "NULL" for i in items) else items
+            if not kind.fields:
+                raise not_implemented("a STRUCT without fields")
+            fragile = any(i.fragile for i in items)
+            return Value(struct_sql(kind, [u.sql for u in untyped]), kind, items=tuple(items), fragile=fragile)
+        return Value(struct_sql(kind, [i.sql for i in items]), kind, fragile=any(i.fragile for i in items))
+
+    # -- operators -------------------------------------------------------------------------------------
+
+    def _unary(self, node: s.Unary) -> Value:
+        return operators.unary(self, node)
+
+    def _binary(self, node: s.Binary) -> Value:
+        return operators.binary(self, node)
+
+    def _between(self, node: s.Between) -> Value:
+        low = s.Binary(node.pos, ">=", node.value, node.low)
+        high = s.Binary(node.pos, "<=", node.value, node.high)
+        both = operators.binary(self, s.Binary(node.pos, "AND", low, high))
+        return replace(both, sql=f"(NOT {both.sql})") if node.negated else both
+
+    def _in(self, node: s.In) -> Value:
+        return operators.is_in(self, node)
+
+    def _like(self, node: s.Like) -> Value:
+        return operators.like(self, node)
+
+    def _is(self, node: s.Is) -> Value:
+        return operators.is_(self, node)
+
+    def _case(self, node: s.Case) -> Value:
+        return operators.case(self, node)
+
+    def _cast(self, node: s.Cast) -> Value:
+        return casts.cast(self, node)
+
+    def _index(self, node: s.Index) -> Value:
+        return operators.index(self, node)
+
+    def _extract(self, node: s.Extract) -> Value:
+        return special_functions.extract(self, node)
+
+    def _interval(self, node: s.Interval) -> Value:
+        del node
+        raise not_implemented("INTERVAL values other than as an argument of date and time arithmetic")
+
+    def _star(self, node: s.Star) -> Value:
+        raise self.error("Syntax error: Unexpected \"*\"", node)
+
+    # -- calls and subqueries --------------------------------------------------------------------------
+
+    def _call(self, node: s.Call) -> Value:
+        if node.named:
+            if node.name not in special_functions.NAMED_ARGUMENTS:
+                raise not_implemented(f"named arguments of {node.name}")
+        if node.over is not None:
+            return aggregates.windowed(self, node)
+        if node.name in aggregates.AGGREGATES:
+            return aggregates.aggregate(self, node)
+        if node.name in aggregates.WINDOW_ONLY:
+            raise self.error(f"Window function {node.name} requires an OVER clause", node)
+        if node.distinct or node.star or node.order or node.limit or node.nulls or node.having:
+            if node.name in FUNCTIONS or node.name in special_functions.SPECIAL:
+                raise self.error(f"Function {node.name} is not an aggregate function", node)
+            raise self.unknown_function(node)
+        special = special_functions.SPECIAL.get(node.name)
+        lines = FUNCTIONS.get(node.name)
+        if special is None and lines is None:
+            raise self.unknown_function(node)
+        if node.safe:
+            return self._safe(node, special, lines)
+        if special is not None:
+            return special(self, node)
+        assert lines is not None
+        values = [self.compile(arg) for arg in node.args]
+        return choose(node.name, lines, values, self.analysis.sql, node.pos)
+
+    def _safe(self, node: s.Call, special: Callable[..., Value] | None, lines: tuple[str, ...] | None) -> Value:
+        """SAFE.f(…): NULL for errors of f itself; errors of its arguments stay errors."""
+        if special is not None:
+            if any(self.compile(a).fragile for a in node.args if not isinstance(a, s.Interval | s.Name)):
+                raise not_implemented(f"SAFE.{node.name} of arguments that may fail themselves")
+            value = special(self, replace(node, safe=False))
+            return replace(value, sql=f"TRY({value.sql})", fragile=False)
+        assert lines is not None
+        values = [self.compile(arg) for arg in node.args]
+        if not any(v.fragile for v in values):
+            value = choose(node.name, lines, values, self.analysis.sql, node.pos)
+            return replace(value, sql=f"TRY({value.sql})", fragile=False)
+        # the arguments are computed outside of TRY: they are the parts of a one-element list
+        inner = [replace(v, sql=f"struct_extract(bq_s, 'a{i}')", items=None) for i, v in enumerate(values)]
+        value = choose(node.name, lines, inner, self.analysis.sql, node.pos)
+        packed = ", ".join(f"a{i} := {v.sql}" for i, v in enumerate(values))
+        sql = f"list_transform([struct_pack({packed})], lambda bq_s: TRY({value.sql}))[1]"
+        return replace(value, sql=sql, fragile=True)
+
+    def unknown_function(self, node: s.Call) -> ApiError:
+        """Not in the allow-list: the embedded service's no for BigQuery's functions, BigQuery's for others."""
+        if node.name in special_functions.KNOWN_BUT_REFUSED:
+            return not_implemented(f"the function {node.name}")
+        return self.error(f"Function not found: {node.name}", node)
+
+    def _subquery(self, node: s.Subquery) -> Value:
+        compiled = self.queries.subquery(node.query, self.scope)
+        for column in compiled.columns:
+            self.analysis.reads |= column.reads
+        if node.kind == "exists":
+            return Value(f"EXISTS ({compiled.sql})", t.BOOL)
+        if len(compiled.columns) != 1:
+            if node.kind == "array":
+                raise self.error("ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values", node)
+            raise self.error("Scalar subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values", node)
+        column = compiled.columns[0]
+        if node.kind == "array":
+            if column.type.kind == "ARRAY":
+                raise self.error("Cannot use array subquery with column of type ARRAY because nested arrays are not supported", node)
+            order = compiled.row_order
+            sql = f"(SELECT COALESCE(list(bq_q.{column.sql}{order}), []) FROM ({compiled.sql}) AS bq_q)"
+            return Value(sql, t.array_of(column.type), fragile=True)
+        return Value(f"({compiled.sql})", column.type, fragile=True)
+
+
+def _own_name(node: s.Expr) -> str:
+    """The name a struct field or select item takes from its expression."""
+    if isinstance(node, s.Name | s.Field):
+        return node.name
+    return ""
+
+
+own_name = _own_name
+
+_COMPILERS: dict[type, Callable[..., Value]] = {
+    s.Name: ExpressionCompiler._name,
+    s.Field: ExpressionCompiler._field,
+    s.Literal: ExpressionCompiler._literal,
+    s.Param: ExpressionCompiler._param,
+    s.Array: ExpressionCompiler._array,
+    s.Struct: ExpressionCompiler._struct,
+    s.Unary: ExpressionCompiler._unary,
+    s.Binary: ExpressionCompiler._binary,
+    s.Between: ExpressionCompiler._between,
+    s.In: ExpressionCompiler._in,
+    s.Like: ExpressionCompiler._like,
+    s.Is: ExpressionCompiler._is,
+    s.Case: ExpressionCompiler._case,
+    s.Cast: ExpressionCompiler._cast,
+    s.Index: ExpressionCompiler._index,
+    s.Extract: ExpressionCompiler._extract,
+    s.Interval: ExpressionCompiler._interval,
+    s.Star: ExpressionCompiler._star,
+    s.Call: ExpressionCompiler._call,
+    s.Subquery: ExpressionCompiler._subquery,
+}

@@ -1,0 +1,266 @@
+"""Compile FROM: tables, views, CTEs, subqueries, UNNEST, joins, PIVOT, UNPIVOT.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#from_clause
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.bigquery.errors import not_implemented
+from local.bigquery.sql import pivots
+from local.bigquery.sql import syntax as s
+from local.bigquery.sql import types as t
+from local.bigquery.sql.analysis import InlineTable, TableInfo
+from local.bigquery.sql.expressions import ExpressionCompiler
+from local.bigquery.sql.scope import Column, Scope, Source
+from local.bigquery.sql.values import Value, convert
+
+if TYPE_CHECKING:
+    from local.bigquery.sql.queries import Compiled, QueryCompiler
+
+_MAX_VIEW_DEPTH = 16  # quotas page, "Maximum nested view levels"
+_JOINS = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "FULL": "FULL JOIN"}
+
+
+class FromCompiler:
+    """The FROM clause of one SELECT; adds its sources to `scope`."""
+
+    def __init__(self, queries: QueryCompiler, scope: Scope) -> None:
+        self.queries = queries
+        self.analysis = queries.analysis
+        self.scope = scope
+
+    def compile(self, item: s.FromItem) -> str:
+        """DuckDB text of a FROM item."""
+        if isinstance(item, s.TableRef):
+            return self._table(item)
+        if isinstance(item, s.UnnestRef):
+            return self._unnest(item)
+        if isinstance(item, s.QueryRef):
+            # a derived table sees the names around the SELECT, not its neighbours
+            compiled = self.queries.query(item.query, self.scope.parent)
+            return self.derived(compiled, item.alias)
+        if isinstance(item, s.Join):
+            return self._join(item)
+        if isinstance(item, s.Pivot | s.Unpivot):
+            return pivots.compile_pivot(self, item)
+        raise not_implemented(f"{type(item).__name__} in FROM")
+
+    def derived(self, compiled: Compiled, name: str | None) -> str:
+        """A subquery as a source."""
+        alias = self.analysis.alias()
+        columns = [Column(c.name, c.type, f"{alias}.{c.sql}", c.reads) for c in compiled.columns]
+        if compiled.value_table and len(columns) == 1:
+            self._add(value_source(name, columns[0]))
+        else:
+            self._add(Source(name, columns))
+        return f"({compiled.sql}) AS {alias}"
+
+    def _add(self, source: Source) -> None:
+        if source.alias and self.scope.range_variable(source.alias) is not None:
+            raise self.analysis.error(f"Duplicate table alias {source.alias} in the same FROM clause", 0)
+        self.scope.sources.append(source)
+
+    # -- tables ----------------------------------------------------------------------------------------
+
+    def _table(self, ref: s.TableRef) -> str:
+        array = self._array_path(ref)
+        if array is not None:
+            return self._unnest(s.UnnestRef(ref.pos, array, ref.alias or ref.parts[-1], ref.offset))
+        if ref.offset is not None:
+            raise self.analysis.error("WITH OFFSET is only allowed with array scans", ref.pos)
+        if len(ref.parts) == 1:
+            for cte in reversed(self.queries.ctes):
+                if cte.name.lower() == ref.parts[0].lower():
+                    alias = self.analysis.alias()
+                    columns = [Column(c.name, c.type, f"{alias}.{c.sql}", c.reads) for c in cte.compiled.columns]
+                    self._add(Source(ref.alias or ref.parts[0], columns))
+                    return f"{cte.alias} AS {alias}"
+        if ref.parts[-1].endswith("*"):
+            return self._wildcard(ref)
+        return self.table_source(self.analysis.catalog.table(ref.parts, self.analysis.default_dataset), ref)
+
+    def _array_path(self, ref: s.TableRef) -> s.Expr | None:
+        """`FROM t, t.labels`: a path that starts with a range variable is a correlated array."""
+        if len(ref.parts) < 2:
+            return None
+        scope: Scope | None = self.scope
+        while scope is not None:
+            if scope.range_variable(ref.parts[0]) is not None:
+                expr: s.Expr = s.Name(ref.pos, ref.parts[0])
+                for part in ref.parts[1:]:
+                    expr = s.Field(ref.pos, expr, part)
+                return expr
+            scope = scope.parent
+        return None
+
+    def table_source(self, table: TableInfo | InlineTable, ref: s.TableRef) -> str:
+        """A table, view or made-up table as a source."""
+        name = ref.alias or ref.parts[-1]
+        if isinstance(table, InlineTable):
+            self.analysis.uncacheable = True
+            alias = self.analysis.alias()
+            self._add(Source(name, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(table.columns)]))
+            return f"({table.sql}) AS {alias}"
+        if table.view is not None:
+            return self._view(table, name)
+        alias = self.analysis.alias()
+        self.analysis.tables[table.uid] = table
+        self._add(Source(name, table_columns(table, alias)))
+        return f"{table_name(table.uid)} AS {alias}"
+
+    def _view(self, table: TableInfo, name: str) -> str:
+        from local.bigquery.sql.queries import QueryCompiler
+        from local.bigquery.sql.statement_parser import StatementParser
+
+        analysis = self.analysis
+        analysis.views.append(table)
+        if analysis.view_depth >= _MAX_VIEW_DEPTH:
+            raise self.analysis.error("View nesting is too deep or recursive", 0)
+        assert table.view is not None
+        saved = (analysis.sql, analysis.default_dataset, analysis.parameters)
+        analysis.sql, analysis.default_dataset, analysis.parameters = table.view, None, {}
+        analysis.view_depth += 1
+        try:
+            # a view knows nothing of the query around it: neither its CTEs nor its parameters
+            compiled = QueryCompiler(analysis).query(StatementParser(table.view).query(), None)
+        finally:
+            analysis.sql, analysis.default_dataset, analysis.parameters = saved
+            analysis.view_depth -= 1
+        if table.columns:
+            for column, (column_name, _) in zip(list(compiled.columns), table.columns, strict=False):
+                index = compiled.columns.index(column)
+                compiled.columns[index] = Column(column_name, column.type, column.sql, column.reads)
+        return self.derived(compiled, name)
+
+    def _wildcard(self, ref: s.TableRef) -> str:
+        tables = self.analysis.catalog.wildcard(ref.parts, self.analysis.default_dataset)
+        prefix = len(ref.parts[-1]) - 1
+        latest = tables[-1]
+        alias = self.analysis.alias()
+        branches = []
+        self.analysis.uncacheable = True  # which tables there are may change without any of them changing
+        for table in tables:
+            if table.view is not None:
+                raise not_implemented("views under a wildcard")
+            self.analysis.tables[table.uid] = table
+            inner = self.analysis.alias()
+            have = {n.lower(): (n, k) for n, k in table.columns}
+            parts = []
+            for i, (column, kind) in enumerate(latest.columns):
+                found = have.get(column.lower())
+                if found is None:
+                    parts.append(f"CAST(NULL AS {kind.duck}) AS c{i}")
+                elif found[1] != kind:
+                    raise self.analysis.error(
+                        f"Cannot read field '{column}' of type {found[1]} as {kind}", ref.pos
+                    )
+                else:
+                    parts.append(f"{inner}.{t.quote(found[0])} AS c{i}")
+            parts.append(f"{t.text(table.name[prefix:])} AS suffix")
+            branches.append(f"SELECT {', '.join(parts)} FROM {table_name(table.uid)} AS {inner}")
+        columns = [
+            Column(n, k, f"{alias}.c{i}", frozenset((tb.uid, n) for tb in tables)) for i, (n, k) in enumerate(latest.columns)
+        ]
+        columns.append(Column("_TABLE_SUFFIX", t.STRING, f"{alias}.suffix", hidden=True))
+        self._add(Source(ref.alias or ref.parts[-1], columns))
+        return f"({' UNION ALL '.join(branches)}) AS {alias}"
+
+    # -- arrays ----------------------------------------------------------------------------------------
+
+    def _unnest(self, ref: s.UnnestRef) -> str:
+        c = ExpressionCompiler(self.analysis, self.scope, self.queries)
+        array = c.compile(ref.expr)
+        if array.type.kind != "ARRAY":
+            raise self.analysis.error(f"Values referenced in UNNEST must be arrays. UNNEST contains expression of type {array.type}", ref.expr.pos)
+        element = array.type.of
+        alias = self.analysis.alias("u")
+        column = Column(ref.alias or "", element, f"{alias}.x")
+        self._add(value_source(ref.alias, column))
+        ordinality = ""
+        if ref.offset is not None:
+            ordinality = " WITH ORDINALITY"
+            offset = Column(ref.offset, t.INT64, f"({alias}.o - 1)")
+            self._add(Source(ref.offset, [offset], value=offset))
+        return f"UNNEST({array.sql}){ordinality} AS {alias}(x{', o' if ordinality else ''})"
+
+    # -- joins -----------------------------------------------------------------------------------------
+
+    def _join(self, join: s.Join) -> str:
+        before = len(self.scope.sources)
+        left = self.compile(join.left)
+        middle = len(self.scope.sources)
+        right = self.compile(join.right)
+        correlated = isinstance(join.right, s.UnnestRef) or right.startswith("UNNEST(")
+        if join.kind == "CROSS":
+            return f"{left} CROSS JOIN {right}"
+        if correlated and join.kind in {"RIGHT", "FULL"}:
+            raise not_implemented(f"{join.kind} JOIN with UNNEST")
+        word = _JOINS[join.kind]
+        if join.using:
+            return f"{left} {word} {right} ON {self._using(join, before, middle)}"
+        if join.on is None:
+            if correlated:
+                return f"{left} {word} {right} ON TRUE" if join.kind == "LEFT" else f"{left} CROSS JOIN {right}"
+            raise self.analysis.error(f"{join.kind} JOIN must have an immediately following ON or USING clause", join.pos)
+        c = ExpressionCompiler(self.analysis, self.scope, self.queries)
+        condition = c.condition(join.on, "JOIN ON")
+        if correlated and join.kind == "LEFT" and not (isinstance(join.on, s.Literal) and join.on.value is True):
+            raise not_implemented("LEFT JOIN UNNEST with a condition other than ON TRUE")
+        return f"{left} {word} {right} ON {condition.sql}"
+
+    def _using(self, join: s.Join, before: int, middle: int) -> str:
+        c = ExpressionCompiler(self.analysis, self.scope, self.queries)
+        sources = self.scope.sources
+        tests = []
+        merged = []
+        for name in join.using:
+            left = [m for m in self.scope.merged if m.name.lower() == name.lower()]
+            left = left or [col for src in sources[before:middle] for col in src.find(name)]
+            right = [col for src in sources[middle:] for col in src.find(name)]
+            for side, which in ((left, "left"), (right, "right")):
+                if not side:
+                    raise self.analysis.error(f"Column {name} in USING clause not found on {which} side of join", join.pos)
+                if len(side) > 1:
+                    raise self.analysis.error(f"Column {name} in USING clause is ambiguous on {which} side of join", join.pos)
+            from local.bigquery.sql import operators
+
+            a, b = Value(left[0].sql, left[0].type), Value(right[0].sql, right[0].type)
+            tests.append(operators.compare(c, "=", a, b, join).sql)
+            self.analysis.reads |= left[0].reads | right[0].reads
+            kind = t.supertype([(a.type, False, False), (b.type, False, False)]) or a.type
+            a_sql, b_sql = convert(a, kind).sql, convert(b, kind).sql
+            sql = {"LEFT": a_sql, "INNER": a_sql, "RIGHT": b_sql}.get(join.kind, f"COALESCE({a_sql}, {b_sql})")
+            merged.append(Column(left[0].name, kind, sql, left[0].reads | right[0].reads))
+        names = {n.lower() for n in join.using}
+        self.scope.merged = merged + [m for m in self.scope.merged if m.name.lower() not in names]
+        return " AND ".join(tests)
+
+
+def table_name(uid: int) -> str:
+    """What a table is called in compiled text; the runner binds it to a snapshot."""
+    return f"src_{uid}"
+
+
+def table_columns(table: TableInfo, alias: str) -> list[Column]:
+    """The columns of a table, with the pseudo columns of ingestion-time partitioning."""
+    columns = [Column(n, k, f"{alias}.{t.quote(n)}", frozenset({(table.uid, n)})) for n, k in table.columns]
+    if table.ingestion_time:
+        reads = frozenset({(table.uid, "_PARTITIONTIME")})
+        columns.append(Column("_PARTITIONTIME", t.TIMESTAMP, f'{alias}."_PARTITIONTIME"', reads, hidden=True))
+        if table.partition_type == "DAY":
+            sql = f'CAST({alias}."_PARTITIONTIME" AS DATE)'
+            columns.append(Column("_PARTITIONDATE", t.DATE, sql, reads, hidden=True))
+    return columns
+
+
+def value_source(alias: str | None, column: Column) -> Source:
+    """A source whose rows are single values; the fields of structs are its columns."""
+    if column.type.kind != "STRUCT":
+        return Source(alias, [column] if alias else [Column("f0_", column.type, column.sql, column.reads)], value=column)
+    fields = [
+        Column(name, kind, f"struct_extract({column.sql}, {t.text(duck)})", column.reads)
+        for (name, kind), duck in zip(column.type.fields, column.type.duck_names, strict=True)
+    ]
+    return Source(alias, fields, value=column)

@@ -1,0 +1,364 @@
+"""Read GoogleSQL queries.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax
+"""
+
+from __future__ import annotations
+
+from local.bigquery.errors import not_implemented
+from local.bigquery.sql import syntax as s
+from local.bigquery.sql.expression_parser import ExpressionParser
+
+_SELECT_ENDS = {"FROM", "WHERE", "GROUP", "HAVING", "QUALIFY", "WINDOW", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT"}
+
+
+class QueryParser(ExpressionParser):
+    """Queries, FROM items and SELECT lists."""
+
+    def query(self) -> s.Query:
+        """[WITH …] body [ORDER BY …] [LIMIT …]."""
+        pos = self.token.pos
+        ctes: list[tuple[str, s.Query]] = []
+        recursive = False
+        if self.take_word("WITH"):
+            recursive = self.take_word("RECURSIVE")
+            while True:
+                name = self.identifier()
+                self.expect_word("AS")
+                self.expect_op("(")
+                ctes.append((name, self.query()))
+                self.expect_op(")")
+                if not self.take_op(","):
+                    break
+        body = self._set_operations()
+        query = s.Query(pos, body, ctes, recursive)
+        if self.take_word("ORDER"):
+            self.expect_word("BY")
+            query.order = self.comma_separated(self.order_item)
+        if self.take_word("LIMIT"):
+            query.limit = self.expression()
+            if self.take_word("OFFSET"):
+                query.offset = self.expression()
+        return query
+
+    def _set_operations(self) -> s.Select | s.SetOperation | s.Query:
+        left = self._operand()
+        seen: str | None = None
+        while self.is_word("UNION") or self.is_word("INTERSECT") or self.is_word("EXCEPT"):
+            pos = self.token.pos
+            op = self.advance().text
+            every = self.take_word("ALL")
+            if not every and not self.take_word("DISTINCT"):
+                raise self.expected("keyword ALL or keyword DISTINCT")
+            if self.is_word("BY") or self.is_word("CORRESPONDING"):
+                raise not_implemented("set operations by name")
+            key = f"{op} {every}"
+            if seen is not None and seen != key:
+                self.at -= 2
+                raise self.unexpected()
+            seen = key
+            right = self._operand()
+            left = s.SetOperation(pos, op, every, _as_query(left), _as_query(right))
+        return left
+
+    def _operand(self) -> s.Select | s.Query:
+        if self.is_op("("):
+            self.advance()
+            query = self.query()
+            self.expect_op(")")
+            return query
+        if self.is_word("SELECT"):
+            return self._select()
+        raise self.unexpected()
+
+    def _select(self) -> s.Select:
+        select = s.Select(self.expect_word("SELECT").pos, [])
+        if self.is_word("WITH"):
+            raise not_implemented("SELECT WITH")
+        if self.take_word("DISTINCT"):
+            select.distinct = True
+        else:
+            self.take_word("ALL")
+        if self.take_word("AS"):
+            if self.take_word("STRUCT"):
+                select.as_struct = True
+            elif self.take_word("VALUE"):
+                select.as_value = True
+            else:
+                raise not_implemented("SELECT AS a proto type")
+        if self.is_word("FROM") or self.token.kind == "end":
+            raise self.unexpected() if self.token.kind != "end" else self.unexpected()
+        while True:
+            select.items.append(self._select_item())
+            if not self.take_op(","):
+                break
+            if self.token.kind == "end" or self.is_op(")") or self.token.text in _SELECT_ENDS and self.token.kind == "word":
+                break  # a trailing comma is allowed
+        if self.take_word("FROM"):
+            select.from_ = self.from_clause()
+        if self.take_word("WHERE"):
+            select.where = self.expression()
+        if self.take_word("GROUP"):
+            self.expect_word("BY")
+            self._group(select)
+        if self.take_word("HAVING"):
+            select.having = self.expression()
+        if self.take_word("QUALIFY"):
+            select.qualify = self.expression()
+        if self.take_word("WINDOW"):
+            for name, window in self.comma_separated(self._named_window):
+                select.windows[name.lower()] = window
+        return select
+
+    def _named_window(self) -> tuple[str, s.Window]:
+        name = self.identifier()
+        self.expect_word("AS")
+        if self.is_op("("):
+            return name, self.window()
+        return name, s.Window(self.token.pos, self.identifier())
+
+    def _group(self, select: s.Select) -> None:
+        if self.take_word("ALL"):
+            select.group_all = True
+            return
+        if self.is_word("GROUPING") and self.is_word("SETS", ahead=1):
+            self.at += 2
+            self.expect_op("(")
+            select.sets = self.comma_separated(self._grouping_set)
+            self.expect_op(")")
+            return
+        if self.is_word("CUBE"):
+            raise not_implemented("GROUP BY CUBE")
+        if self.take_word("ROLLUP"):
+            self.expect_op("(")
+            select.group = self.comma_separated(self.expression)
+            self.expect_op(")")
+            select.rollup = True
+            return
+        select.group = self.comma_separated(self.expression)
+
+    def _grouping_set(self) -> list[s.Expr]:
+        if self.is_word("ROLLUP") or self.is_word("CUBE"):
+            raise not_implemented("ROLLUP and CUBE within GROUPING SETS")
+        if not self.is_op("("):
+            return [self.expression()]
+        self.advance()
+        items = [] if self.is_op(")") else self.comma_separated(self.expression)
+        self.expect_op(")")
+        return items
+
+    def _select_item(self) -> tuple[s.Expr, str | None]:
+        pos = self.token.pos
+        if self.take_op("*"):
+            return self._star(s.Star(pos)), None
+        expr = self.expression()
+        if self.is_op(".") and self.is_op("*", 1):
+            self.at += 2
+            return self._star(s.Star(pos, expr)), None
+        if self.take_word("AS"):
+            return expr, self.identifier()
+        if self.is_identifier():
+            return expr, self.identifier()
+        return expr, None
+
+    def _star(self, star: s.Star) -> s.Star:
+        if self.is_word("EXCEPT") and self.is_op("(", 1):
+            self.at += 2
+            star.except_ = self.comma_separated(self.identifier)
+            self.expect_op(")")
+        if self.take_word("REPLACE"):
+            self.expect_op("(")
+            star.replace = self.comma_separated(self._replacement)
+            self.expect_op(")")
+        return star
+
+    def _replacement(self) -> tuple[str, s.Expr]:
+        expr = self.expression()
+        self.expect_word("AS")
+        return self.identifier(), expr
+
+    # -- FROM ------------------------------------------------------------------------------------------
+
+    def from_clause(self) -> s.FromItem:
+        """FROM items with commas and joins, commas binding as cross joins from the left."""
+        left = self._from_item()
+        while True:
+            pos = self.token.pos
+            if self.take_op(","):
+                left = s.Join(pos, "CROSS", left, self._from_item())
+                continue
+            kind = self._join_kind()
+            if kind is None:
+                return left
+            right = self._from_item()
+            join = s.Join(pos, kind, left, right)
+            if kind != "CROSS":
+                if self.take_word("ON"):
+                    join.on = self.expression()
+                elif self.take_word("USING"):
+                    self.expect_op("(")
+                    join.using = self.comma_separated(self.identifier)
+                    self.expect_op(")")
+            left = join
+
+    def _join_kind(self) -> str | None:
+        if self.take_word("CROSS"):
+            self.expect_word("JOIN")
+            return "CROSS"
+        for kind in ("LEFT", "RIGHT", "FULL"):
+            if self.take_word(kind):
+                self.take_word("OUTER")
+                self.expect_word("JOIN")
+                return kind
+        if self.take_word("INNER"):
+            self.expect_word("JOIN")
+            return "INNER"
+        if self.is_word("NATURAL"):
+            raise self.unexpected()
+        return "INNER" if self.take_word("JOIN") else None
+
+    def _from_item(self) -> s.FromItem:
+        item = self._from_primary()
+        while True:
+            if self.is_word("PIVOT") and self.is_op("(", 1):
+                item = self._pivot(item)
+            elif self.is_word("UNPIVOT"):
+                item = self._unpivot(item)
+            elif self.is_word("TABLESAMPLE"):
+                raise not_implemented("TABLESAMPLE")
+            else:
+                return item
+
+    def _from_primary(self) -> s.FromItem:
+        pos = self.token.pos
+        if self.take_word("UNNEST"):
+            self.expect_op("(")
+            expr = self.expression()
+            self.expect_op(")")
+            item = s.UnnestRef(pos, expr, self._alias())
+            item.offset = self._with_offset()
+            return item
+        if self.is_op("("):
+            if self.is_query():
+                at = self.at
+                self.advance()
+                query = self.query()
+                if self.is_op(")"):
+                    self.advance()
+                    return s.QueryRef(pos, query, self._alias())
+                self.at = at
+            self.expect_op("(")
+            inner = self.from_clause()
+            self.expect_op(")")
+            return inner
+        return self.table_ref(alias=True)
+
+    def _alias(self) -> str | None:
+        if self.take_word("AS"):
+            return self.identifier()
+        if self.is_identifier() and not self._is_clause():
+            return self.identifier()
+        return None
+
+    def _is_clause(self) -> bool:
+        if self.is_word("PIVOT") or self.is_word("UNPIVOT"):
+            return self.is_op("(", 1) or self.is_word("INCLUDE", ahead=1) or self.is_word("EXCLUDE", ahead=1)
+        return False
+
+    def _with_offset(self) -> str | None:
+        if not self.take_word("WITH"):
+            return None
+        self.expect_word("OFFSET")
+        return self._alias() or "offset"
+
+    def table_ref(self, *, alias: bool) -> s.TableRef:
+        """A table path; project ids may hold dashes without quotes."""
+        pos = self.token.pos
+        if not self.is_identifier():
+            raise self.unexpected()
+        parts: list[str] = []
+        while True:
+            token = self.token
+            text = self.identifier(any_word=bool(parts))
+            if token.kind == "word":
+                while self.is_op("-") and self.token.pos == self.tokens[self.at - 1].end:
+                    following = self.peek()
+                    if following.pos != self.token.end or following.kind not in {"word", "int"}:
+                        break
+                    text += "-" + following.raw
+                    self.at += 2
+            parts += text.split(".") if token.kind == "ident" else [text]
+            if self.is_op(".") and not self.is_op("*", 1):
+                self.advance()
+                continue
+            break
+        if alias and self.is_op("("):
+            raise not_implemented(f"the table function {'.'.join(parts)}")
+        ref = s.TableRef(pos, parts)
+        if self.is_word("FOR") and self.is_word("SYSTEM_TIME", ahead=1):
+            raise not_implemented("FOR SYSTEM_TIME AS OF")
+        if alias:
+            ref.alias = self._alias()
+            ref.offset = self._with_offset()
+            if self.is_word("FOR") and self.is_word("SYSTEM_TIME", ahead=1):
+                raise not_implemented("FOR SYSTEM_TIME AS OF")
+        return ref
+
+    def _pivot(self, source: s.FromItem) -> s.Pivot:
+        pos = self.advance().pos
+        self.expect_op("(")
+        aggregates = self.comma_separated(self._pivot_aggregate)
+        self.expect_word("FOR")
+        column = self._binary(0)
+        self.expect_word("IN")
+        self.expect_op("(")
+        values = self.comma_separated(self._aliased)
+        self.expect_op(")")
+        self.expect_op(")")
+        return s.Pivot(pos, source, aggregates, column, values, self._alias())
+
+    def _aliased(self) -> tuple[s.Expr, str | None]:
+        expr = self.expression()
+        if self.take_word("AS") or self.is_identifier():
+            return expr, self.identifier()
+        return expr, None
+
+    def _pivot_aggregate(self) -> tuple[s.Call, str | None]:
+        expr, alias = self._aliased()
+        if not isinstance(expr, s.Call):
+            raise self.unexpected()
+        return expr, alias
+
+    def _unpivot(self, source: s.FromItem) -> s.Unpivot:
+        pos = self.advance().pos
+        include = False
+        if self.take_word("INCLUDE"):
+            self.expect_word("NULLS")
+            include = True
+        elif self.take_word("EXCLUDE"):
+            self.expect_word("NULLS")
+        self.expect_op("(")
+        values = self._names()
+        self.expect_word("FOR")
+        name = self.identifier()
+        self.expect_word("IN")
+        self.expect_op("(")
+        columns = self.comma_separated(self._unpivot_column)
+        self.expect_op(")")
+        self.expect_op(")")
+        return s.Unpivot(pos, source, include, values, name, columns, self._alias())
+
+    def _names(self) -> list[str]:
+        if self.take_op("("):
+            names = self.comma_separated(self.identifier)
+            self.expect_op(")")
+            return names
+        return [self.identifier()]
+
+    def _unpivot_column(self) -> tuple[list[str], s.Expr | None]:
+        names = self._names()
+        return names, self.expression() if self.take_word("AS") else None
+
+
+def _as_query(body: s.Select | s.SetOperation | s.Query) -> s.Query:
+    return body if isinstance(body, s.Query) else s.Query(body.pos, body)

@@ -1,0 +1,129 @@
+"""Choose the overload of a function from a table of one-line signatures.
+
+A signature reads `argument types -> result type : DuckDB template`: `T` is any type (the same everywhere),
+`T[]` an array of it, `*` after the last type any number of them, `?` an optional argument (which then needs a
+signature of its own for its template). `{0}` is the first argument, `{*}` all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+
+from local.bigquery.errors import ApiError, invalid_query
+from local.bigquery.sql import types as t
+from local.bigquery.sql.tokens import line_and_column
+from local.bigquery.sql.values import Value, coerces, convert
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One overload."""
+
+    args: tuple[str, ...]
+    variadic: bool
+    result: str
+    template: str
+
+
+@cache
+def read(line: str) -> Signature:
+    """One line of the table.
+
+    >>> read("STRING, INT64* -> STRING : f({*})").args
+    ('STRING', 'INT64')
+    """
+    match = re.fullmatch(r"\s*(.*?)\s*->\s*(\S+)\s*:\s*(.*)", line, re.DOTALL)
+    assert match is not None, line
+    args, result, template = match.groups()
+    variadic = args.endswith("*")
+    names = tuple(a.strip() for a in args.rstrip("*").split(",") if a.strip())
+    return Signature(names, variadic, result, template)
+
+
+def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos: int) -> Value:
+    """The call compiled by the first overload that fits exactly, or else by coercion."""
+    signatures = [read(line) for line in lines]
+    for exact in (True, False):
+        for signature in signatures:
+            kinds = _fit(signature, values, exact=exact)
+            if kinds is None:
+                continue
+            converted = [convert(v, k, sql, pos) for v, k in zip(values, kinds[0], strict=True)]
+            return Value(render(signature.template, [c.sql for c in converted]), kinds[1], fragile=True)
+    raise no_match(name, values, sql, pos, signatures)
+
+
+def no_match(name: str, values: list[Value], sql: str, pos: int, signatures: list[Signature]) -> ApiError:
+    """`No matching signature for function …` with what was given and what would be right."""
+    given = ", ".join("NULL" if v.type.kind == "NULL" else str(v.type) for v in values)
+    shapes = "\n".join(
+        f"  Signature: {name}({', '.join(s.args)}{', ...' if s.variadic else ''})" for s in signatures
+    )
+    return invalid_query(
+        f"No matching signature for function {name}\n  Argument types: {given}\n{shapes} at {line_and_column(sql, pos)}"
+    )
+
+
+def render(template: str, args: list[str]) -> str:
+    """Put arguments into a template.
+
+    >>> render("f({1}, {0}, {*})", ["a", "b"])
+    'f(b, a, a, b)'
+    """
+    return re.sub(
+        r"\{(\d+|\*)\}", lambda m: ", ".join(args) if m[1] == "*" else args[int(m[1])], template
+    )
+
+
+def _fit(signature: Signature, values: list[Value], *, exact: bool) -> tuple[list[t.Type], t.Type] | None:
+    shapes = list(signature.args)
+    if signature.variadic:
+        if len(values) < len(shapes):
+            return None
+        shapes += [shapes[-1]] * (len(values) - len(shapes))
+    if len(shapes) != len(values):
+        return None
+    bound: t.Type | None = None
+    if any(s in {"T", "T[]"} for s in shapes):
+        bound = _bind(shapes, values)
+        if bound is None:
+            return None
+    kinds = []
+    for shape, value in zip(shapes, values, strict=True):
+        kind = _named(shape, bound)
+        if exact and value.type not in (kind, t.NULL):
+            return None
+        if not exact and not coerces(value, kind):
+            return None
+        kinds.append(kind)
+    return kinds, _named(signature.result, bound)
+
+
+def _named(shape: str, bound: t.Type | None) -> t.Type:
+    if shape.endswith("[]"):
+        return t.array_of(_named(shape[:-2], bound))
+    if shape == "T":
+        assert bound is not None
+        return bound
+    return t.Type(shape)
+
+
+def _bind(shapes: list[str], values: list[Value]) -> t.Type | None:
+    parts: list[tuple[t.Type, bool, bool]] = []
+    for shape, value in zip(shapes, values, strict=True):
+        if shape == "T":
+            parts.append((value.type, value.is_literal, value.parameter))
+        elif shape == "T[]":
+            if value.type.kind == "ARRAY":
+                parts.append((value.type.of, value.is_literal, value.parameter))
+            elif value.type.kind != "NULL":
+                return None
+    kind = t.supertype(parts)
+    return t.INT64 if kind == t.NULL else kind
+
+
+def named(value: Value, name: str) -> Value:
+    """The value under the name a SELECT list gives it."""
+    return replace(value, name=name)

@@ -1,0 +1,287 @@
+"""Read GoogleSQL statements: queries, DML, DDL, and several of them in a row.
+
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax, …/data-definition-language
+"""
+
+from __future__ import annotations
+
+from local.bigquery.errors import not_implemented
+from local.bigquery.sql import syntax as s
+from local.bigquery.sql.query_parser import QueryParser
+from local.bigquery.sql.tokens import syntax_error
+
+_SCRIPTING = {"DECLARE", "SET", "BEGIN", "IF", "LOOP", "WHILE", "REPEAT", "FOR", "CALL", "EXECUTE", "RETURN", "RAISE",
+              "COMMIT", "ROLLBACK", "ASSERT", "EXPORT", "LOAD", "GRANT", "REVOKE", "CASE"}  # fmt: skip
+
+
+def parse(sql: str) -> list[s.Statement]:
+    """The statements of a text, at least one; raises invalidQuery with a place, or notImplemented."""
+    return StatementParser(sql).script()
+
+
+class StatementParser(QueryParser):
+    """Whole statements."""
+
+    def script(self) -> list[s.Statement]:
+        """Statements separated by semicolons, up to the end."""
+        statements: list[s.Statement] = []
+        while self.token.kind != "end":
+            if self.take_op(";"):
+                continue
+            statements.append(self.statement())
+            if self.token.kind != "end" and not self.is_op(";"):
+                raise syntax_error(
+                    self.sql, self.token.pos, f"Expected end of input but got {self.describe(self.token)}"
+                )
+        if not statements:
+            raise syntax_error(self.sql, 0, "Unexpected end of statement")
+        return statements
+
+    def statement(self) -> s.Statement:
+        """One statement."""
+        token = self.token
+        if self.is_query():
+            return s.QueryStatement(token.pos, self.query())
+        if token.kind == "word":
+            reader = {
+                "INSERT": self._insert,
+                "UPDATE": self._update,
+                "DELETE": self._delete,
+                "MERGE": self._merge,
+                "TRUNCATE": self._truncate,
+                "CREATE": self._create,
+                "DROP": self._drop,
+                "ALTER": self._alter,
+            }.get(token.text)
+            if reader is not None:
+                return reader()
+            if token.text in _SCRIPTING:
+                raise not_implemented(f"the statement {token.text} (scripting)")
+        raise self.unexpected()
+
+    # -- DML -------------------------------------------------------------------------------------------
+
+    def _insert(self) -> s.Insert:
+        pos = self.advance().pos
+        self.take_word("INTO")
+        table = self.table_ref(alias=False)
+        columns: list[str] = []
+        if self.is_op("(") and not self.is_query():
+            self.advance()
+            columns = self.comma_separated(self.identifier)
+            self.expect_op(")")
+        if self.take_word("VALUES"):
+            return s.Insert(pos, table, columns, rows=self.comma_separated(self._row))
+        return s.Insert(pos, table, columns, query=self.query())
+
+    def _row(self) -> list[s.Expr | None]:
+        self.expect_op("(")
+        values = self.comma_separated(self._value)
+        self.expect_op(")")
+        return values
+
+    def _value(self) -> s.Expr | None:
+        return None if self.take_word("DEFAULT") else self.expression()
+
+    def _target(self) -> s.TableRef:
+        table = self.table_ref(alias=False)
+        if self.take_word("AS") or (self.is_identifier() and not self.is_word("USING")):
+            table.alias = self.identifier()
+        return table
+
+    def _update(self) -> s.Update:
+        pos = self.advance().pos
+        table = self._target()
+        self.expect_word("SET")
+        sets = self.comma_separated(self._assignment)
+        from_ = self.from_clause() if self.take_word("FROM") else None
+        if not self.is_word("WHERE"):
+            raise syntax_error(self.sql, pos, "UPDATE must have a WHERE clause")
+        self.advance()
+        return s.Update(pos, table, sets, from_, self.expression())
+
+    def _assignment(self) -> tuple[list[str], s.Expr | None]:
+        path = [self.identifier()]
+        while self.take_op("."):
+            path.append(self.identifier(any_word=True))
+        self.expect_op("=")
+        return path, self._value()
+
+    def _delete(self) -> s.Delete:
+        pos = self.advance().pos
+        self.take_word("FROM")
+        table = self._target()
+        if not self.is_word("WHERE"):
+            raise syntax_error(self.sql, pos, "DELETE must have a WHERE clause")
+        self.advance()
+        return s.Delete(pos, table, self.expression())
+
+    def _truncate(self) -> s.Truncate:
+        pos = self.advance().pos
+        self.expect_word("TABLE")
+        return s.Truncate(pos, self.table_ref(alias=False))
+
+    def _merge(self) -> s.Merge:
+        pos = self.advance().pos
+        self.take_word("INTO")
+        table = self._target()
+        self.expect_word("USING")
+        source = self._from_item()
+        self.expect_word("ON")
+        merge = s.Merge(pos, table, source, self.expression(), [])
+        while self.is_word("WHEN"):
+            merge.whens.append(self._when())
+        if not merge.whens:
+            raise self.expected("keyword WHEN")
+        return merge
+
+    def _when(self) -> s.MergeWhen:
+        pos = self.expect_word("WHEN").pos
+        match = "matched"
+        if self.take_word("NOT"):
+            match = "not_matched"
+        self.expect_word("MATCHED")
+        if match == "not_matched" and self.take_word("BY"):
+            if self.take_word("SOURCE"):
+                match = "not_matched_by_source"
+            else:
+                self.expect_word("TARGET")
+        condition = self.expression() if self.take_word("AND") else None
+        self.expect_word("THEN")
+        if self.take_word("DELETE"):
+            return s.MergeWhen(pos, match, condition, "delete")
+        if self.take_word("UPDATE"):
+            self.expect_word("SET")
+            return s.MergeWhen(pos, match, condition, "update", sets=self.comma_separated(self._assignment))
+        self.expect_word("INSERT")
+        if self.take_word("ROW"):
+            return s.MergeWhen(pos, match, condition, "insert_row")
+        columns: list[str] = []
+        if self.take_op("("):
+            columns = self.comma_separated(self.identifier)
+            self.expect_op(")")
+        if self.take_word("ROW"):
+            return s.MergeWhen(pos, match, condition, "insert_row", columns=columns)
+        self.expect_word("VALUES")
+        return s.MergeWhen(pos, match, condition, "insert", columns=columns, values=self._row())
+
+    # -- DDL -------------------------------------------------------------------------------------------
+
+    def _create(self) -> s.Statement:
+        pos = self.advance().pos
+        replace = self.take_word("OR", "REPLACE")
+        if self.take_word("TABLE"):
+            return self._create_table(pos, replace=replace)
+        if self.take_word("VIEW"):
+            return self._create_view(pos, replace=replace)
+        if self.take_word("SCHEMA"):
+            unless = self.take_word("IF", "NOT", "EXISTS")
+            path = self.table_ref(alias=False).parts
+            return s.CreateSchema(pos, path, unless, self._options())
+        raise not_implemented(f"CREATE {self.token.raw}")
+
+    def _options(self) -> dict[str, s.Expr]:
+        return self.options() if self.is_word("OPTIONS") else {}
+
+    def _create_table(self, pos: int, *, replace: bool) -> s.CreateTable:
+        unless = self.take_word("IF", "NOT", "EXISTS")
+        table = self.table_ref(alias=False)
+        create = s.CreateTable(pos, table, replace, unless, None, None, [], {}, None)
+        if self.take_word("LIKE"):
+            create.like = self.table_ref(alias=False)
+        elif self.take_word("COPY"):
+            create.copy = self.table_ref(alias=False)
+        elif self.take_op("("):
+            create.columns = []
+            while not self.is_op(")"):
+                create.columns.append(self.column())
+                if not self.take_op(","):
+                    break
+            self.expect_op(")")
+        if self.take_word("PARTITION"):
+            self.expect_word("BY")
+            create.partition = self.expression()
+        if self.take_word("CLUSTER"):
+            self.expect_word("BY")
+            create.cluster = self.comma_separated(self.identifier)
+        create.options = self._options()
+        if self.take_word("AS"):
+            create.query = self.query()
+        return create
+
+    def column(self) -> s.ColumnDef:
+        """A column definition of CREATE TABLE."""
+        pos = self.token.pos
+        for constraint in ("PRIMARY", "FOREIGN", "CONSTRAINT"):
+            if self.is_word(constraint, "KEY") or (constraint == "CONSTRAINT" and self.is_word(constraint)):
+                raise not_implemented("table constraints")
+        column = s.ColumnDef(pos, self.identifier(), self.type_name())
+        self.column_attributes(column)
+        return column
+
+    def _create_view(self, pos: int, *, replace: bool) -> s.CreateView:
+        unless = self.take_word("IF", "NOT", "EXISTS")
+        table = self.table_ref(alias=False)
+        columns: list[str] = []
+        if self.take_op("("):
+            columns = self.comma_separated(self.identifier)
+            self.expect_op(")")
+        options = self._options()
+        self.expect_word("AS")
+        start = self.token.pos
+        query = self.query()
+        text = self.sql[start : self.token.pos].strip()
+        return s.CreateView(pos, table, replace, unless, columns, options, query, text)
+
+    def _drop(self) -> s.Drop:
+        pos = self.advance().pos
+        what = self.token.text
+        if what not in {"TABLE", "VIEW", "SCHEMA"}:
+            raise not_implemented(f"DROP {self.token.raw}")
+        self.advance()
+        unless = self.take_word("IF", "EXISTS")
+        path = self.table_ref(alias=False).parts
+        cascade = self.take_word("CASCADE")
+        if not cascade and what == "SCHEMA":
+            self.take_word("RESTRICT")
+        return s.Drop(pos, what, path, unless, cascade)
+
+    def _alter(self) -> s.AlterTable:
+        pos = self.advance().pos
+        if not self.take_word("TABLE"):
+            raise not_implemented(f"ALTER {self.token.raw}")
+        unless = self.take_word("IF", "EXISTS")
+        table = self.table_ref(alias=False)
+        return s.AlterTable(pos, table, unless, self.comma_separated(self._alter_action))
+
+    def _alter_action(self) -> s.AlterAction:
+        pos = self.token.pos
+        if self.take_word("ADD"):
+            self.expect_word("COLUMN")
+            unless = self.take_word("IF", "NOT", "EXISTS")
+            column = self.column()
+            return s.AlterAction(pos, "add", column.name, column, if_exists=unless)
+        if self.take_word("DROP", "COLUMN"):
+            unless = self.take_word("IF", "EXISTS")
+            return s.AlterAction(pos, "drop", self.identifier(), if_exists=unless)
+        if self.take_word("RENAME", "TO"):
+            return s.AlterAction(pos, "rename", new_name=self.identifier())
+        if self.take_word("RENAME", "COLUMN"):
+            unless = self.take_word("IF", "EXISTS")
+            name = self.identifier()
+            self.expect_word("TO")
+            return s.AlterAction(pos, "rename_column", name, new_name=self.identifier(), if_exists=unless)
+        if self.take_word("SET", "OPTIONS"):
+            self.at -= 1
+            return s.AlterAction(pos, "set_options", options=self.options())
+        if self.take_word("ALTER", "COLUMN"):
+            unless = self.take_word("IF", "EXISTS")
+            name = self.identifier()
+            if self.take_word("DROP", "NOT", "NULL"):
+                return s.AlterAction(pos, "drop_not_null", name, if_exists=unless)
+            if self.take_word("SET", "DATA", "TYPE"):
+                return s.AlterAction(pos, "set_type", name, type=self.type_name(), if_exists=unless)
+            if self.take_word("SET", "OPTIONS"):
+                self.at -= 1
+                return s.AlterAction(pos, "column_options", name, options=self.options(), if_exists=unless)
+        raise not_implemented(f"ALTER TABLE … {self.token.raw}")

@@ -1,0 +1,1 @@
+"""What survives a restart: one SQLite database with immutable fragments of rows beside it."""

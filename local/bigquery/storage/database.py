@@ -1,0 +1,80 @@
+"""The one transactional store: SQLite in WAL mode.
+
+A committed transaction survives kill -9 of the process (WAL, written before the answer goes out).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS datasets (
+  project TEXT NOT NULL, dataset TEXT NOT NULL, location TEXT NOT NULL, body TEXT NOT NULL, etag TEXT NOT NULL,
+  created_ms INTEGER NOT NULL, modified_ms INTEGER NOT NULL, PRIMARY KEY (project, dataset)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tables (
+  uid INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL, dataset TEXT NOT NULL, name TEXT NOT NULL,
+  body TEXT NOT NULL, etag TEXT NOT NULL, created_ms INTEGER NOT NULL, modified_ms INTEGER NOT NULL,
+  version INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, UNIQUE (project, dataset, name));
+CREATE TABLE IF NOT EXISTS fragments (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER NOT NULL, seq INTEGER NOT NULL, part TEXT NOT NULL,
+  rows INTEGER NOT NULL, bytes INTEGER NOT NULL, leaves TEXT NOT NULL, streamed INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL, data BLOB, file TEXT);
+CREATE INDEX IF NOT EXISTS fragments_by_table ON fragments (uid, seq);
+CREATE TABLE IF NOT EXISTS jobs (
+  project TEXT NOT NULL, location TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, created_ms INTEGER NOT NULL,
+  body TEXT NOT NULL, result BLOB, file TEXT, rows INTEGER, PRIMARY KEY (project, id, location)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (project, created_ms DESC);
+CREATE INDEX IF NOT EXISTS jobs_unfinished ON jobs (state) WHERE state <> 'DONE';
+"""
+
+
+class Database:
+    """A SQLite file; every use of the connection is under one lock, so keep transactions short."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(
+            directory / "bigquery.sqlite3", isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.execute("PRAGMA cache_size=-32000")
+        self._connection.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file; nothing may be in use."""
+        with self._lock:
+            self._connection.close()
+
+    def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self._lock:
+            return self._connection.execute(sql, args).fetchall()
+
+    def row(self, sql: str, *args: Any) -> tuple[Any, ...] | None:
+        """The first row of a query."""
+        with self._lock:
+            found: tuple[Any, ...] | None = self._connection.execute(sql, args).fetchone()
+            return found
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; another transaction waits."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield self._connection  # part of the one around it
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
