@@ -55,6 +55,7 @@ def up(  # noqa: PLR0917 - typer calls it by name
         verbose=verbose,
     )
     try:
+        print("Starting Convergence …", flush=True)
         with Stack(options) as ready:
             _tell(ready, options)
             threading.Event().wait()

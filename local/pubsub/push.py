@@ -10,7 +10,7 @@ from local.pubsub.backlog import Delivery, Message
 from local.pubsub.http_post import Endpoint
 
 if TYPE_CHECKING:
-    from local.pubsub.broker import Subscription
+    from local.pubsub.subscription import Subscription
 
 _IN_FLIGHT = 16
 # https://cloud.google.com/pubsub/docs/push#receive_push: statuses that acknowledge

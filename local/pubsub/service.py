@@ -9,7 +9,8 @@ from google.pubsub_v1 import types as pubsub
 from local import rpc
 from local.pubsub import limits
 from local.pubsub.backlog import Delivery
-from local.pubsub.broker import Broker, Subscription
+from local.pubsub.broker import Broker
+from local.pubsub.subscription import Subscription
 
 # How long a Pull waits for a first message. The real one is "bounded" without a number; clients set a deadline.
 _PULL_WAIT_S = 5.0
