@@ -72,11 +72,11 @@ def class_of(error: Exception) -> type[ConvergenceError] | None:
     return next((ours for vendor, ours in CLASSES if isinstance(error, vendor)), None)
 
 
-def reason_of(error: Exception) -> str:
-    """BigQuery's reason in an answer, or ''."""
+def _said(error: Exception) -> tuple[str, str]:
+    """BigQuery's reason in an answer, or '', and its message: the exception's own adds the address and the job."""
     details = getattr(error, "errors", None) or ()
-    first = details[0] if details else None
-    return str(first.get("reason", "")) if isinstance(first, dict) else ""
+    first = details[0] if details and isinstance(details[0], dict) else {}
+    return str(first.get("reason", "")), str(first.get("message") or getattr(error, "message", "") or error)
 
 
 @contextmanager
@@ -88,8 +88,7 @@ def translated(service: str) -> Iterator[None]:
         ours = class_of(error)
         if ours is None:
             raise
-        reason = reason_of(error)
-        text = str(getattr(error, "message", "") or error)
+        reason, text = _said(error)
         if reason in _SLOW_DOWN_REASONS:
             raise QuotaExceeded(f"{service} asks to slow down: {reason}") from error
         if reason in TRANSIENT_REASONS:
