@@ -89,6 +89,14 @@ def test_a_job_that_is_not_there(warehouse: Warehouse) -> None:
             ask(warehouse.job_id())
 
 
+@pytest.mark.parametrize("timeout_s", [0, 0.0, -1.0])
+def test_to_wait_for_no_time_is_to_look(warehouse: Warehouse, timeout_s: float) -> None:
+    teach(warehouse)
+    job_id = warehouse.job_id()
+    warehouse.jobs.insert(job_id, QueryJob(Sql(TWO, DAY)))
+    assert warehouse.jobs.wait(job_id, timeout_s=timeout_s).job_id == job_id
+
+
 def test_a_job_is_run_once_and_found_again(warehouse: Warehouse) -> None:
     teach(warehouse)
     table, ids = warehouse.make_table(SHAPE), (TENANT, warehouse.job_id(), "extract", "write")
