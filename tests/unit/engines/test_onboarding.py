@@ -1,0 +1,69 @@
+"""The onboarding engine checks its template before it makes anything."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from shared.contracts.tables import DatasetRef
+from shared.engines.customer.onboarding import DONE, LEASE_LABEL, Onboarding, OnboardingFields, release
+from shared.errors import IsolationRefused, TemplateInvalid
+from tests.builders import DATA, OTHER, TENANT, context, services
+from tests.fakes import FakeServices
+
+NEEDED = ("x_meta_api_keys", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant")
+DATASET = DatasetRef(DATA, TENANT)
+
+
+@pytest.fixture
+def world() -> FakeServices:
+    return services()
+
+
+def fields(*tables: str, **config: Any) -> OnboardingFields:
+    listed = [{"table_name": name, "schema_file": f"{name}.json"} for name in tables or NEEDED]
+    defaults = {"gcp_project_id": DATA, "dataset_id": TENANT, "metadata_tables": listed}
+    return OnboardingFields.model_validate({"config": defaults | config})
+
+
+def test_a_template_that_lists_what_is_needed_passes(world: FakeServices) -> None:
+    Onboarding().check(fields(), context(world))
+
+
+@pytest.mark.parametrize(
+    "where", [{"dataset_id": OTHER}, {"dataset_id": f"{TENANT}_silver"}, {"gcp_project_id": "other-project"}]
+)
+def test_a_tenant_is_onboarded_into_its_own_dataset_only(world: FakeServices, where: dict[str, str]) -> None:
+    with pytest.raises(IsolationRefused):
+        Onboarding().check(fields(**where), context(world))
+
+
+def test_a_table_that_the_platform_needs_is_missed_by_name(world: FakeServices) -> None:
+    with pytest.raises(TemplateInvalid, match="x_meta_step_logs, x_meta_tenant"):
+        Onboarding().check(fields(*NEEDED[:2]), context(world))
+
+
+@pytest.mark.parametrize("file", ["no_such.json", "../../control/x_meta_runs.json", ""])
+def test_a_schema_file_that_is_not_there_is_answered_with_the_known_ones(world: FakeServices, file: str) -> None:
+    tables = [{"table_name": "x_meta_tenant", "schema_file": file}]
+    with pytest.raises(TemplateInvalid, match=r"known: .*x_meta_tenant\.json"):
+        Onboarding().check(fields(metadata_tables=tables), context(world))
+
+
+@pytest.mark.parametrize("name", ["costs", "x_meta_", "X_META_A", "x_meta_a`b", ""])
+def test_only_metadata_tables_are_made(name: str) -> None:
+    with pytest.raises(ValidationError):
+        fields(name)
+
+
+def test_a_claim_of_another_run_is_not_released(world: FakeServices) -> None:
+    world.warehouse.put(DATASET, {LEASE_LABEL: f"1-{'a' * 32}"})
+    release(DATASET, world.catalog, "b" * 32, done=True)
+    assert world.warehouse.datasets[DATASET].labels == {LEASE_LABEL: f"1-{'a' * 32}"}
+
+
+@pytest.mark.parametrize(("done", "left"), [(True, DONE), (False, "0")])
+def test_a_claim_of_this_run_ends_as_it_ended(world: FakeServices, done: bool, left: str) -> None:
+    world.warehouse.put(DATASET, {"other": "x", LEASE_LABEL: f"1-{'a' * 32}"})
+    release(DATASET, world.catalog, "a" * 32, done=done)
+    assert world.warehouse.datasets[DATASET].labels == {"other": "x", LEASE_LABEL: left}
