@@ -94,7 +94,9 @@ class Engine:
                 if table.info.ingestion_time:
                     columns.append(t.quote(PARTITION_TIME))
                 listed = ", ".join(columns) + extra
-                items.append(f"{table_name(table.uid)} AS NOT MATERIALIZED (SELECT {listed} FROM {snapshot.name}{where})")
+                items.append(
+                    f"{table_name(table.uid)} AS NOT MATERIALIZED (SELECT {listed} FROM {snapshot.name}{where})"
+                )
             yield ", ".join(items)
         finally:
             with self._lock:
@@ -156,7 +158,9 @@ class Engine:
                 break
             content = self._catalog.read(table, data, file)
             if table.info.ingestion_time:
-                content = content.append_column(PARTITION_TIME, pa.array([partition_start(part)] * rows, pa.timestamp("us")))
+                content = content.append_column(
+                    PARTITION_TIME, pa.array([partition_start(part)] * rows, pa.timestamp("us"))
+                )
             cursor.register("bq_incoming", content)
             try:
                 cursor.execute(f"INSERT INTO {snapshot.name} SELECT *, {seq} FROM bq_incoming")  # noqa: S608

@@ -69,7 +69,9 @@ def check(body: dict[str, Any], fields: Fields) -> None:
     if ranged:
         field = _partition_field(by_name, ranged["field"])
         if field["type"] != "INTEGER" or field["mode"] == "REPEATED":
-            raise invalid(f"The field specified for range partitioning must be of type INTEGER. The type found is: {field['type']}.")
+            raise invalid(
+                f"The field specified for range partitioning must be of type INTEGER. The type found is: {field['type']}."
+            )
     names = (body.get("clustering") or {}).get("fields") or []
     if len(names) > 4:
         raise invalid("Too many clustering fields: at most 4 are allowed")
@@ -145,7 +147,11 @@ def split(rows: pa.Table, partitioning: Partitioning | None, now_ms: int, decora
 
 
 def _time_ids(column: pa.Array, partitioning: Partitioning) -> pa.Array:
-    stamps = column.cast(pa.timestamp("s")) if pa.types.is_date(column.type) else pc.floor_temporal(column, unit="second").cast(pa.timestamp("s"))
+    stamps = (
+        column.cast(pa.timestamp("s"))
+        if pa.types.is_date(column.type)
+        else pc.floor_temporal(column, unit="second").cast(pa.timestamp("s"))
+    )
     return pc.fill_null(pc.strftime(stamps, _FORMATS[partitioning.type]), NULL_PARTITION)
 
 

@@ -191,7 +191,9 @@ def _cell(field: dict[str, Any], path: str, *, ignore_unknown: bool) -> Reader:
             except BadValue:
                 raise
             except _ERRORS:
-                raise BadValue(f"Cannot convert value to {_WORDS.get(kind, kind.lower())} (bad value): {str(value)[:100]}", path) from None
+                raise BadValue(
+                    f"Cannot convert value to {_WORDS.get(kind, kind.lower())} (bad value): {str(value)[:100]}", path
+                ) from None
 
     if field.get("mode") != "REPEATED":
         if field["type"] == "JSON":

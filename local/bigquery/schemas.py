@@ -57,7 +57,7 @@ def _field(field: Any, depth: int) -> dict[str, Any]:
             "letter or underscore, and be at most 300 characters long."
         )
     if name.lower().startswith(_RESERVED_PREFIXES):
-        raise invalid(f"Invalid field name \"{name}\". Field names are not allowed to start with a reserved prefix")
+        raise invalid(f'Invalid field name "{name}". Field names are not allowed to start with a reserved prefix')
     for key in _REFUSED:
         if field.get(key) not in (None, "", {}, "ROUNDING_MODE_UNSPECIFIED"):
             raise not_implemented(f"{key} on the column {name}")
@@ -142,7 +142,9 @@ def widened(old: Fields, new: Fields, *, addition: bool, relaxation: bool, where
             if not addition:
                 raise invalid(f"Provided Schema does not match Table. Cannot add fields (field: {path})")
             if field["mode"] == "REQUIRED":
-                raise invalid(f"Provided Schema does not match Table. Cannot add required fields to an existing schema. (field: {path})")
+                raise invalid(
+                    f"Provided Schema does not match Table. Cannot add required fields to an existing schema. (field: {path})"
+                )
             out.append(field)
             continue
         known = out[at]

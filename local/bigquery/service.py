@@ -18,13 +18,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from local.bigquery.engine import Engine
 from local.bigquery.errors import ApiError, duplicate, invalid, not_found, not_implemented
 from local.bigquery.jobs.copy import CopyRunner
-from local.bigquery.jobs.job import Job, Result, from_resource
+from local.bigquery.jobs.job import Job, from_resource
 from local.bigquery.jobs.load import LoadRunner
 from local.bigquery.jobs.query import QueryRunner
-from local.bigquery.storage.catalog import Catalog
+from local.bigquery.partitions import split_decorator
+from local.bigquery.schemas import columns
+from local.bigquery.sql.types import Type
+from local.bigquery.storage.catalog import Catalog, TableRecord
 from local.bigquery.storage.database import Database
 from local.bigquery.storage.history import History
 
@@ -278,32 +283,45 @@ class Service:
         """Jobs that have not ended."""
         return [j for j in self._running.values() if j.project == project]
 
-    def result(self, job: Job) -> Result | None:
-        """The rows of a finished query job; None for jobs without any. Raises notFound when they have expired."""
-        if job.result is not None:
-            return job.result
-        from local.bigquery import schemas
+    def page(self, job: Job, start: int, count: int) -> tuple[list[tuple[str, Type]], int, Any] | None:
+        """Columns, how many rows there are, and `count` of them, of a finished query; None if it has no rows.
 
+        A query with a destination shows what the destination holds now, as the service does. Raises notFound when
+        the rows have expired.
+        """
+        if job.result is not None:
+            rows = job.result.rows
+            return job.result.columns, rows.num_rows, rows.slice(start, count)
         query = job.statistics.get("query") or {}
         fields = (query.get("schema") or {}).get("fields")
         if fields is None or query.get("statementType") not in {"SELECT", "SCRIPT"}:
             return None
-        columns = list(schemas.columns(fields))
         reference = job.configuration["query"].get("destinationTable")
         if reference:
-            table = self.catalog.table((reference["projectId"], reference["datasetId"], reference["tableId"].partition("$")[0]))
-            return Result(list(table.columns), self.stored_rows(table))
+            name, part = split_decorator(reference["tableId"])
+            table = self.catalog.table((reference["projectId"], reference["datasetId"], name))
+            total, rows = self.stored_rows(table, start, count, part)
+            return list(table.columns), total, rows
         rows = self.history.result(*_history_key(job))
         if rows is None:
             raise not_found(f"Not found: the results of job {job.project}:{job.location}.{job.id} have expired")
-        return Result(columns, rows)
+        return list(columns(fields)), rows.num_rows, rows.slice(start, count)
 
-    def stored_rows(self, table: Any) -> Any:
-        """All stored rows of a table."""
-        import pyarrow as pa
-
-        pieces = [self.catalog.read(table, data, file) for *_, data, file in self.catalog.manifest(table.uid, stored_only=True)]
-        return pa.concat_tables(pieces) if pieces else table.arrow.empty_table()
+    def stored_rows(self, table: TableRecord, start: int, count: int, part: str | None = None) -> tuple[int, pa.Table]:
+        """How many stored rows a table (or one partition of it) has, and a slice of them; streamed rows do not count."""
+        manifest = [m for m in self.catalog.manifest(table.uid, stored_only=True) if part is None or m[1] == part]
+        pieces, skip, left = [], start, count
+        for _, _, rows, data, file in manifest:
+            if left <= 0:
+                break
+            if skip >= rows:
+                skip -= rows
+                continue
+            piece = self.catalog.read(table, data, file).slice(skip, left)
+            skip, left = 0, left - piece.num_rows
+            pieces.append(piece)
+        total = sum(m[2] for m in manifest)
+        return total, pa.concat_tables(pieces) if pieces else table.arrow.empty_table()
 
     def request(self, project: str, request_id: str | None, job_id: str | None = None) -> str | None:
         """The job that an earlier jobs.query with this requestId made; with `job_id`, remember it."""
@@ -348,6 +366,10 @@ def check_labels(labels: Any) -> None:
         raise invalid(f"Too many labels: at most {_MAX_LABELS} are allowed")
     for key, value in labels.items():
         if not _LABEL_KEY.fullmatch(key):
-            raise invalid(f"Label key '{key}' has invalid format: keys are 1-63 lowercase letters, digits, _ and -, starting with a letter")
+            raise invalid(
+                f"Label key '{key}' has invalid format: keys are 1-63 lowercase letters, digits, _ and -, starting with a letter"
+            )
         if value is not None and not _LABEL_VALUE.fullmatch(str(value)):
-            raise invalid(f"Label value '{value}' has invalid format: values are up to 63 lowercase letters, digits, _ and -")
+            raise invalid(
+                f"Label value '{value}' has invalid format: values are up to 63 lowercase letters, digits, _ and -"
+            )

@@ -103,19 +103,19 @@ def _results(request: Request, job: Job, start: int, limit: int | None, *, int_s
     for name in ("numDmlAffectedRows", "dmlStats"):
         if name in statistics:
             body[name] = statistics[name]
-    found = request.service.result(job)
+    count = _PAGE_ROWS if limit is None else min(limit, _PAGE_ROWS)
+    found = request.service.page(job, start, count)
     if found is None:
         body["schema"] = statistics.get("schema") or {"fields": []}
         body["totalRows"] = "0"
         return body
-    body["schema"] = {"fields": schemas.fields_of(found.columns)}
-    body["totalRows"] = str(found.rows.num_rows)
-    count = _PAGE_ROWS if limit is None else min(limit, _PAGE_ROWS)
-    page = found.rows.slice(start, count)
+    columns, total, page = found
+    body["schema"] = {"fields": schemas.fields_of(columns)}
+    body["totalRows"] = str(total)
     if page.num_rows:
-        body["rows"] = rows_out.encode(page, [k for _, k in found.columns], int_timestamps=int_stamps)
+        body["rows"] = rows_out.encode(page, [k for _, k in columns], int_timestamps=int_stamps)
     end = start + page.num_rows
-    if end < found.rows.num_rows and count > 0:
+    if end < total and count > 0:
         body["pageToken"] = paging.token(f"{job.id}:{end}")
     return body
 
@@ -171,4 +171,3 @@ def _listed(job: dict[str, Any]) -> dict[str, Any]:
     if "errorResult" in job["status"]:
         kept["errorResult"] = job["status"]["errorResult"]
     return kept
-

@@ -39,19 +39,7 @@ async def list_(request: Request) -> Response:
     start = request.integer("startIndex", 0)
     if request.query.get("pageToken"):
         start = int(paging.read(request.query["pageToken"]).rpartition(":")[2] or 0)
-    manifest = catalog.manifest(table.uid, stored_only=True)
-    total = sum(rows for _, _, rows, _, _ in manifest)
-    pieces, skip, left = [], start, limit
-    for _, _, rows, data, file in manifest:
-        if left <= 0:
-            break
-        if skip >= rows:
-            skip -= rows
-            continue
-        piece = catalog.read(table, data, file).slice(skip, left)
-        skip, left = 0, left - piece.num_rows
-        pieces.append(piece)
-    content = pa.concat_tables(pieces) if pieces else table.arrow.empty_table()
+    total, content = request.service.stored_rows(table, start, limit)
     columns = _selected(table, request.query.get("selectedFields"))
     if columns is not None:
         content = content.select([n for n, _ in columns])
@@ -170,4 +158,3 @@ def _store(service: Any, table: TableRecord, rows: list[dict[str, Any]]) -> None
 
 class _Moved(Exception):
     """The schema changed between reading and writing."""
-

@@ -66,7 +66,9 @@ def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, An
         if time:
             if time.get("expirationMs"):
                 raise not_implemented("expirationMs of partitions")
-            body["timePartitioning"] = {k: v for k, v in time.items() if v is not None} | {"type": time.get("type") or "DAY"}
+            body["timePartitioning"] = {k: v for k, v in time.items() if v is not None} | {
+                "type": time.get("type") or "DAY"
+            }
     if "view" in body:
         view = body["view"]
         if view.get("useLegacySql", True) is not False:
@@ -117,7 +119,12 @@ async def update(request: Request) -> Response:
     check_etag(request, record.etag)
     given = request.json()
     changes = {k: v for k, v in given.items() if k in _SETTABLE}
-    _body(request.service, request.project, {k: v for k, v in given.items() if k not in {"schema", "timePartitioning", "clustering"}} | {"schema": given.get("schema") or record.fields})
+    _body(
+        request.service,
+        request.project,
+        {k: v for k, v in given.items() if k not in {"schema", "timePartitioning", "clustering"}}
+        | {"schema": given.get("schema") or record.fields},
+    )
     body = merged(record.body, changes) if request.method == "PATCH" else changes
     schema = changes.get("schema")
     if schema is not None and not record.is_view:
@@ -132,7 +139,11 @@ async def update(request: Request) -> Response:
         if old and now is None:
             body[name] = old
     if record.is_view and "view" in changes:
-        body |= {k: v for k, v in _body(request.service, request.project, {"view": changes["view"]}).items() if k in {"view", "schema"}}
+        body |= {
+            k: v
+            for k, v in _body(request.service, request.project, {"view": changes["view"]}).items()
+            if k in {"view", "schema"}
+        }
     partitions.check(body, body["schema"])
     body = {k: v for k, v in body.items() if v is not None}
     return Response(resource(request.service, catalog.update_table(record, body)))
@@ -148,9 +159,13 @@ def _nothing_missing(old: schemas.Fields, new: schemas.Fields, path: str, prefix
     named = {f["name"].lower(): f for f in new}
     for field in old:
         if field["name"].lower() not in named:
-            raise invalid(f"Provided Schema does not match Table {path}. Field {prefix}{field['name']} is missing in new schema")
+            raise invalid(
+                f"Provided Schema does not match Table {path}. Field {prefix}{field['name']} is missing in new schema"
+            )
         if field["type"] == "RECORD":
-            _nothing_missing(field["fields"], named[field["name"].lower()].get("fields") or [], path, f"{prefix}{field['name']}.")
+            _nothing_missing(
+                field["fields"], named[field["name"].lower()].get("fields") or [], path, f"{prefix}{field['name']}."
+            )
 
 
 async def delete(request: Request) -> Response:

@@ -98,7 +98,7 @@ def date_diff(a: date, b: date, part: str) -> int:
         return a.year - b.year
     if part == "ISOYEAR":
         return a.isocalendar()[0] - b.isocalendar()[0]
-    return (_week_index(a, part) - _week_index(b, part))
+    return _week_index(a, part) - _week_index(b, part)
 
 
 def _week_index(day: date, part: str) -> int:
@@ -319,7 +319,11 @@ def _element(element: str, when: datetime, offset: timedelta, name: str, kind: s
         minutes = int(offset.total_seconds()) // 60
         sign, minutes = ("-", -minutes) if minutes < 0 else ("+", minutes)
         if element == "Z":
-            return name if not name.startswith(("UTC+", "UTC-", "+", "-")) else f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02d}" if minutes % 60 else "")
+            return (
+                name
+                if not name.startswith(("UTC+", "UTC-", "+", "-"))
+                else f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02d}" if minutes % 60 else "")
+            )
         return f"{sign}{minutes // 60:02d}{':' if element == 'Ez' else ''}{minutes % 60:02d}"
     if element in simple:
         return simple[element]
@@ -395,7 +399,9 @@ def _assembled(found: dict[str, str | None], value: str, zone: str, kind: str) -
             hour = int(parts["I"]) % 12 + (12 if parts.get("p", "am").lower() == "pm" else 0)
         fraction = int((parts.get("f", "") + "000000")[:6])
         second = int(parts.get("S", "0"))
-        when = datetime(year, month, int(parts.get("d", "1")), hour, int(parts.get("M", "0")), min(second, 59), fraction)
+        when = datetime(
+            year, month, int(parts.get("d", "1")), hour, int(parts.get("M", "0")), min(second, 59), fraction
+        )
         if second == 60:
             when += timedelta(seconds=1)
         if "j" in parts:

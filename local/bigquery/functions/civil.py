@@ -51,12 +51,12 @@ def parse_time(text: str) -> time:
     """A TIME of its canonical text."""
     match = _TIME.fullmatch(text.strip())
     if not match:
-        raise ValueError(f"Invalid time string \"{text}\"")
+        raise ValueError(f'Invalid time string "{text}"')
     hour, minute, second, fraction = match.groups()
     try:
         return time(int(hour), int(minute), int(second), _micros(fraction))
     except ValueError:
-        raise ValueError(f"Invalid time string \"{text}\"") from None
+        raise ValueError(f'Invalid time string "{text}"') from None
 
 
 def _split(text: str) -> tuple[datetime, str] | None:
@@ -85,7 +85,7 @@ def parse_datetime(text: str) -> datetime:
     """A DATETIME of its canonical text."""
     split = _split(text.strip())
     if split is None or split[1]:
-        raise ValueError(f"Invalid datetime string \"{text}\"")
+        raise ValueError(f'Invalid datetime string "{text}"')
     return split[0]
 
 

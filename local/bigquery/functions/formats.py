@@ -64,7 +64,9 @@ def _one(match: re.Match[str], value: str | None, kind_of: str) -> str:
     elif kind in "diouxX":
         if kind_of != "INT64":
             raise ValueError(f"Invalid type for argument to FORMAT; Expected integer; Got {kind_of}")
-        return f"%{flags}{width or ''}{'.' + precision if precision else ''}{'d' if kind == 'i' else kind}" % int(str(value))
+        return f"%{flags}{width or ''}{'.' + precision if precision else ''}{'d' if kind == 'i' else kind}" % int(
+            str(value)
+        )
     elif kind in "fFeEgG":
         if kind_of not in {"FLOAT64", "NUMERIC"}:
             raise ValueError(f"Invalid type for argument to FORMAT; Expected floating point; Got {kind_of}")

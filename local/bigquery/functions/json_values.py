@@ -11,7 +11,9 @@ import re
 from decimal import Decimal
 from typing import Any
 
-_STEP = re.compile(r"""\.([A-Za-z_][\w-]*|"(?:[^"\\]|\\.)*")|\[(\d+)\]|\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\]|\.(\w+)""")
+_STEP = re.compile(
+    r"""\.([A-Za-z_][\w-]*|"(?:[^"\\]|\\.)*")|\[(\d+)\]|\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\]|\.(\w+)"""
+)
 _MISSING = object()
 
 
@@ -45,7 +47,11 @@ def _steps(path: str, *, legacy: bool) -> list[str | int]:
     while at < len(path):
         match = _STEP.match(path, at)
         if match is None:
-            raise ValueError(f"Unsupported operator in JSONPath: {path}" if "*" in path[at:] else f"Invalid token in JSONPath at: {path[at:]}")
+            raise ValueError(
+                f"Unsupported operator in JSONPath: {path}"
+                if "*" in path[at:]
+                else f"Invalid token in JSONPath at: {path[at:]}"
+            )
         name, index, single, double, bare = match.groups()
         if single is not None and not legacy:
             raise ValueError(f"Invalid token in JSONPath at: {path[at:]}")
@@ -158,6 +164,97 @@ def json_element(text: str, index: int) -> str | None:
     return dumps(value[index]) if isinstance(value, list) and 0 <= index < len(value) else None
 
 
+def _parent(value: Any, steps: list[str | int]) -> Any:
+    """The container that holds the last step; _MISSING when the way there does not exist."""
+    for step in steps[:-1]:
+        if isinstance(step, int) and isinstance(value, list) and step < len(value):
+            value = value[step]
+        elif isinstance(step, str) and isinstance(value, dict) and step in value:
+            value = value[step]
+        else:
+            return _MISSING
+    return value
+
+
+def json_array_insert(text: str, path: str, new: str) -> str:
+    """JSON_ARRAY_INSERT of one value (as JSON text); a path to no array changes nothing."""
+    value, steps = loads(text), _steps(path, legacy=False)
+    if not steps or not isinstance(steps[-1], int):
+        raise ValueError(f"JSONPath must end in an array index: {path}")
+    holder, index = _parent(value, steps), steps[-1]
+    if isinstance(holder, list):
+        holder += [None] * (index - len(holder))
+        holder.insert(index, loads(new))
+    elif holder is None:
+        raise NotImplementedError("JSON_ARRAY_INSERT into a JSON null")
+    return dumps(value)
+
+
+def json_array_append(text: str, path: str, new: str) -> str:
+    """JSON_ARRAY_APPEND of one value (as JSON text)."""
+    value, steps = loads(text), _steps(path, legacy=False)
+    target = value if not steps else _at(text, path)
+    if not isinstance(target, list):
+        if target is None:
+            raise NotImplementedError("JSON_ARRAY_APPEND to a JSON null")
+        return dumps(value)
+    grown = [*target, loads(new)]
+    if not steps:
+        return dumps(grown)
+    _parent(value, steps)[steps[-1]] = grown
+    return dumps(value)
+
+
+def json_set(text: str, path: str, new: str) -> str:
+    """JSON_SET of one value (as JSON text), creating what is missing."""
+    value, steps = loads(text), _steps(path, legacy=False)
+    if not steps:
+        return dumps(loads(new))
+    holder = value
+    for step, following in zip(steps[:-1], steps[1:], strict=True):
+        if isinstance(step, str) and isinstance(holder, dict):
+            if holder.get(step) is None:
+                holder[step] = [] if isinstance(following, int) else {}
+            holder = holder[step]
+        elif isinstance(step, int) and isinstance(holder, list) and step < len(holder):
+            holder = holder[step]
+        else:
+            return dumps(value)
+    last = steps[-1]
+    if isinstance(last, str) and isinstance(holder, dict):
+        holder[last] = loads(new)
+    elif isinstance(last, int) and isinstance(holder, list):
+        holder += [None] * (last + 1 - len(holder))
+        holder[last] = loads(new)
+    return dumps(value)
+
+
+def json_remove(text: str, path: str) -> str:
+    """JSON_REMOVE of one path; a path to nothing changes nothing."""
+    value, steps = loads(text), _steps(path, legacy=False)
+    if not steps:
+        raise ValueError("The JSONPath cannot be '$'")
+    holder, last = _parent(value, steps), steps[-1]
+    if isinstance(holder, dict) and isinstance(last, str):
+        holder.pop(last, None)
+    elif isinstance(holder, list) and isinstance(last, int) and last < len(holder):
+        del holder[last]
+    return dumps(value)
+
+
+def json_strip_nulls(text: str) -> str:
+    """JSON_STRIP_NULLS with its defaults: nulls in objects and arrays go, empty containers stay."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: strip(v) for k, v in value.items() if v is not None}
+        if isinstance(value, list):
+            return [strip(v) for v in value if v is not None]
+        return value
+
+    return dumps(strip(loads(text)))
+
+
 def json_keys(text: str) -> list[str]:
     """JSON_KEYS: every path to a key, sorted, arrays not entered."""
     out: set[str] = set()
@@ -228,7 +325,9 @@ def json_float(value: float) -> str:
 def json_number(value: str) -> str:
     """A NUMERIC in JSON, marked: a number when a double holds it, else text."""
     exact = Decimal(value)
-    return "\ue000" + (value if Decimal(float(exact)) == exact or Decimal(repr(float(exact))) == exact else f'"{value}"')
+    return "\ue000" + (
+        value if Decimal(float(exact)) == exact or Decimal(repr(float(exact))) == exact else f'"{value}"'
+    )
 
 
 def _kind(text: str, wanted: type | tuple[type, ...], name: str) -> Any:
@@ -266,7 +365,9 @@ def lax_int64(text: str) -> int | None:
     value = loads(text)
     try:
         number = int(value) if isinstance(value, bool | int) else float(value)
-        rounded = int(number) if isinstance(number, int) else int(math.floor(abs(number) + 0.5)) * (1 if number >= 0 else -1)
+        rounded = (
+            int(number) if isinstance(number, int) else int(math.floor(abs(number) + 0.5)) * (1 if number >= 0 else -1)
+        )
     except (TypeError, ValueError, OverflowError):
         return None
     return rounded if -(2**63) <= rounded < 2**63 else None

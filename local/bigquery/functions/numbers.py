@@ -26,7 +26,7 @@ def to_numeric(value: Decimal) -> Decimal:
     if not value.is_finite():
         raise ValueError("numeric out of range")
     rounded = value.quantize(_NINTH, context=_CONTEXT)
-    if abs(rounded) > _MAX:
+    if rounded.copy_abs() > _MAX:
         raise ValueError("numeric overflow: numeric out of range")
     return rounded
 
@@ -81,14 +81,23 @@ def divide(a: Decimal, b: Decimal) -> Decimal:
     if not b:
         raise ValueError(f"division by zero: {numeric_text(a)} / {numeric_text(b)}")
     # exact to the rounding digit: integer arithmetic, because a quotient rounded twice may round wrongly
-    n, d = int(a.scaleb(9, _CONTEXT)) * 10**9, int(b.scaleb(9, _CONTEXT))
+    n, d = scaled(a) * 10**9, scaled(b)
     quotient, rest = divmod(abs(n), abs(d))
     if 2 * rest >= abs(d):
         quotient += 1
-    result = Decimal(quotient if (n < 0) == (d < 0) else -quotient).scaleb(-9, _CONTEXT)
-    if abs(result) > _MAX:
-        raise ValueError(f"numeric overflow: {numeric_text(a)} / {numeric_text(b)}")
-    return result
+    return unscaled(quotient if (n < 0) == (d < 0) else -quotient)
+
+
+def scaled(value: Decimal) -> int:
+    """A NUMERIC as a whole number of its ninth places."""
+    return int(value.scaleb(9, _CONTEXT))
+
+
+def unscaled(number: int) -> Decimal:
+    """The NUMERIC of so many ninth places; ValueError when out of range."""
+    if abs(number) >= 10**38:
+        raise ValueError("numeric overflow")
+    return Decimal(number).scaleb(-9, _CONTEXT)
 
 
 def round_numeric(value: Decimal, places: int) -> Decimal:

@@ -46,7 +46,9 @@ def _log10(value: float) -> float:
 
 def _log(value: float, base: float) -> float:
     if value <= 0 or base <= 0 or base == 1:
-        raise ValueError(f"Floating point error in function: LOG({numbers.float_text(value)}, {numbers.float_text(base)})")
+        raise ValueError(
+            f"Floating point error in function: LOG({numbers.float_text(value)}, {numbers.float_text(base)})"
+        )
     return math.log(value, base) if base not in {2.0, 10.0} else (math.log2(value) if base == 2 else math.log10(value))
 
 
@@ -107,23 +109,16 @@ def _div(a: int, b: int) -> int:
 def _mod_numeric(a: Any, b: Any) -> Any:
     if not b:
         raise ValueError(f"division by zero: MOD({numbers.numeric_text(a)}, 0)")
-    return numbers.to_numeric(a - b * int(a / b)) if abs(a) < 10**15 and abs(b) > 10**-6 else _exact_mod(a, b)
-
-
-def _exact_mod(a: Any, b: Any) -> Any:
-    from decimal import Decimal
-
-    x, y = int(a.scaleb(9)), int(b.scaleb(9))
-    return Decimal((abs(x) % abs(y)) * (1 if x >= 0 else -1)).scaleb(-9)
+    x, y = numbers.scaled(a), numbers.scaled(b)
+    return numbers.unscaled((abs(x) % abs(y)) * (1 if x >= 0 else -1))
 
 
 def _div_numeric(a: Any, b: Any) -> Any:
-    from decimal import Decimal
-
     if not b:
         raise ValueError(f"division by zero: DIV({numbers.numeric_text(a)}, 0)")
-    x, y = int(a.scaleb(9)), int(b.scaleb(9))
-    return Decimal(abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1))
+    x, y = numbers.scaled(a), numbers.scaled(b)
+    quotient = abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
+    return numbers.unscaled(quotient * 10**9)
 
 
 def _shift_left(value: int, by: int) -> int:
@@ -184,7 +179,14 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     },
     **{
         name: ("f", "f", _trig(name.upper(), lambda v, f=getattr(math, of): 1 / f(v)))
-        for name, of in {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh"}.items()
+        for name, of in {
+            "sec": "cos",
+            "csc": "sin",
+            "cot": "tan",
+            "sech": "cosh",
+            "csch": "sinh",
+            "coth": "tanh",
+        }.items()
     },
     "string_to_date": ("s", "d", civil.parse_date),
     "string_to_datetime": ("s", "t", civil.parse_datetime),
@@ -252,8 +254,8 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "soundex": ("s", "s", strings.soundex),
     "edit_distance": ("ss", "i", strings.edit_distance),
     "contains_substr": ("ss", "b", strings.contains_substr),
-    "normalize": ("s", "s", strings.normalize),
-    "normalize_casefold": ("s", "s", strings.normalize_casefold),
+    "normalize": ("ss", "s", strings.normalize),
+    "normalize_casefold": ("ss", "s", strings.normalize_casefold),
     "from_hex": ("s", "x", strings.from_hex),
     "from_base64": ("s", "x", strings.from_base64),
     "to_base32": ("x", "s", strings.to_base32),
@@ -292,6 +294,11 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "json_query_array": ("ss", "S", json_values.json_query_array),
     "json_query_array_legacy": ("ss", "S", json_values.json_query_array_legacy),
     "json_value_array": ("ss", "S", json_values.json_value_array),
+    "json_array_insert": ("sss", "s", json_values.json_array_insert),
+    "json_array_append": ("sss", "s", json_values.json_array_append),
+    "json_set": ("sss", "s", json_values.json_set),
+    "json_remove": ("ss", "s", json_values.json_remove),
+    "json_strip_nulls": ("s", "s", json_values.json_strip_nulls),
     "json_type": ("s", "s", json_values.json_type),
     "json_field": ("ss", "s", json_values.json_field),
     "json_element": ("si", "s", json_values.json_element),
@@ -320,10 +327,12 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
 _MACROS = [
     "bq_finite(x) AS list_transform([x], lambda v: CASE WHEN isinf(v) THEN "
     "bq_raise_float('Floating point overflow (infinite operands are not implemented)') ELSE v END)[1]",
-    "bq_divide(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN v.b = 0 THEN bq_raise_float("
-    "'division by zero: ' || bq_float_to_string(v.a) || ' / ' || bq_float_to_string(v.b)) ELSE v.a / v.b END)[1]",
-    "bq_divide_int(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN v.b = 0 THEN "
-    "bq_raise_float('division by zero: ' || v.a || ' / ' || v.b) ELSE v.a / v.b END)[1]",
+    "bq_divide(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN struct_extract(v, 'b') = 0 THEN "
+    "bq_raise_float('division by zero: ' || bq_float_to_string(struct_extract(v, 'a')) || ' / ' || "
+    "bq_float_to_string(struct_extract(v, 'b'))) ELSE struct_extract(v, 'a') / struct_extract(v, 'b') END)[1]",
+    "bq_divide_int(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN struct_extract(v, 'b') = 0 THEN "
+    "bq_raise_float('division by zero: ' || struct_extract(v, 'a') || ' / ' || struct_extract(v, 'b')) "
+    "ELSE struct_extract(v, 'a') / struct_extract(v, 'b') END)[1]",
     "bq_ieee_divide(a, b) AS CASE WHEN isnan(a) OR isnan(b) OR (a = 0 AND b = 0) THEN CAST('nan' AS DOUBLE) ELSE a / b END",
     "bq_abs(x) AS CASE WHEN x = CAST('-9223372036854775808' AS BIGINT) THEN bq_raise_int("
     "'int64 overflow: ABS(-9223372036854775808)') ELSE abs(x) END",
@@ -345,7 +354,8 @@ _MACROS = [
     "bq_array_is_distinct(l) AS CASE WHEN l IS NULL THEN NULL ELSE len(list_distinct(l)) + "
     "CASE WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN 1 ELSE 0 END = len(l) END",
     "bq_top_count(l, n) AS list_transform(list_sort(list_transform(list_distinct(l), lambda v: struct_pack(c := "
-    "-len(list_filter(l, lambda o: o = v)), v := v)))[:n], lambda s: struct_pack(\"value\" := s.v, \"count\" := -s.c))",
+    "-len(list_filter(l, lambda o: o = v)), v := v)))[:n], lambda s: "
+    "struct_pack(\"value\" := struct_extract(s, 'v'), \"count\" := -struct_extract(s, 'c')))",
     "bq_range_bucket(x, l) AS CASE WHEN x IS NULL OR l IS NULL THEN NULL ELSE CAST(len(list_filter(l, lambda e: e <= x)) "
     "AS BIGINT) END",
 ]
@@ -361,7 +371,12 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
             arrow, kind = pa.list_(arrow), f"{kind}[]"
         parameters = [_SHORT[a.lower()] + ("[]" if a.isupper() else "") for a in args]
         connection.create_function(
-            f"bq_{name}", _vectorized(function, arrow, len(parameters)), parameters, kind, type="arrow", null_handling="special"
+            f"bq_{name}",
+            _vectorized(function, arrow, len(parameters)),
+            parameters,
+            kind,
+            type="arrow",
+            null_handling="special",
         )
     for macro in _MACROS:
         connection.execute(f"CREATE MACRO {macro}")

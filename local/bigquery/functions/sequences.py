@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from local.bigquery.functions import numbers
+
 _MAX = 16_000_000
 
 
 def array_to_string(parts: list[str | None], separator: str, null: str | None = None) -> str:
     """ARRAY_TO_STRING; without a text for NULLs they are left out."""
-    return separator.join(null if p is None and null is not None else p for p in parts if p is not None or null is not None)
+    return separator.join(
+        null if p is None and null is not None else p for p in parts if p is not None or null is not None
+    )
 
 
 def generate(start: int, end: int, step: int) -> list[int]:
@@ -29,8 +33,7 @@ def generate_numeric(start: Decimal, end: Decimal, step: Decimal) -> list[Decima
     """GENERATE_ARRAY of NUMERIC."""
     if step == 0:
         raise ValueError("Sequence step cannot be 0.")
-    count = int((end - start) / step)
-    return [start + i * step for i in range(max(count + 1, 0))] if (end - start) * step >= 0 else []
+    return [numbers.unscaled(n) for n in generate(numbers.scaled(start), numbers.scaled(end), numbers.scaled(step))]
 
 
 def generate_float(start: float, end: float, step: float) -> list[float]:

@@ -192,17 +192,17 @@ def edit_distance(a: str, b: str) -> int:
 
 def contains_substr(value: str, wanted: str) -> bool:
     """CONTAINS_SUBSTR over a string: normalised, without regard to case."""
-    return normalize_casefold(wanted) in normalize_casefold(value)
+    return normalize_casefold(wanted, "NFKC") in normalize_casefold(value, "NFKC")
 
 
-def normalize(value: str) -> str:
-    """NORMALIZE (NFC)."""
-    return unicodedata.normalize("NFC", value)
+def normalize(value: str, mode: str) -> str:
+    """NORMALIZE; mode is NFC, NFKC, NFD or NFKD."""
+    return unicodedata.normalize(mode, value)  # type: ignore[arg-type]
 
 
-def normalize_casefold(value: str) -> str:
-    """NORMALIZE_AND_CASEFOLD (NFC)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).casefold())
+def normalize_casefold(value: str, mode: str) -> str:
+    """NORMALIZE_AND_CASEFOLD."""
+    return normalize(normalize(value, mode).casefold(), mode)
 
 
 def from_hex(value: str) -> bytes:
@@ -210,7 +210,9 @@ def from_hex(value: str) -> bytes:
     try:
         return bytes.fromhex(value if len(value) % 2 == 0 else "0" + value)
     except ValueError:
-        raise ValueError(f"Failed to decode invalid hexadecimal string due to character not in [0-9a-fA-F]: {value}") from None
+        raise ValueError(
+            f"Failed to decode invalid hexadecimal string due to character not in [0-9a-fA-F]: {value}"
+        ) from None
 
 
 def from_base64(value: str) -> bytes:

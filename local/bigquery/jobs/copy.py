@@ -35,7 +35,14 @@ class CopyRunner:
             raise invalid("Required parameter is missing: sourceTable")
         if config.get("operationType") not in {None, "COPY", "OPERATION_TYPE_UNSPECIFIED"}:
             raise not_implemented(f"the copy operation {config['operationType']}")
-        known = {"sourceTable", "sourceTables", "destinationTable", "createDisposition", "writeDisposition", "operationType"}
+        known = {
+            "sourceTable",
+            "sourceTables",
+            "destinationTable",
+            "createDisposition",
+            "writeDisposition",
+            "operationType",
+        }
         for key, value in config.items():
             if key not in known and value:
                 raise not_implemented(f"the copy option {key}")
@@ -70,7 +77,12 @@ class CopyRunner:
                 destination.body[key] = first.body[key]
         for _ in range(_ATTEMPTS):
             prepared = destinations.prepare(self.catalog, destination, rows, first.fields, exact=True)
-            job.statistics = {"copy": {"copiedRows": str(rows.num_rows), "copiedLogicalBytes": str(sum(p.size for p in prepared.pieces))}}
+            job.statistics = {
+                "copy": {
+                    "copiedRows": str(rows.num_rows),
+                    "copiedLogicalBytes": str(sum(p.size for p in prepared.pieces)),
+                }
+            }
             try:
                 self.service.finish(job, lambda p=prepared: destinations.commit(self.catalog, p))  # type: ignore[misc]
                 return
@@ -81,5 +93,7 @@ class CopyRunner:
 
 def sources(config: dict[str, Any]) -> list[dict[str, str]]:
     """The tables to be copied."""
-    listed: list[dict[str, str]] = config.get("sourceTables") or ([config["sourceTable"]] if config.get("sourceTable") else [])
+    listed: list[dict[str, str]] = config.get("sourceTables") or (
+        [config["sourceTable"]] if config.get("sourceTable") else []
+    )
     return listed

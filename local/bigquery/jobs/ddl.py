@@ -139,11 +139,15 @@ class _Ddl:
         cached = self.runner.analyse(self.job, self.text, select, self.kinds, self.default)
         assert cached.plan.rows is not None
         names = [n for n, _ in cached.plan.rows.columns]
-        if len({n.lower() for n in names}) != len(names) or any(n.startswith("f") and n[1:-1].isdigit() and n.endswith("_") for n in names):
+        if len({n.lower() for n in names}) != len(names) or any(
+            n.startswith("f") and n[1:-1].isdigit() and n.endswith("_") for n in names
+        ):
             unnamed = next((n for n in names if n.startswith("f") and n[1:-1].isdigit()), None)
             if unnamed and not body["schema"]:
                 position = names.index(unnamed) + 1
-                raise invalid_query(f"CREATE TABLE columns must be named, but column {position} has no name{self._at(node)}")
+                raise invalid_query(
+                    f"CREATE TABLE columns must be named, but column {position} has no name{self._at(node)}"
+                )
         given = schemas.fields_of(cached.plan.rows.columns)
         if body["schema"]:
             self._declared(node, body["schema"], cached.plan.rows.columns)
@@ -155,7 +159,9 @@ class _Ddl:
             self._end("CREATE_TABLE_AS_SELECT", key, operation, lambda: None, schema=body["schema"])
             return
         result = self.runner.rows(self.job, cached, self.values)
-        rows = result.rows.rename_columns([f["name"] for f in body["schema"]]).cast(schemas.arrow_schema(body["schema"]))
+        rows = result.rows.rename_columns([f["name"] for f in body["schema"]]).cast(
+            schemas.arrow_schema(body["schema"])
+        )
         for field in body["schema"]:
             if field["mode"] == "REQUIRED" and rows.column(field["name"]).null_count:
                 raise invalid_query(f"Required field {field['name']} cannot be null")
@@ -222,7 +228,11 @@ class _Ddl:
                 if column.upper() == "_PARTITIONTIME":
                     del body["timePartitioning"]["field"]
                 return
-            if node.name == "RANGE_BUCKET" and isinstance(node.args[1], s.Call) and node.args[1].name == "GENERATE_ARRAY":
+            if (
+                node.name == "RANGE_BUCKET"
+                and isinstance(node.args[1], s.Call)
+                and node.args[1].name == "GENERATE_ARRAY"
+            ):
                 numbers = [str(a.value) for a in node.args[1].args if isinstance(a, s.Literal)]
                 start, end, step = [*numbers, "1"][:3]
                 body["rangePartitioning"] = {"field": column, "range": {"start": start, "end": end, "interval": step}}
@@ -267,7 +277,9 @@ class _Ddl:
         fields = view_schema(self.runner, self.job.project, node.text)
         if node.columns:
             if len(node.columns) != len(fields):
-                raise invalid_query(f"The number of columns in the view column list does not match the query{self._at(node)}")
+                raise invalid_query(
+                    f"The number of columns in the view column list does not match the query{self._at(node)}"
+                )
             fields = [f | {"name": n} for f, n in zip(fields, node.columns, strict=True)]
         body |= {"schema": fields, "view": {"query": node.text, "useLegacySql": False}}
         self._end("CREATE_VIEW", key, "REPLACE" if existing else "CREATE", lambda: self._replace(key, existing, body))
@@ -280,16 +292,16 @@ class _Ddl:
             if name != "location" or not isinstance(value, s.Literal):
                 raise not_implemented(f"the dataset option {name}")
             location = str(value.value)
-        exists = self.catalog.database.row(
-            "SELECT 1 FROM datasets WHERE project = ? AND dataset = ?", project, dataset
-        )
+        exists = self.catalog.database.row("SELECT 1 FROM datasets WHERE project = ? AND dataset = ?", project, dataset)
         if exists and not node.if_not_exists:
             raise ApiError(409, "duplicate", f"Already Exists: Dataset {project}:{dataset}")
         key = project, dataset, ""
         if exists:
             self._end("CREATE_SCHEMA", key, "SKIP", lambda: None)
         else:
-            self._end("CREATE_SCHEMA", key, "CREATE", lambda: self.catalog.create_dataset(project, dataset, location, {}))
+            self._end(
+                "CREATE_SCHEMA", key, "CREATE", lambda: self.catalog.create_dataset(project, dataset, location, {})
+            )
 
     # -- DROP, TRUNCATE, ALTER -------------------------------------------------------------------------
 
@@ -362,7 +374,9 @@ class _Ddl:
             assert action.column is not None
             field = schemas.checked([self._field(action.column)])[0]
             if field["mode"] == "REQUIRED":
-                raise invalid_query(f"Cannot add required columns to an existing table: {action.name}{self._at(action)}")
+                raise invalid_query(
+                    f"Cannot add required columns to an existing table: {action.name}{self._at(action)}"
+                )
             fields.append(field)
             return
         if at is None:

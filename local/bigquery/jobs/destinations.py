@@ -77,7 +77,9 @@ class Prepared:
     table: TableRecord | None
 
 
-def prepare(catalog: Catalog, destination: Destination, rows: pa.Table, given: schemas.Fields, *, exact: bool) -> Prepared:
+def prepare(
+    catalog: Catalog, destination: Destination, rows: pa.Table, given: schemas.Fields, *, exact: bool
+) -> Prepared:
     """Check everything that can be, and encode; nothing is visible yet.
 
     `given` is the schema of the rows; `exact` says that it was stated by the caller (a load job), so its modes count.
@@ -156,7 +158,9 @@ def _fields(table: TableRecord, destination: Destination, given: schemas.Fields,
     names = {f["name"].lower() for f in given}
     for one in fields:
         if one["mode"] == "REQUIRED" and one["name"].lower() not in names:
-            raise invalid(f"Provided Schema does not match Table {table.path}. Field {one['name']} is missing in new schema")
+            raise invalid(
+                f"Provided Schema does not match Table {table.path}. Field {one['name']} is missing in new schema"
+            )
     return fields
 
 
@@ -165,7 +169,11 @@ def _fit(rows: pa.Table, fields: schemas.Fields) -> pa.Table:
 
 
 def _cut(
-    catalog: Catalog, destination: Destination, rows: pa.Table, fields: schemas.Fields, partitioning: partitions.Partitioning | None
+    catalog: Catalog,
+    destination: Destination,
+    rows: pa.Table,
+    fields: schemas.Fields,
+    partitioning: partitions.Partitioning | None,
 ) -> list[Fragment]:
     columns = schemas.columns(fields)
     pieces = []
@@ -201,9 +209,7 @@ def commit(catalog: Catalog, prepared: Prepared, *, keep_streamed: bool = False)
     replace = None
     if destination.write == "WRITE_TRUNCATE":
         replace = destination.part if destination.part is not None else "all"
-    return catalog.change(
-        Change(table.uid, prepared.pieces, replace, fields, keep_streamed=keep_streamed), check=check
-    )
+    return catalog.change(Change(table.uid, prepared.pieces, replace, fields, keep_streamed=keep_streamed), check=check)
 
 
 def check_empty(catalog: Catalog, destination: Destination) -> None:

@@ -92,7 +92,11 @@ class LoadRunner:
                  f"up. Rows: {rows.num_rows + len(bad)}; errors: {len(bad)}; max bad: {limit}; error percent: 0"},
                 *bad[:_SHOWN_ERRORS],
             ]  # fmt: skip
-            raise ApiError(400, "invalid", job.errors[0]["message"] + ". Please look into the errors[] collection for more details.")
+            raise ApiError(
+                400,
+                "invalid",
+                job.errors[0]["message"] + ". Please look into the errors[] collection for more details.",
+            )
         job.errors = bad[:_SHOWN_ERRORS]
         size = 0
         for _ in range(_ATTEMPTS):
@@ -112,7 +116,11 @@ class LoadRunner:
         raise invalid_query("Could not serialize access to the table due to concurrent update")
 
 
-_KIND = {"NEWLINE_DELIMITED_JSON": "JSON processing encountered", "CSV": "CSV processing encountered", "PARQUET": "Parquet"}
+_KIND = {
+    "NEWLINE_DELIMITED_JSON": "JSON processing encountered",
+    "CSV": "CSV processing encountered",
+    "PARQUET": "Parquet",
+}
 
 
 def _bad(position: int, message: str, kind: str) -> dict[str, str]:
@@ -147,7 +155,9 @@ def _csv_rows(media: bytes, fields: schemas.Fields, config: dict[str, Any]) -> t
     try:
         text = media.decode()
     except UnicodeDecodeError:
-        raise invalid("Error while reading data, error message: Bad character (ASCII 0) or invalid UTF-8 encountered.") from None
+        raise invalid(
+            "Error while reading data, error message: Bad character (ASCII 0) or invalid UTF-8 encountered."
+        ) from None
     read = rows_in.row_reader(fields)
     null = config.get("nullMarker") or ""
     delimiter = config.get("fieldDelimiter") or ","
@@ -161,16 +171,24 @@ def _csv_rows(media: bytes, fields: schemas.Fields, config: dict[str, Any]) -> t
     position = 0
     skip = int(config.get("skipLeadingRows") or 0)
     if "\n" in text and quote and not config.get("allowQuotedNewlines") and _has_quoted_newline(text, quote):
-        raise invalid("Error while reading data, error message: Missing close quote character (\").")
-    for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **options)):
+        raise invalid('Error while reading data, error message: Missing close quote character (").')
+    for number, cells in enumerate(
+        csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **options)
+    ):
         start, position = position, position + 1
         if number < skip or not cells:
             continue
         if len(cells) < len(fields) and not config.get("allowJaggedRows"):
-            bad.append(_bad(start, f"Too few columns: expected {len(fields)} column(s) but got {len(cells)} column(s).", "CSV"))
+            bad.append(
+                _bad(start, f"Too few columns: expected {len(fields)} column(s) but got {len(cells)} column(s).", "CSV")
+            )
             continue
         if len(cells) > len(fields) and not config.get("ignoreUnknownValues"):
-            bad.append(_bad(start, f"Too many values in line. Found {len(cells)} column(s) while expected {len(fields)}.", "CSV"))
+            bad.append(
+                _bad(
+                    start, f"Too many values in line. Found {len(cells)} column(s) while expected {len(fields)}.", "CSV"
+                )
+            )
             continue
         row = {}
         for field, cell in zip(fields, cells, strict=False):
@@ -213,7 +231,9 @@ def _parquet(media: bytes, fields: schemas.Fields | None) -> tuple[pa.Table, sch
     try:
         rows = pq.read_table(pa.BufferReader(media), use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise invalid(f"Error while reading data, error message: Input file is not in Parquet format. {type(error).__name__}") from error
+        raise invalid(
+            f"Error while reading data, error message: Input file is not in Parquet format. {type(error).__name__}"
+        ) from error
     named = [(f.name, _parquet_type(f.type, f.name)) for f in rows.schema]
     required = frozenset(f.name for f in rows.schema if not f.nullable)
     found = schemas.checked(schemas.fields_of(named, required))

@@ -6,7 +6,6 @@ Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigur
 from __future__ import annotations
 
 import json
-import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from local.bigquery import schemas
 from local.bigquery.engine import StaleTable
 from local.bigquery.errors import ApiError, invalid, invalid_query, not_implemented
 from local.bigquery.functions import civil
-from local.bigquery.jobs import ddl, destinations, parameters
+from local.bigquery.jobs import ddl, destinations, faults, parameters
 from local.bigquery.jobs.job import Job, Result
 from local.bigquery.jobs.resolver import Resolver
 from local.bigquery.sql import syntax as s
@@ -217,7 +216,11 @@ class QueryRunner:
                 continue
             columns = {(table.partition_field or "_PARTITIONTIME").lower()}
             if not any((uid, c) in filtered for c in columns):
-                shown = f"'{table.partition_field}'" if table.partition_field else "'_PARTITION_LOAD_TIME', '_PARTITIONDATE', '_PARTITIONTIME'"
+                shown = (
+                    f"'{table.partition_field}'"
+                    if table.partition_field
+                    else "'_PARTITION_LOAD_TIME', '_PARTITIONDATE', '_PARTITIONTIME'"
+                )
                 raise invalid_query(
                     f"Cannot query over table '{table.project}.{table.dataset}.{table.name}' without a filter over column(s) "
                     f"{shown} that can be used for partition elimination"
@@ -240,10 +243,10 @@ class QueryRunner:
         referenced = [
             {"projectId": r.project, "datasetId": r.dataset, "tableId": r.name} for r in self._referenced(cached)
         ]
-        referenced += [
-            {"projectId": v.project, "datasetId": v.dataset, "tableId": v.name} for v in plan.views
-        ]
+        referenced += [{"projectId": v.project, "datasetId": v.dataset, "tableId": v.name} for v in plan.views]
         columns = plan.rows.columns if plan.rows is not None and plan.kind == "SELECT" else []
+        if plan.kind == "INSERT" and plan.target is not None and job.configuration.get("dryRun"):
+            columns = list(plan.target.columns)  # a dry run of INSERT shows the table's schema
         query: dict[str, Any] = {
             "statementType": plan.kind, "totalBytesProcessed": str(processed), "totalBytesBilled": str(bill),
             "cacheHit": False, "billingTier": 1, "referencedTables": referenced, "totalPartitionsProcessed": "0",
@@ -266,7 +269,9 @@ class QueryRunner:
 
     def _bytes(self, cached: _Cached) -> int:
         """Logical bytes of the columns read, in whole tables."""
-        key = tuple((r.uid, (now := self.catalog.find_table(r.key)) and now.epoch, now and now.seq) for r in cached.tables)
+        key = tuple(
+            (r.uid, (now := self.catalog.find_table(r.key)) and now.epoch, now and now.seq) for r in cached.tables
+        )
         if cached.bytes_key == key and key:
             return cached.bytes
         total = 0
@@ -292,13 +297,22 @@ class QueryRunner:
             used["bq_now"] = civil.datetime_text(moment)
         return sql, used
 
-    def execute(self, job: Job, plan: Plan, tables: list[TableRecord], values: dict[str, Any], sql: str, row_ids: int | None = None) -> pa.Table:
+    def execute(
+        self,
+        job: Job,
+        plan: Plan,
+        tables: list[TableRecord],
+        values: dict[str, Any],
+        sql: str,
+        row_ids: int | None = None,
+    ) -> pa.Table:
         """Run compiled SQL; DuckDB's errors come out as BigQuery's."""
         with self.engine.sources(tables, row_ids=row_ids) as sources:
             text, used = self.bound(plan, values, sql, sources)
-            return self._execute(job, text, used)
+            columns = {n.lower() for r in tables for n, _ in r.columns}
+            return self._execute(job, text, used, columns)
 
-    def _execute(self, job: Job, text: str, used: dict[str, Any]) -> pa.Table:
+    def _execute(self, job: Job, text: str, used: dict[str, Any], columns: set[str]) -> pa.Table:
         def started(connection: Any) -> None:
             job.connection = connection
             if job.cancelled:
@@ -307,7 +321,7 @@ class QueryRunner:
         try:
             return self.engine.run(text, used, started)
         except duckdb.Error as error:
-            raise translated(error, job) from error
+            raise faults.translated(error, columns, timed_out=job.timed_out) from error
         finally:
             job.connection = None
 
@@ -334,11 +348,13 @@ class QueryRunner:
         if not cached.tables:
             job.location = dataset.location
         elif dataset.location != job.location:
-            raise invalid(f"Cannot read and write in different locations: source: {job.location}, destination: {dataset.location}")
+            raise invalid(
+                f"Cannot read and write in different locations: source: {job.location}, destination: {dataset.location}"
+            )
         destinations.check_empty(self.catalog, destination)
         result = self.rows(job, cached, values)
         self.write(job, destination, result)
-        job.result = result
+        job.result = None  # its rows are those of the destination, older ones included
 
     def write(self, job: Job, destination: destinations.Destination, result: Result) -> None:
         """Put the rows into the destination and end the job, in one transaction."""
@@ -375,7 +391,9 @@ class QueryRunner:
         result = self.rows(job, cached, values, parent=parent)
         names = {n: i for i, n in enumerate(cached.plan.target_columns)}
         columns = [
-            result.rows.column(names[n]).cast(schemas.arrow_type(k)) if n in names else pa.nulls(result.rows.num_rows, schemas.arrow_type(k))
+            result.rows.column(names[n]).cast(schemas.arrow_type(k))
+            if n in names
+            else pa.nulls(result.rows.num_rows, schemas.arrow_type(k))
             for n, k in record.columns
         ]
         rows = pa.table(columns, schema=record.arrow)
@@ -398,7 +416,9 @@ class QueryRunner:
         ]
         return Change(record.uid, pieces, replace)
 
-    def _commit(self, job: Job, record: TableRecord, change: Change, *, last: bool, epoch: tuple[int, int] | None = None) -> None:
+    def _commit(
+        self, job: Job, record: TableRecord, change: Change, *, last: bool, epoch: tuple[int, int] | None = None
+    ) -> None:
         def check(now: TableRecord) -> None:
             if now.version != record.version or (epoch is not None and (now.epoch, now.seq) != epoch):
                 raise StaleTable(record.path)
@@ -464,7 +484,7 @@ class QueryRunner:
         gone = ",".join(map(str, touched))
         sql = f'SELECT {listed} FROM src_{record.uid} WHERE "_bq_row" NOT IN (SELECT unnest([{gone}]))'
         with self.engine.sources([record], row_ids=record.uid) as sources:
-            return _as_table(self._execute(job, f"WITH {sources} {sql}", {}), record)
+            return _as_table(self._execute(job, f"WITH {sources} {sql}", {}, set()), record)
 
 
 def _as_table(raw: pa.Table, record: TableRecord) -> pa.Table:
@@ -490,39 +510,3 @@ def _no_null_elements(column: pa.ChunkedArray, kind: t.Type) -> None:
         for chunk in column.chunks:
             if chunk.flatten().null_count:
                 raise invalid_query("Array cannot have a null element; error in writing field")
-
-
-_UDF = re.compile(r"Python exception occurred while executing the UDF: (\w+): (.*)", re.DOTALL)
-
-
-def translated(error: duckdb.Error, job: Job) -> ApiError:
-    """DuckDB's error as the service words it."""
-    text = str(error)
-    match = _UDF.search(text)
-    if match:
-        if match[1] == "NotImplementedError":
-            return not_implemented(match[2])
-        return invalid_query(match[2])
-    if isinstance(error, duckdb.InterruptException):
-        if job.timed_out:
-            return ApiError(400, "timeout", "Job execution was cancelled: Job timed out")
-        return ApiError(499, "stopped", "Job execution was cancelled: User requested cancellation")
-    if "must appear in the GROUP BY clause" in text or "must be part of an aggregate" in text:
-        found = re.search(r'column "?([^"\s]+)"?', text)
-        return invalid_query(
-            f"SELECT list expression references column {found[1] if found else '?'} which is neither grouped nor aggregated"
-        )
-    if isinstance(error, duckdb.OutOfRangeException) or "Overflow" in text or "out of range" in text:
-        detail = re.search(r"Overflow in (\w+) of (\w+) \((.*?)\)", text)
-        if detail:
-            kind = "int64" if detail[2] == "INT64" else "numeric"
-            return invalid_query(f"{kind} overflow: {detail[3]}")
-        return invalid_query("Integer Overflow" if "INT" in text else f"Value out of range: {text.splitlines()[0]}")
-    if "More than one row returned by a subquery" in text:
-        return invalid_query("Scalar subquery produced more than one element")
-    if isinstance(error, duckdb.InvalidInputException) and "regexp" in text.lower() or "missing )" in text:
-        return invalid_query(f"Cannot parse regular expression: {text.removeprefix('Invalid Input Error: ')}")
-    if isinstance(error, duckdb.ConversionException) and "INT64" in text:
-        return invalid_query("Integer Overflow")
-    return not_implemented(f"this query ({text.splitlines()[0][:300]})")
-

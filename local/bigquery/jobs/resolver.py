@@ -23,9 +23,7 @@ class Resolver:
         if len(parts) == 1 and default is not None:
             return (*default, parts[0])
         if len(parts) == 1:
-            raise invalid(
-                f'Table "{parts[0]}" must be qualified with a dataset (e.g. dataset.table).', parts[0]
-            )
+            raise invalid(f'Table "{parts[0]}" must be qualified with a dataset (e.g. dataset.table).', parts[0])
         if len(parts) == 2:
             return self._project, parts[0], parts[1]
         if len(parts) == 3:
@@ -49,6 +47,12 @@ class Resolver:
         if dollar:
             raise invalid(f"Table decorators are not supported in standard SQL: {key[2]}", "query")
         try:
+            if key[0] != self._project and not self._catalog.datasets(key[0], "", 1):
+                raise ApiError(
+                    403, "accessDenied",
+                    f"Access Denied: Table {key[0]}:{key[1]}.{name}: User does not have permission to query table "
+                    f"{key[0]}:{key[1]}.{name}, or perhaps it does not exist.",
+                )  # fmt: skip
             dataset = self._catalog.dataset(key[0], key[1])
             if self._location is not None and dataset.location.upper() != self._location.upper():
                 raise not_found(f"Not found: Dataset {key[0]}:{key[1]}")

@@ -128,9 +128,9 @@ def _logical(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     if len(node.args) != 1:
         raise c.error(f"Number of arguments does not match for aggregate function {node.name}", node)
     value = c.as_type(node.args[0], t.BOOL, node.name)
-    name = {"COUNTIF": "count_if", "LOGICAL_AND": "bool_and", "LOGICAL_OR": "bool_or"}[node.name]
     if node.name == "COUNTIF":
-        return Value(f"CAST({name}({value.sql}){over} AS BIGINT)", t.INT64)
+        return Value(f"count(CASE WHEN {value.sql} THEN 1 END){over}", t.INT64)
+    name = {"LOGICAL_AND": "bool_and", "LOGICAL_OR": "bool_or"}[node.name]
     return Value(f"{name}({value.sql}){over}", t.BOOL)
 
 
@@ -299,7 +299,9 @@ def windowed(c: ExpressionCompiler, node: s.Call) -> Value:
     window = _resolve(c, node.over)
     if node.name in AGGREGATES:
         ranged = window.frame is not None and window.frame.unit == "RANGE"
-        single = ranged and any(b[1] is not None for b in (window.frame.start, window.frame.end)) if window.frame else False
+        single = (
+            ranged and any(b[1] is not None for b in (window.frame.start, window.frame.end)) if window.frame else False
+        )
         if node.distinct and window.order:
             raise c.error("Window ORDER BY is not allowed if DISTINCT is specified", node)
         return AGGREGATES[node.name](c, node, f" OVER ({_window_sql(c, window, single=single)})")

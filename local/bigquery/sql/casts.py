@@ -76,7 +76,9 @@ def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
             return Value(f"TRY({sql})", target)
         inner = replace(value, sql="struct_extract(bq_s, 'v')", literal=None, items=None)
         sql = convert_explicitly(inner, target, c, node)
-        return Value(f"list_transform([struct_pack(v := {value.sql})], lambda bq_s: TRY({sql}))[1]", target, fragile=True)
+        return Value(
+            f"list_transform([struct_pack(v := {value.sql})], lambda bq_s: TRY({sql}))[1]", target, fragile=True
+        )
     return Value(sql, target, fragile=True)
 
 

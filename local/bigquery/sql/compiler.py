@@ -118,7 +118,9 @@ class _Compiler:
             return f"CAST([] AS {kind.duck})"
         if coerces(value, kind):
             return convert(value, kind, self.analysis.sql, pos).sql
-        raise self.analysis.error(f"Value of type {value.type} cannot be assigned to {column}, which has type {kind}", pos)
+        raise self.analysis.error(
+            f"Value of type {value.type} cannot be assigned to {column}, which has type {kind}", pos
+        )
 
     # -- INSERT ----------------------------------------------------------------------------------------
 
@@ -207,7 +209,11 @@ class _Compiler:
     ) -> list[str]:
         new: dict[str, str] = {}
         for path, expr in sets:
-            if len(path) == 2 and c.scope.range_variable(path[0]) and not any(n.lower() == path[0].lower() for n, _ in table.columns):
+            if (
+                len(path) == 2
+                and c.scope.range_variable(path[0])
+                and not any(n.lower() == path[0].lower() for n, _ in table.columns)
+            ):
                 path = path[1:]
             if len(path) > 1:
                 raise not_implemented("UPDATE of a field inside a STRUCT")
@@ -249,7 +255,9 @@ class _Compiler:
                 plan.inserts.append(self._merge_insert(own, table, when, source_scope, source, absent, taken))
         return plan
 
-    def _effect(self, c: ExpressionCompiler, table: TableInfo, whens: list[s.MergeWhen], source: str, where: str) -> Effect:
+    def _effect(
+        self, c: ExpressionCompiler, table: TableInfo, whens: list[s.MergeWhen], source: str, where: str
+    ) -> Effect:
         tests, acts, news = [], [], []
         for when in whens:
             tests.append(c.condition(when.condition, "WHEN").sql if when.condition else "TRUE")
@@ -260,13 +268,23 @@ class _Compiler:
         for i, (name, _) in enumerate(table.columns):
             arms = " ".join(f"WHEN {q} THEN {n[i]}" for q, n in zip(tests, news, strict=True) if n is not None)
             # every earlier WHEN must have failed, so deletes take part in the order too
-            arms = " ".join(f"WHEN {q} THEN {n[i] if n is not None else f't0.{t.quote(name)}'}" for q, n in zip(tests, news, strict=True))
+            arms = " ".join(
+                f"WHEN {q} THEN {n[i] if n is not None else f't0.{t.quote(name)}'}"
+                for q, n in zip(tests, news, strict=True)
+            )
             columns.append(f"CASE {arms} ELSE t0.{t.quote(name)} END AS c{i}")
         inner = f'SELECT t0."_bq_row", {act} AS act, {", ".join(columns)} FROM {source}{where}'
         return Effect(f"SELECT * FROM ({inner}) WHERE act > 0")
 
     def _merge_insert(
-        self, c: ExpressionCompiler, table: TableInfo, when: s.MergeWhen, scope: Scope, source: str, absent: str, taken: list[str]
+        self,
+        c: ExpressionCompiler,
+        table: TableInfo,
+        when: s.MergeWhen,
+        scope: Scope,
+        source: str,
+        absent: str,
+        taken: list[str],
     ) -> Rows:
         names = when.columns or [n for n, _ in table.columns]
         columns = [self._column(table, n, when.pos) for n in names]
@@ -291,7 +309,9 @@ class _Compiler:
         test = c.condition(when.condition, "WHEN").sql if when.condition else "TRUE"
         earlier = "".join(f" AND ({q}) IS NOT TRUE" for q in taken)
         taken.append(test)
-        return Rows(f"SELECT {', '.join(parts)} FROM {source} WHERE {absent} AND ({test}){earlier}", list(table.columns))
+        return Rows(
+            f"SELECT {', '.join(parts)} FROM {source} WHERE {absent} AND ({test}){earlier}", list(table.columns)
+        )
 
 
 def result_names(columns: list[tuple[str, t.Type]]) -> list[tuple[str, t.Type]]:
@@ -323,4 +343,3 @@ def _literal_output(query: s.Query, index: int) -> str | None:
         if isinstance(expr, s.Literal) and expr.kind in {"STRING", "INT64", "FLOAT64"}:
             return str(expr.value)
     return None
-

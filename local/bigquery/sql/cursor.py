@@ -39,8 +39,7 @@ class Cursor:
     def is_word(self, *words: str, ahead: int = 0) -> bool:
         """Whether the tokens from here are these words."""
         return all(
-            self.peek(ahead + i).kind == "word" and self.peek(ahead + i).text == word
-            for i, word in enumerate(words)
+            self.peek(ahead + i).kind == "word" and self.peek(ahead + i).text == word for i, word in enumerate(words)
         )
 
     def is_op(self, op: str, ahead: int = 0) -> bool:

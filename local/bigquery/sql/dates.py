@@ -95,7 +95,11 @@ def current(c: ExpressionCompiler, call: s.Call) -> Value:
         zone = c.as_type(call.args[0], t.STRING, f"{call.name} time zone")
         instant = f"bq_in_zone({instant}, {zone.sql})"
     target = t.Type(kind)
-    return Value(instant if kind in {"TIMESTAMP", "DATETIME"} else f"CAST({instant} AS {target.duck})", target, fragile=bool(call.args))
+    return Value(
+        instant if kind in {"TIMESTAMP", "DATETIME"} else f"CAST({instant} AS {target.duck})",
+        target,
+        fragile=bool(call.args),
+    )
 
 
 def shift(c: ExpressionCompiler, call: s.Call) -> Value:

@@ -170,9 +170,13 @@ class ExpressionCompiler:
             return Value(array_sql(kind, [p.sql for p in parts]), kind, fragile=any(i.fragile for i in items))
         if not items:
             return Value(f"CAST([] AS {t.INT64.duck}[])", t.array_of(t.INT64), items=())
-        converted, element = common(items, self.analysis.sql, node.pos, "Array elements of types do not have a common supertype")
+        converted, element = common(
+            items, self.analysis.sql, node.pos, "Array elements of types do not have a common supertype"
+        )
         if element.kind == "ARRAY":
-            raise self.error("Cannot construct array with element type ARRAY because nested arrays are not supported", node)
+            raise self.error(
+                "Cannot construct array with element type ARRAY because nested arrays are not supported", node
+            )
         kind = t.array_of(element)
         sql = array_sql(kind, [c.sql for c in converted])
         return Value(sql, kind, items=tuple(converted), fragile=any(i.fragile for i in items))
@@ -240,7 +244,7 @@ class ExpressionCompiler:
         raise not_implemented("INTERVAL values other than as an argument of date and time arithmetic")
 
     def _star(self, node: s.Star) -> Value:
-        raise self.error("Syntax error: Unexpected \"*\"", node)
+        raise self.error('Syntax error: Unexpected "*"', node)
 
     # -- calls and subqueries --------------------------------------------------------------------------
 
@@ -303,12 +307,20 @@ class ExpressionCompiler:
             return Value(f"EXISTS ({compiled.sql})", t.BOOL)
         if len(compiled.columns) != 1:
             if node.kind == "array":
-                raise self.error("ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values", node)
-            raise self.error("Scalar subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values", node)
+                raise self.error(
+                    "ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values",
+                    node,
+                )
+            raise self.error(
+                "Scalar subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values",
+                node,
+            )
         column = compiled.columns[0]
         if node.kind == "array":
             if column.type.kind == "ARRAY":
-                raise self.error("Cannot use array subquery with column of type ARRAY because nested arrays are not supported", node)
+                raise self.error(
+                    "Cannot use array subquery with column of type ARRAY because nested arrays are not supported", node
+                )
             order = compiled.row_order
             sql = f"(SELECT COALESCE(list(bq_q.{column.sql}{order}), []) FROM ({compiled.sql}) AS bq_q)"
             return Value(sql, t.array_of(column.type), fragile=True)

@@ -153,15 +153,14 @@ class FromCompiler:
                 if found is None:
                     parts.append(f"CAST(NULL AS {kind.duck}) AS c{i}")
                 elif found[1] != kind:
-                    raise self.analysis.error(
-                        f"Cannot read field '{column}' of type {found[1]} as {kind}", ref.pos
-                    )
+                    raise self.analysis.error(f"Cannot read field '{column}' of type {found[1]} as {kind}", ref.pos)
                 else:
                     parts.append(f"{inner}.{t.quote(found[0])} AS c{i}")
             parts.append(f"{t.text(table.name[prefix:])} AS suffix")
             branches.append(f"SELECT {', '.join(parts)} FROM {table_name(table.uid)} AS {inner}")
         columns = [
-            Column(n, k, f"{alias}.c{i}", frozenset((tb.uid, n) for tb in tables)) for i, (n, k) in enumerate(latest.columns)
+            Column(n, k, f"{alias}.c{i}", frozenset((tb.uid, n) for tb in tables))
+            for i, (n, k) in enumerate(latest.columns)
         ]
         columns.append(Column("_TABLE_SUFFIX", t.STRING, f"{alias}.suffix", hidden=True))
         self._add(Source(ref.alias or ref.parts[-1], columns))
@@ -173,7 +172,10 @@ class FromCompiler:
         c = ExpressionCompiler(self.analysis, self.scope, self.queries)
         array = c.compile(ref.expr)
         if array.type.kind != "ARRAY":
-            raise self.analysis.error(f"Values referenced in UNNEST must be arrays. UNNEST contains expression of type {array.type}", ref.expr.pos)
+            raise self.analysis.error(
+                f"Values referenced in UNNEST must be arrays. UNNEST contains expression of type {array.type}",
+                ref.expr.pos,
+            )
         element = array.type.of
         alias = self.analysis.alias("u")
         column = Column(ref.alias or "", element, f"{alias}.x")
@@ -203,7 +205,9 @@ class FromCompiler:
         if join.on is None:
             if correlated:
                 return f"{left} {word} {right} ON TRUE" if join.kind == "LEFT" else f"{left} CROSS JOIN {right}"
-            raise self.analysis.error(f"{join.kind} JOIN must have an immediately following ON or USING clause", join.pos)
+            raise self.analysis.error(
+                f"{join.kind} JOIN must have an immediately following ON or USING clause", join.pos
+            )
         c = ExpressionCompiler(self.analysis, self.scope, self.queries)
         condition = c.condition(join.on, "JOIN ON")
         if correlated and join.kind == "LEFT" and not (isinstance(join.on, s.Literal) and join.on.value is True):
@@ -221,9 +225,13 @@ class FromCompiler:
             right = [col for src in sources[middle:] for col in src.find(name)]
             for side, which in ((left, "left"), (right, "right")):
                 if not side:
-                    raise self.analysis.error(f"Column {name} in USING clause not found on {which} side of join", join.pos)
+                    raise self.analysis.error(
+                        f"Column {name} in USING clause not found on {which} side of join", join.pos
+                    )
                 if len(side) > 1:
-                    raise self.analysis.error(f"Column {name} in USING clause is ambiguous on {which} side of join", join.pos)
+                    raise self.analysis.error(
+                        f"Column {name} in USING clause is ambiguous on {which} side of join", join.pos
+                    )
             from local.bigquery.sql import operators
 
             a, b = Value(left[0].sql, left[0].type), Value(right[0].sql, right[0].type)
@@ -258,7 +266,9 @@ def table_columns(table: TableInfo, alias: str) -> list[Column]:
 def value_source(alias: str | None, column: Column) -> Source:
     """A source whose rows are single values; the fields of structs are its columns."""
     if column.type.kind != "STRUCT":
-        return Source(alias, [column] if alias else [Column("f0_", column.type, column.sql, column.reads)], value=column)
+        return Source(
+            alias, [column] if alias else [Column("f0_", column.type, column.sql, column.reads)], value=column
+        )
     fields = [
         Column(name, kind, f"struct_extract({column.sql}, {t.text(duck)})", column.reads)
         for (name, kind), duck in zip(column.type.fields, column.type.duck_names, strict=True)

@@ -15,7 +15,10 @@ STRINGS: dict[str, tuple[str, ...]] = {
     "CHARACTER_LENGTH": ("STRING -> INT64 : length({0})",),
     "BYTE_LENGTH": ("STRING -> INT64 : strlen({0})", "BYTES -> INT64 : octet_length({0})"),
     "OCTET_LENGTH": ("STRING -> INT64 : strlen({0})", "BYTES -> INT64 : octet_length({0})"),
-    "STARTS_WITH": ("STRING, STRING -> BOOL : starts_with({0}, {1})", "BYTES, BYTES -> BOOL : bq_starts_bytes({0}, {1})"),
+    "STARTS_WITH": (
+        "STRING, STRING -> BOOL : starts_with({0}, {1})",
+        "BYTES, BYTES -> BOOL : bq_starts_bytes({0}, {1})",
+    ),
     "ENDS_WITH": ("STRING, STRING -> BOOL : ends_with({0}, {1})", "BYTES, BYTES -> BOOL : bq_ends_bytes({0}, {1})"),
     "STRPOS": ("STRING, STRING -> INT64 : strpos({0}, {1})",),
     "SUBSTR": (
@@ -58,8 +61,6 @@ STRINGS: dict[str, tuple[str, ...]] = {
     "SOUNDEX": ("STRING -> STRING : bq_soundex({0})",),
     "EDIT_DISTANCE": ("STRING, STRING -> INT64 : bq_edit_distance({0}, {1})",),
     "CONTAINS_SUBSTR": ("STRING, STRING -> BOOL : bq_contains_substr({0}, {1})",),
-    "NORMALIZE": ("STRING -> STRING : bq_normalize({0})",),
-    "NORMALIZE_AND_CASEFOLD": ("STRING -> STRING : bq_normalize_casefold({0})",),
     "TO_HEX": ("BYTES -> STRING : lower(hex({0}))",),
     "FROM_HEX": ("STRING -> BYTES : bq_from_hex({0})",),
     "TO_BASE64": ("BYTES -> STRING : base64({0})",),
@@ -113,24 +114,29 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "FLOAT64 -> FLOAT64 : CASE WHEN isnan({0}) THEN {0} ELSE CAST(sign({0}) AS DOUBLE) END",
     ),
     "ROUND": (
+        "INT64 -> FLOAT64 : CAST({0} AS DOUBLE)",
+        "INT64, INT64 -> FLOAT64 : bq_round_float(CAST({0} AS DOUBLE), {1})",
         "NUMERIC -> NUMERIC : bq_round_numeric({0}, 0)",
         "NUMERIC, INT64 -> NUMERIC : bq_round_numeric({0}, {1})",
         "FLOAT64 -> FLOAT64 : bq_round_float({0}, 0)",
         "FLOAT64, INT64 -> FLOAT64 : bq_round_float({0}, {1})",
     ),
     "TRUNC": (
+        "INT64 -> FLOAT64 : CAST({0} AS DOUBLE)",
+        "INT64, INT64 -> FLOAT64 : bq_trunc_float(CAST({0} AS DOUBLE), {1})",
         "NUMERIC -> NUMERIC : bq_trunc_numeric({0}, 0)",
         "NUMERIC, INT64 -> NUMERIC : bq_trunc_numeric({0}, {1})",
         "FLOAT64 -> FLOAT64 : trunc({0})",
         "FLOAT64, INT64 -> FLOAT64 : bq_trunc_float({0}, {1})",
     ),
-    "CEIL": ("NUMERIC -> NUMERIC : bq_ceil_numeric({0})", "FLOAT64 -> FLOAT64 : ceil({0})"),
-    "CEILING": ("NUMERIC -> NUMERIC : bq_ceil_numeric({0})", "FLOAT64 -> FLOAT64 : ceil({0})"),
-    "FLOOR": ("NUMERIC -> NUMERIC : bq_floor_numeric({0})", "FLOAT64 -> FLOAT64 : floor({0})"),
+    "CEIL": ("INT64 -> FLOAT64 : CAST({0} AS DOUBLE)", "NUMERIC -> NUMERIC : bq_ceil_numeric({0})", "FLOAT64 -> FLOAT64 : ceil({0})"),
+    "CEILING": ("INT64 -> FLOAT64 : CAST({0} AS DOUBLE)", "NUMERIC -> NUMERIC : bq_ceil_numeric({0})", "FLOAT64 -> FLOAT64 : ceil({0})"),
+    "FLOOR": ("INT64 -> FLOAT64 : CAST({0} AS DOUBLE)", "NUMERIC -> NUMERIC : bq_floor_numeric({0})", "FLOAT64 -> FLOAT64 : floor({0})"),
     "MOD": ("INT64, INT64 -> INT64 : bq_mod({0}, {1})", "NUMERIC, NUMERIC -> NUMERIC : bq_mod_numeric({0}, {1})"),
     "DIV": ("INT64, INT64 -> INT64 : bq_div({0}, {1})", "NUMERIC, NUMERIC -> NUMERIC : bq_div_numeric({0}, {1})"),
-    "IEEE_DIVIDE": ("FLOAT64, FLOAT64 -> FLOAT64 : bq_ieee_divide({0}, {1})",),
+    "IEEE_DIVIDE": ("NUMERIC, NUMERIC -> FLOAT64 : bq_ieee_divide(bq_numeric_to_float({0}), bq_numeric_to_float({1}))", "FLOAT64, FLOAT64 -> FLOAT64 : bq_ieee_divide({0}, {1})",),
     "SAFE_DIVIDE": (
+        "INT64, INT64 -> FLOAT64 : TRY(bq_divide_int({0}, {1}))",
         "NUMERIC, NUMERIC -> NUMERIC : TRY(bq_divide_numeric({0}, {1}))",
         "FLOAT64, FLOAT64 -> FLOAT64 : TRY(bq_divide({0}, {1}))",
     ),
@@ -150,18 +156,38 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "FLOAT64, FLOAT64 -> FLOAT64 : TRY(bq_finite({0} - {1}))",
     ),
     "SAFE_NEGATE": (
-        "INT64 -> INT64 : TRY(-({0}))",
+        "INT64 -> INT64 : TRY(CAST(-({0}) AS BIGINT))",
         "NUMERIC -> NUMERIC : -({0})",
         "FLOAT64 -> FLOAT64 : -({0})",
     ),
-    "POW": ("FLOAT64, FLOAT64 -> FLOAT64 : bq_pow({0}, {1})",),
-    "POWER": ("FLOAT64, FLOAT64 -> FLOAT64 : bq_pow({0}, {1})",),
-    "SQRT": ("FLOAT64 -> FLOAT64 : bq_sqrt({0})",),
-    "CBRT": ("FLOAT64 -> FLOAT64 : cbrt({0})",),
-    "EXP": ("FLOAT64 -> FLOAT64 : bq_exp({0})",),
-    "LN": ("FLOAT64 -> FLOAT64 : bq_ln({0})",),
-    "LOG": ("FLOAT64 -> FLOAT64 : bq_ln({0})", "FLOAT64, FLOAT64 -> FLOAT64 : bq_log({0}, {1})"),
-    "LOG10": ("FLOAT64 -> FLOAT64 : bq_log10({0})",),
+    "POW": ("INT64, INT64 -> FLOAT64 : bq_pow(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", "NUMERIC, NUMERIC -> NUMERIC : !POW of NUMERIC", "FLOAT64, FLOAT64 -> FLOAT64 : bq_pow({0}, {1})",),
+    "POWER": ("INT64, INT64 -> FLOAT64 : bq_pow(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", "NUMERIC, NUMERIC -> NUMERIC : !POWER of NUMERIC", "FLOAT64, FLOAT64 -> FLOAT64 : bq_pow({0}, {1})",),
+    "SQRT": (
+        "INT64 -> FLOAT64 : bq_sqrt(CAST({0} AS DOUBLE))",
+        "NUMERIC -> NUMERIC : !SQRT of NUMERIC",
+        "FLOAT64 -> FLOAT64 : bq_sqrt({0})",
+    ),
+    "CBRT": (
+        "INT64 -> FLOAT64 : cbrt(CAST({0} AS DOUBLE))",
+        "NUMERIC -> NUMERIC : !CBRT of NUMERIC",
+        "FLOAT64 -> FLOAT64 : cbrt({0})",
+    ),
+    "EXP": (
+        "INT64 -> FLOAT64 : bq_exp(CAST({0} AS DOUBLE))",
+        "NUMERIC -> NUMERIC : !EXP of NUMERIC",
+        "FLOAT64 -> FLOAT64 : bq_exp({0})",
+    ),
+    "LN": (
+        "INT64 -> FLOAT64 : bq_ln(CAST({0} AS DOUBLE))",
+        "NUMERIC -> NUMERIC : !LN of NUMERIC",
+        "FLOAT64 -> FLOAT64 : bq_ln({0})",
+    ),
+    "LOG": ("INT64 -> FLOAT64 : bq_ln(CAST({0} AS DOUBLE))", "INT64, INT64 -> FLOAT64 : bq_log(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", "NUMERIC -> NUMERIC : !LOG of NUMERIC", "NUMERIC, NUMERIC -> NUMERIC : !LOG of NUMERIC", "FLOAT64 -> FLOAT64 : bq_ln({0})", "FLOAT64, FLOAT64 -> FLOAT64 : bq_log({0}, {1})"),
+    "LOG10": (
+        "INT64 -> FLOAT64 : bq_log10(CAST({0} AS DOUBLE))",
+        "NUMERIC -> NUMERIC : !LOG10 of NUMERIC",
+        "FLOAT64 -> FLOAT64 : bq_log10({0})",
+    ),
     "IS_NAN": ("FLOAT64 -> BOOL : isnan({0})",),
     "IS_INF": ("FLOAT64 -> BOOL : isinf({0})",),
     "RAND": (" -> FLOAT64 : random()",),
@@ -248,6 +274,7 @@ JSON: dict[str, tuple[str, ...]] = {
         "STRING -> STRING[] : bq_json_value_array({0}, '$')",
         "STRING, STRING -> STRING[] : bq_json_value_array({0}, {1})",
     ),
+    "JSON_STRIP_NULLS": ("JSON -> JSON : bq_json_strip_nulls({0})",),
     "JSON_TYPE": ("JSON -> STRING : bq_json_type({0})",),
     "JSON_KEYS": ("JSON -> STRING[] : bq_json_keys({0})",),
     "LAX_INT64": ("JSON -> INT64 : bq_lax_int64({0})",),
@@ -260,8 +287,5 @@ JSON: dict[str, tuple[str, ...]] = {
 }
 
 FUNCTIONS: dict[str, tuple[str, ...]] = {
-    name: lines
-    for table in (STRINGS, NUMBERS, CONDITIONS, ARRAYS, JSON)
-    for name, lines in table.items()
-    if lines
+    name: lines for table in (STRINGS, NUMBERS, CONDITIONS, ARRAYS, JSON) for name, lines in table.items() if lines
 }

@@ -55,7 +55,7 @@ def from_text(kind: str, written: str, sql: str, pos: int) -> str:
 
 
 def _bad(kind: str, written: str, sql: str, pos: int) -> ApiError:
-    return invalid_query(f"Could not cast literal \"{written}\" to type {kind} at {line_and_column(sql, pos)}")
+    return invalid_query(f'Could not cast literal "{written}" to type {kind} at {line_and_column(sql, pos)}')
 
 
 def bytes_literal(value: bytes) -> str:

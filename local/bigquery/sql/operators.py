@@ -61,7 +61,7 @@ def unary(c: ExpressionCompiler, node: s.Unary) -> Value:
         raise _no_operator(c, node.op, [value], node)
     if node.op == "+":
         return replace(value, name="")
-    return Value(f"(-{value.sql})", value.type, fragile=True)
+    return Value(f"CAST(-{value.sql} AS {value.type.duck})", value.type, fragile=True)
 
 
 def binary(c: ExpressionCompiler, node: s.Binary) -> Value:
@@ -105,9 +105,7 @@ def _arithmetic(c: ExpressionCompiler, op: str, left: Value, right: Value, node:
     if op == "/" and kind.kind == "INT64":
         kind = t.FLOAT64
         zero = "bq_divide_int({0}, {1})"
-        return Value(
-            zero.format(_as(left, t.INT64, c, node), _as(right, t.INT64, c, node)), kind, fragile=True
-        )
+        return Value(zero.format(_as(left, t.INT64, c, node), _as(right, t.INT64, c, node)), kind, fragile=True)
     sql = _ARITHMETIC[op, kind.kind].format(_as(left, kind, c, node), _as(right, kind, c, node))
     return Value(sql, kind, fragile=True)
 
@@ -150,7 +148,9 @@ def compare(c: ExpressionCompiler, op: str, left: Value, right: Value, node: s.N
         raise not_implemented("comparison of BIGNUMERIC")
     if op in {"=", "!="}:
         if kind.kind == "ARRAY" or not kind.groupable:
-            raise c.error(f"{'Equality' if op == '=' else 'Inequality'} is not defined for arguments of type {kind}", node)
+            raise c.error(
+                f"{'Equality' if op == '=' else 'Inequality'} is not defined for arguments of type {kind}", node
+            )
         if kind.kind == "STRUCT":
             return _compare_structs(c, op, left, right, kind, node)
     elif not kind.orderable:
@@ -168,9 +168,7 @@ def compare(c: ExpressionCompiler, op: str, left: Value, right: Value, node: s.N
     return Value(f"({a} {op} {b})", t.BOOL, fragile=fragile)
 
 
-def _compare_structs(
-    c: ExpressionCompiler, op: str, left: Value, right: Value, kind: t.Type, node: s.Node
-) -> Value:
+def _compare_structs(c: ExpressionCompiler, op: str, left: Value, right: Value, kind: t.Type, node: s.Node) -> Value:
     """Field by field, because NULL fields make the answer NULL, which DuckDB's struct equality does not."""
     parts = []
     for i, (_, field) in enumerate(kind.fields):
@@ -261,7 +259,9 @@ def is_(c: ExpressionCompiler, node: s.Is) -> Value:
         sql = f"({convert(value, t.BOOL).sql} IS {negation}{node.what})"
         return Value(sql, t.BOOL, fragile=value.fragile)
     assert node.other is not None
-    values, kind = common([value, c.compile(node.other)], c.analysis.sql, node.pos, "IS DISTINCT FROM has no common type")
+    values, kind = common(
+        [value, c.compile(node.other)], c.analysis.sql, node.pos, "IS DISTINCT FROM has no common type"
+    )
     if kind.kind in {"BIGNUMERIC", "STRUCT", "ARRAY", "JSON"}:
         raise not_implemented(f"IS DISTINCT FROM over {kind.kind}")
     return Value(f"({values[0].sql} IS {negation}DISTINCT FROM {values[1].sql})", t.BOOL, fragile=True)
@@ -295,7 +295,9 @@ def index(c: ExpressionCompiler, node: s.Index) -> Value:
     if of.type.kind == "STRUCT" and node.how in {"OFFSET", "ORDINAL"}:
         raise not_implemented("struct[OFFSET(…)]")
     if of.type.kind != "ARRAY":
-        raise c.error(f"Element access using [{node.how or 'INT64'}()] is not supported on values of type {of.type}", node)
+        raise c.error(
+            f"Element access using [{node.how or 'INT64'}()] is not supported on values of type {of.type}", node
+        )
     position = c.as_type(node.index, t.INT64, "Array position")
     how = node.how or "OFFSET"
     plus = "" if how.endswith("ORDINAL") else " + 1"

@@ -72,7 +72,11 @@ def _pivot(
 
 def _label(literal: s.Literal) -> str:
     """The column name a pivot value makes: its text, with other characters as underscores."""
-    if literal.kind == "STRING" and str(literal.value).replace("_", "a").isalnum() and not str(literal.value)[:1].isdigit():
+    if (
+        literal.kind == "STRING"
+        and str(literal.value).replace("_", "a").isalnum()
+        and not str(literal.value)[:1].isdigit()
+    ):
         return str(literal.value)
     if literal.kind == "INT64" and not str(literal.value).startswith("-"):
         return f"_{literal.value}"
@@ -115,7 +119,9 @@ def _unpivot(
     names = [(c.name, c.type) for c in keep] + list(zip(item.values, kinds, strict=True)) + [(item.name, rows[0][2])]
     branches = []
     for found, label_sql, _ in rows:
-        parts = [c.sql for c in keep] + [convert(Value(f.sql, f.type), k).sql for f, k in zip(found, kinds, strict=True)]
+        parts = [c.sql for c in keep] + [
+            convert(Value(f.sql, f.type), k).sql for f, k in zip(found, kinds, strict=True)
+        ]
         listed = ", ".join(f"{p} AS c{i}" for i, p in enumerate([*parts, label_sql]))
         test = "" if item.include_nulls else " WHERE " + " OR ".join(f"{f.sql} IS NOT NULL" for f in found)
         branches.append(f"SELECT {listed} FROM {source}{test}")

@@ -19,7 +19,6 @@ from local.bigquery.sql.scope import NO_READS, Column, Reads, Scope, Source
 from local.bigquery.sql.values import Value, convert
 
 
-
 @dataclass
 class Compiled:
     """A query as DuckDB text; `columns` are its outputs, `Column.sql` being c0, c1, …."""
@@ -120,7 +119,8 @@ class QueryCompiler:
         position = int(str(node.value))
         if not 1 <= position <= len(columns):
             raise self.analysis.error(
-                f"ORDER BY column number item is out of range: {position}; SELECT list has {len(columns)} items", node.pos
+                f"ORDER BY column number item is out of range: {position}; SELECT list has {len(columns)} items",
+                node.pos,
             )
         return columns[position - 1]
 
@@ -161,7 +161,8 @@ class QueryCompiler:
             if kind is None:
                 listed = ", ".join(str(s_.columns[i].type) for s_ in sides)
                 raise self.analysis.error(
-                    f"Column {i + 1} in {op} {'ALL' if every else 'DISTINCT'} has incompatible types: {listed}", node.pos
+                    f"Column {i + 1} in {op} {'ALL' if every else 'DISTINCT'} has incompatible types: {listed}",
+                    node.pos,
                 )
             if not every and not kind.groupable:
                 raise self.analysis.error(
@@ -204,7 +205,9 @@ def _flatten(node: s.SetOperation) -> tuple[list[s.Query], str, bool]:
     left: s.Query = node.left
     operands.append(node.right)
     while (
-        isinstance(left.body, s.SetOperation) and left.body.op == "UNION" and left.body.all == node.all
+        isinstance(left.body, s.SetOperation)
+        and left.body.op == "UNION"
+        and left.body.all == node.all
         and not (left.ctes or left.order or left.limit)
     ):
         operands.append(left.body.right)
@@ -266,7 +269,9 @@ class _SelectCompiler:
             self._see_aliases()
             having = f" HAVING {c.condition(node.having, 'HAVING').sql}"
             if not grouped and not c.has_aggregate:
-                raise analysis.error("The HAVING clause requires GROUP BY or aggregation to be present", node.having.pos)
+                raise analysis.error(
+                    "The HAVING clause requires GROUP BY or aggregation to be present", node.having.pos
+                )
         if node.qualify is not None:
             self._see_aliases()
             before_window = c.has_window
@@ -418,7 +423,9 @@ class _SelectCompiler:
         node = self.node
         if node.as_struct:
             kind = t.struct_of([(i.name, i.value.type) for i in self.items])
-            packed = ", ".join(f"{t.quote(n)} := {i.value.sql}" for n, i in zip(kind.duck_names, self.items, strict=True))
+            packed = ", ".join(
+                f"{t.quote(n)} := {i.value.sql}" for n, i in zip(kind.duck_names, self.items, strict=True)
+            )
             reads = frozenset().union(*(i.reads for i in self.items))
             self.items = [_Item("", Value(f"struct_pack({packed})", kind), reads, alias=False)]
         if node.as_value and len(self.items) != 1:
@@ -458,7 +465,9 @@ class _SelectCompiler:
         for selected in self.items:  # aliases inside an expression
             taken = self.scope.aliases
             if selected.alias and selected.name.lower() not in taken:
-                taken[selected.name.lower()] = Column(selected.name, selected.value.type, selected.value.sql, selected.reads)
+                taken[selected.name.lower()] = Column(
+                    selected.name, selected.value.type, selected.value.sql, selected.reads
+                )
         value = c.compile(expr)
         self.scope.aliases = {}
         if self.node.distinct and value.sql not in {i.value.sql for i in self.items}:

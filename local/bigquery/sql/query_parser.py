@@ -9,7 +9,19 @@ from local.bigquery.errors import not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql.expression_parser import ExpressionParser
 
-_SELECT_ENDS = {"FROM", "WHERE", "GROUP", "HAVING", "QUALIFY", "WINDOW", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT"}
+_SELECT_ENDS = {
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "QUALIFY",
+    "WINDOW",
+    "ORDER",
+    "LIMIT",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+}
 
 
 class QueryParser(ExpressionParser):
@@ -92,7 +104,12 @@ class QueryParser(ExpressionParser):
             select.items.append(self._select_item())
             if not self.take_op(","):
                 break
-            if self.token.kind == "end" or self.is_op(")") or self.token.text in _SELECT_ENDS and self.token.kind == "word":
+            if (
+                self.token.kind == "end"
+                or self.is_op(")")
+                or self.token.text in _SELECT_ENDS
+                and self.token.kind == "word"
+            ):
                 break  # a trailing comma is allowed
         if self.take_word("FROM"):
             select.from_ = self.from_clause()

@@ -2,7 +2,7 @@
 
 A signature reads `argument types -> result type : DuckDB template`: `T` is any type (the same everywhere),
 `T[]` an array of it, `*` after the last type any number of them, `?` an optional argument (which then needs a
-signature of its own for its template). `{0}` is the first argument, `{*}` all of them.
+signature of its own for its template). `{0}` is the first argument, `{*}` all of them; `!what` refuses the overload.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 
-from local.bigquery.errors import ApiError, invalid_query
+from local.bigquery.errors import ApiError, invalid_query, not_implemented
 from local.bigquery.sql import types as t
 from local.bigquery.sql.tokens import line_and_column
 from local.bigquery.sql.values import Value, coerces, convert
@@ -50,6 +50,8 @@ def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos
             kinds = _fit(signature, values, exact=exact)
             if kinds is None:
                 continue
+            if signature.template.startswith("!"):
+                raise not_implemented(signature.template[1:])
             converted = [convert(v, k, sql, pos) for v, k in zip(values, kinds[0], strict=True)]
             return Value(render(signature.template, [c.sql for c in converted]), kinds[1], fragile=True)
     raise no_match(name, values, sql, pos, signatures)
@@ -58,9 +60,7 @@ def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos
 def no_match(name: str, values: list[Value], sql: str, pos: int, signatures: list[Signature]) -> ApiError:
     """`No matching signature for function …` with what was given and what would be right."""
     given = ", ".join("NULL" if v.type.kind == "NULL" else str(v.type) for v in values)
-    shapes = "\n".join(
-        f"  Signature: {name}({', '.join(s.args)}{', ...' if s.variadic else ''})" for s in signatures
-    )
+    shapes = "\n".join(f"  Signature: {name}({', '.join(s.args)}{', ...' if s.variadic else ''})" for s in signatures)
     return invalid_query(
         f"No matching signature for function {name}\n  Argument types: {given}\n{shapes} at {line_and_column(sql, pos)}"
     )
@@ -72,9 +72,7 @@ def render(template: str, args: list[str]) -> str:
     >>> render("f({1}, {0}, {*})", ["a", "b"])
     'f(b, a, a, b)'
     """
-    return re.sub(
-        r"\{(\d+|\*)\}", lambda m: ", ".join(args) if m[1] == "*" else args[int(m[1])], template
-    )
+    return re.sub(r"\{(\d+|\*)\}", lambda m: ", ".join(args) if m[1] == "*" else args[int(m[1])], template)
 
 
 def _fit(signature: Signature, values: list[Value], *, exact: bool) -> tuple[list[t.Type], t.Type] | None:

@@ -11,7 +11,7 @@ from local.bigquery.errors import not_implemented
 from local.bigquery.sql import dates, operators
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
-from local.bigquery.sql.values import Value, common, convert, null_of
+from local.bigquery.sql.values import Value, common, convert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,7 @@ NAMED_ARGUMENTS: frozenset[str] = frozenset()
 
 def _arity(c: ExpressionCompiler, node: s.Call, low: int, high: int) -> None:
     if not low <= len(node.args) <= high:
-        raise c.error(
-            f"Number of arguments does not match for function {node.name}: found {len(node.args)}", node
-        )
+        raise c.error(f"Number of arguments does not match for function {node.name}: found {len(node.args)}", node)
 
 
 def _nullif(c: ExpressionCompiler, node: s.Call) -> Value:
@@ -40,7 +38,9 @@ def _nullif(c: ExpressionCompiler, node: s.Call) -> Value:
 def _extreme(c: ExpressionCompiler, node: s.Call) -> Value:
     """GREATEST and LEAST: NULL if any argument is NULL, NaN if any is NaN."""
     _arity(c, node, 1, 1000)
-    values, kind = common([c.compile(a) for a in node.args], c.analysis.sql, node.pos, f"{node.name} has no common type")
+    values, kind = common(
+        [c.compile(a) for a in node.args], c.analysis.sql, node.pos, f"{node.name} has no common type"
+    )
     if not kind.orderable or kind.kind == "BIGNUMERIC":
         if kind.kind == "BIGNUMERIC":
             raise not_implemented(f"{node.name} of BIGNUMERIC")
@@ -61,7 +61,7 @@ def _error(c: ExpressionCompiler, node: s.Call) -> Value:
 
 
 def _to_json_text(value: Value) -> str:
-    return f"bq_to_json(CAST({_json_ready(value.sql, value.type)} AS JSON))"
+    return f"bq_to_json(to_json({_json_ready(value.sql, value.type)}))"
 
 
 def _json_ready(sql: str, kind: t.Type) -> str:
@@ -159,13 +159,6 @@ def _session_user(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value("'anonymous@embedded.invalid'", t.STRING)
 
 
-def _iferror(c: ExpressionCompiler, node: s.Call) -> Value:
-    _arity(c, node, 2, 2)
-    values, kind = common([c.compile(a) for a in node.args], c.analysis.sql, node.pos, "IFERROR has no common type")
-    del values, kind
-    raise not_implemented("the function IFERROR")
-
-
 def _hll(c: ExpressionCompiler, node: s.Call) -> Value:
     """HLL_COUNT.EXTRACT(HLL_COUNT.INIT(x)): the sketch is never seen, so counting exactly is allowed."""
     _arity(c, node, 1, 1)
@@ -176,8 +169,44 @@ def _hll(c: ExpressionCompiler, node: s.Call) -> Value:
     raise not_implemented("HLL_COUNT sketches as values")
 
 
-def _null_of_type(kind: t.Type) -> str:
-    return null_of(kind)
+def _json_change(c: ExpressionCompiler, node: s.Call) -> Value:
+    """JSON_SET, JSON_ARRAY_INSERT, JSON_ARRAY_APPEND: pairs of path and value, applied in turn."""
+    if len(node.args) < 3 or len(node.args) % 2 == 0:
+        raise c.error(f"{node.name} needs a JSON value and pairs of path and value", node)
+    value = c.compile(node.args[0])
+    if value.type.kind not in {"JSON", "NULL"}:
+        raise c.error(f"No matching signature for function {node.name}\n  Argument types: {value.type}", node)
+    sql = convert(value, t.JSON).sql
+    for path, new in zip(node.args[1::2], node.args[2::2], strict=True):
+        inserted = _typed(c.compile(new))
+        if inserted.type.kind == "ARRAY" and node.name != "JSON_SET":
+            raise not_implemented(f"{node.name} of an array")
+        text = f"COALESCE({_to_json_text(inserted)}, 'null')"
+        sql = f"bq_{node.name.lower()}({sql}, {c.as_type(path, t.STRING, node.name).sql}, {text})"
+    return Value(sql, t.JSON, fragile=True)
+
+
+def _json_remove(c: ExpressionCompiler, node: s.Call) -> Value:
+    """JSON_REMOVE(json, path, …)."""
+    if len(node.args) < 2:
+        raise c.error("JSON_REMOVE needs a JSON value and at least one path", node)
+    sql = c.as_type(node.args[0], t.JSON, node.name).sql
+    for path in node.args[1:]:
+        sql = f"bq_json_remove({sql}, {c.as_type(path, t.STRING, node.name).sql})"
+    return Value(sql, t.JSON, fragile=True)
+
+
+def _normalize(c: ExpressionCompiler, node: s.Call) -> Value:
+    """NORMALIZE(text[, mode]), the mode being a bare word."""
+    _arity(c, node, 1, 2)
+    mode = "NFC"
+    if len(node.args) == 2:
+        given = node.args[1]
+        mode = given.name.upper() if isinstance(given, s.Name) else ""
+        if mode not in {"NFC", "NFKC", "NFD", "NFKD"}:
+            raise c.error(f"{node.name} needs a normalization mode: NFC, NFKC, NFD or NFKD", given)
+    name = "bq_normalize" if node.name == "NORMALIZE" else "bq_normalize_casefold"
+    return Value(f"{name}({c.as_type(node.args[0], t.STRING, node.name).sql}, '{mode}')", t.STRING, fragile=True)
 
 
 SPECIAL: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
@@ -190,6 +219,12 @@ SPECIAL: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
     "TO_JSON": _to_json,
     "JSON_OBJECT": _json_object,
     "JSON_ARRAY": _json_array,
+    "JSON_SET": _json_change,
+    "JSON_ARRAY_INSERT": _json_change,
+    "JSON_ARRAY_APPEND": _json_change,
+    "JSON_REMOVE": _json_remove,
+    "NORMALIZE": _normalize,
+    "NORMALIZE_AND_CASEFOLD": _normalize,
     "FORMAT": _format,
     "SESSION_USER": _session_user,
     "HLL_COUNT.EXTRACT": _hll,
@@ -202,8 +237,7 @@ KNOWN_BUT_REFUSED = frozenset(
     DETERMINISTIC_DECRYPT_BYTES DETERMINISTIC_DECRYPT_STRING DETERMINISTIC_ENCRYPT DLP_DETERMINISTIC_ENCRYPT
     EUCLIDEAN_DISTANCE EXTERNAL_OBJECT_TRANSFORM FLOAT32 FLOAT64_ARRAY GAP_FILL GENERATE_RANGE_ARRAY
     HLL_COUNT.INIT HLL_COUNT.MERGE HLL_COUNT.MERGE_PARTIAL IFERROR ISERROR NULLIFERROR INT64_ARRAY
-    JSON_ARRAY_APPEND JSON_ARRAY_INSERT JSON_EXTRACT_STRING_ARRAY JSON_FLATTEN JSON_REMOVE JSON_SET
-    JSON_STRIP_NULLS JUSTIFY_DAYS JUSTIFY_HOURS JUSTIFY_INTERVAL KEYS.NEW_KEYSET LAX_BOOL_ARRAY MAKE_INTERVAL
+    JSON_EXTRACT_STRING_ARRAY JSON_FLATTEN JUSTIFY_DAYS JUSTIFY_HOURS JUSTIFY_INTERVAL KEYS.NEW_KEYSET LAX_BOOL_ARRAY MAKE_INTERVAL
     NET.IP_FROM_STRING NET.IP_NET_MASK NET.IP_TO_STRING NET.IP_TRUNC NET.IPV4_FROM_INT64 NET.IPV4_TO_INT64
     NET.PUBLIC_SUFFIX NET.SAFE_IP_FROM_STRING OBJECT_PARSE PARSE_BIGNUMERIC PARSE_NUMERIC RANGE RANGE_CONTAINS
     RANGE_START RANGE_END SEARCH STRING_ARRAY TEXT_ANALYZE VECTOR_SEARCH TYPEOF ST_GEOGPOINT ST_DISTANCE

@@ -177,8 +177,7 @@ def coerces(source: Type, target: Type, *, literal: bool = False, parameter: boo
         return coerces(source.of, target.of, literal=literal, parameter=parameter)
     if source.kind == target.kind == "STRUCT":
         return len(source.fields) == len(target.fields) and all(
-            coerces(a, b, literal=literal, parameter=parameter)
-            for a, b in zip(source.types, target.types, strict=True)
+            coerces(a, b, literal=literal, parameter=parameter) for a, b in zip(source.types, target.types, strict=True)
         )
     return False
 

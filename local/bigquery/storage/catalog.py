@@ -164,7 +164,9 @@ class Catalog:
         now = self.clock_ms()
         record = DatasetRecord(project, dataset, location, body, etag(project, dataset, now, body), now, now)
         with self.database.transaction() as db:
-            taken = db.execute("SELECT 1 FROM datasets WHERE project = ? AND dataset = ?", (project, dataset)).fetchone()
+            taken = db.execute(
+                "SELECT 1 FROM datasets WHERE project = ? AND dataset = ?", (project, dataset)
+            ).fetchone()
             if taken:
                 raise duplicate(f"Already Exists: Dataset {project}:{dataset}")
             db.execute(
@@ -333,7 +335,15 @@ class Catalog:
             body = old.body if change.fields is None else old.body | {"schema": change.fields}
             db.execute(
                 "UPDATE tables SET body = ?, etag = ?, modified_ms = ?, version = version + ?, epoch = ?, seq = ? WHERE uid = ?",
-                (json.dumps(body), etag(old.etag, now, seq), now, int(change.fields is not None), epoch, seq, change.uid),
+                (
+                    json.dumps(body),
+                    etag(old.etag, now, seq),
+                    now,
+                    int(change.fields is not None),
+                    epoch,
+                    seq,
+                    change.uid,
+                ),
             )
             if change.replace is None:
                 gone += self._merge_small(old, seq)
@@ -386,14 +396,20 @@ class Catalog:
     def partitions(self, uid: int) -> list[tuple[str, int, int, int]]:
         """(partition, rows, bytes, last change) by partition."""
         return self.database.rows(  # type: ignore[return-value]
-            "SELECT part, SUM(rows), SUM(bytes), MAX(created_ms) FROM fragments WHERE uid = ? GROUP BY part ORDER BY part", uid
+            "SELECT part, SUM(rows), SUM(bytes), MAX(created_ms) FROM fragments WHERE uid = ? GROUP BY part ORDER BY part",
+            uid,
         )
 
     def has_young_streamed_rows(self, uid: int) -> bool:
         """Whether rows are in the streaming buffer."""
-        return self.database.row(
-            "SELECT 1 FROM fragments WHERE uid = ? AND streamed AND created_ms > ?", uid, self.clock_ms() - STREAMING_MS
-        ) is not None
+        return (
+            self.database.row(
+                "SELECT 1 FROM fragments WHERE uid = ? AND streamed AND created_ms > ?",
+                uid,
+                self.clock_ms() - STREAMING_MS,
+            )
+            is not None
+        )
 
     def read(self, table: TableRecord, data: bytes | None, file: str | None) -> pa.Table:
         """Rows of a fragment in the table's present schema."""
@@ -432,14 +448,18 @@ def _fit(array: pa.Array, wanted: pa.DataType) -> pa.Array:
         return array
     if pa.types.is_list(wanted):
         values = _fit(array.values, wanted.value_type)
-        return pa.ListArray.from_arrays(array.offsets, values, type=wanted, mask=array.is_null() if array.null_count else None)
+        return pa.ListArray.from_arrays(
+            array.offsets, values, type=wanted, mask=array.is_null() if array.null_count else None
+        )
     if pa.types.is_struct(wanted):
         by_name = {f.name.lower(): i for i, f in enumerate(array.type)}
         parts = []
         for one in wanted:
             index = by_name.get(one.name.lower())
             parts.append(pa.nulls(len(array), one.type) if index is None else _fit(array.field(index), one.type))
-        return pa.StructArray.from_arrays(parts, fields=list(wanted), mask=array.is_null() if array.null_count else None)
+        return pa.StructArray.from_arrays(
+            parts, fields=list(wanted), mask=array.is_null() if array.null_count else None
+        )
     return array.cast(wanted)
 
 

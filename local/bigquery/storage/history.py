@@ -61,9 +61,12 @@ class History:
 
     def exists(self, project: str, id_: str, location: str) -> bool:
         """Whether the id is used."""
-        return self._database.row(
-            "SELECT 1 FROM jobs WHERE project = ? AND id = ? AND location = ?", project, id_, location
-        ) is not None
+        return (
+            self._database.row(
+                "SELECT 1 FROM jobs WHERE project = ? AND id = ? AND location = ?", project, id_, location
+            )
+            is not None
+        )
 
     def result(self, project: str, id_: str, location: str) -> pa.Table | None:
         """The rows a query left; None when they have expired or there are none."""
