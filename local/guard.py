@@ -8,6 +8,7 @@ does (https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
 socket too, so that requests wait while a function is started again instead of being refused.
 """
 
+import contextlib
 import os
 import runpy
 import signal
@@ -22,14 +23,23 @@ _FIRST_SYSTEMD_FD = 3
 def main() -> None:
     """Run the module named on the command line under its own name."""
     alive_fd, listen_fd, module, arguments = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:]
-    if alive_fd == _FIRST_SYSTEMD_FD:  # the place is needed below
-        alive_fd = os.dup(alive_fd)
     if listen_fd >= 0:
-        os.dup2(listen_fd, _FIRST_SYSTEMD_FD)
-        os.environ["LISTEN_FDS"], os.environ["LISTEN_PID"] = "1", str(os.getpid())
+        alive_fd = _hand_over(listen_fd, alive_fd)
     threading.Thread(target=_end_with_parent, args=(alive_fd,), daemon=True).start()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _hand_over(listen_fd: int, alive_fd: int) -> int:
+    """Put the listening socket where gunicorn looks for it; where the pipe is then."""
+    if listen_fd != _FIRST_SYSTEMD_FD:
+        with contextlib.suppress(OSError):  # nothing is there
+            moved = os.dup(_FIRST_SYSTEMD_FD)  # what is there stays open: the pipe, or the lock of the data directory
+            alive_fd = moved if alive_fd == _FIRST_SYSTEMD_FD else alive_fd
+        os.dup2(listen_fd, _FIRST_SYSTEMD_FD)
+        os.close(listen_fd)
+    os.environ["LISTEN_FDS"], os.environ["LISTEN_PID"] = "1", str(os.getpid())
+    return alive_fd
 
 
 def _end_with_parent(alive_fd: int) -> None:

@@ -104,8 +104,9 @@ class Stack:
             if not options.ready_file.absolute().parent.is_dir():
                 raise StackError(f"cannot write {options.ready_file}: no such directory")
             remove_file(options.ready_file)  # of an earlier stack: this one is not ready yet
-        ports = cleanup.enter_context(Ports(options.port, [function.name for function in options.functions]))
+        # The directory first: once it is ours, the processes of an earlier stack have left the port, too.
         data_dir = cleanup.enter_context(DataDir(options.data_dir))
+        ports = cleanup.enter_context(Ports(options.port, [function.name for function in options.functions]))
         keys = read_keys(data_dir.path)
         embedded = f"127.0.0.1:{ports.grpc}"
         endpoints = Endpoints(
@@ -159,15 +160,13 @@ class Stack:
             f"--sendgrid-fd={ports.fd(SENDGRID)}",
             _HOLD_PUSH if is_embedded else "--no-pubsub",
         ]
-        # With the lock: a stack that was killed holds its directory until the process that writes to it is gone.
-        inherited = (ports.fd(BIGQUERY), ports.fd(SENDGRID), data_dir.lock_fd)
         return self._child(
             "services",
             module,
             variables=process_environment(),
-            logs=data_dir.logs,
+            data_dir=data_dir,
             alive_fd=alive_fd,
-            inherited=inherited,
+            served_fds=(ports.fd(BIGQUERY), ports.fd(SENDGRID)),
         )
 
     def _function_child(
@@ -193,9 +192,10 @@ class Stack:
             function.name,
             module,
             variables=variables,
-            logs=data_dir.logs,
+            data_dir=data_dir,
             alive_fd=alive_fd,
-            listen_fd=ports.fd(function.name),
+            gunicorn_fd=ports.fd(function.name),
+            served_fds=(ports.fd(function.name),),
         )
 
     def _child(
@@ -204,19 +204,20 @@ class Stack:
         module: Sequence[str],
         *,
         variables: dict[str, str],
-        logs: Path,
+        data_dir: DataDir,
         alive_fd: int,
-        listen_fd: int = -1,
-        inherited: tuple[int, ...] = (),
+        served_fds: tuple[int, ...],
+        gunicorn_fd: int = -1,
     ) -> Child:
         """A module to run under the guard, not yet started."""
         return Child(
             name,
-            [sys.executable, "-m", "local.guard", str(alive_fd), str(listen_fd), *module],
+            [sys.executable, "-m", "local.guard", str(alive_fd), str(gunicorn_fd), *module],
             environment=variables,
             directory=ROOT,
-            log=logs / f"{name}.log",
-            pass_fds=(alive_fd, *inherited, *(() if listen_fd < 0 else (listen_fd,))),
+            log=data_dir.logs / f"{name}.log",
+            # With the lock: a stack that was killed holds its directory until all its processes are gone.
+            pass_fds=(alive_fd, data_dir.lock_fd, *served_fds),
             verbose=self._options.verbose,
             on_death=self._report_death,
             on_restart=lambda _: self._write_ready_file(),

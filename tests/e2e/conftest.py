@@ -1,9 +1,4 @@
-"""The running stack, for tests that only use it, and stacks of one's own, for tests that end them.
-
-A test that uses `stack` belongs to the group of it, so that each run has one stack only:
-
-    pytestmark = pytest.mark.xdist_group("stack")
-"""
+"""The running stack, for tests that only use it, and stacks of one's own, for tests that end them."""
 
 import json
 import os
@@ -25,7 +20,7 @@ START_TIMEOUT_S = 60.0
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Ready]:
-    """Everything up, with the sample billing export. Tests keep apart by using tenants of their own."""
+    """Everything up, with the sample billing export; one a worker. Tests keep apart by tenants of their own."""
     with Stack(Options(port=0)) as ready:
         yield ready
 
