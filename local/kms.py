@@ -22,7 +22,10 @@ _MOST_BYTES = 64 * 1024
 _NONCE_BYTES = 12
 _VERSION_BYTES = 4
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,63}")
-_KEY_NAME = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
+_KEY_NAME = re.compile(
+    r"(?P<key>projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+)"
+    r"(/cryptoKeyVersions/(?P<version>[0-9]{1,9}))?"
+)
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS key_rings (name TEXT PRIMARY KEY);
@@ -103,8 +106,7 @@ class KeyManagement:
         _check_size("additional_authenticated_data", aad)
         verified = _check_sum(request, "plaintext_crc32c", plaintext)
         aad_verified = _check_sum(request, "additional_authenticated_data_crc32c", aad)
-        key, _, version = request.name.partition("/cryptoKeyVersions/")
-        number = int(version or 1)
+        key, number = _key_and_version(request.name)
         nonce = os.urandom(_NONCE_BYTES)
         sealed = AESGCM(self._material(key, number)).encrypt(nonce, plaintext, aad)
         response = _EncryptResponse(
@@ -126,12 +128,13 @@ class KeyManagement:
             Code.INVALID_ARGUMENT,
             "Decryption failed: verify that 'name' refers to the correct CryptoKey.",
         )
-        self._material(request.name, 1)  # an unknown key is NOT_FOUND, whatever the ciphertext
+        key, _ = _key_and_version(request.name)
+        self._material(key, 1)  # an unknown key is NOT_FOUND, whatever the ciphertext
         number, sealed = int.from_bytes(ciphertext[:_VERSION_BYTES], "big"), ciphertext[_VERSION_BYTES:]
         if number != 1 or len(sealed) < _NONCE_BYTES:
             raise failed
         try:
-            cipher = AESGCM(self._material(request.name, number))
+            cipher = AESGCM(self._material(key, number))
             plaintext = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], aad)
         except InvalidTag:
             raise failed from None
@@ -140,8 +143,6 @@ class KeyManagement:
         return response
 
     def _material(self, key: str, version: int) -> bytes:
-        if not _KEY_NAME.fullmatch(key):
-            raise Refused(Code.INVALID_ARGUMENT, f"The request contains an invalid key name: {key!r}.")
         row = self._database.execute(
             "SELECT material FROM versions WHERE key = ? AND version = ?", (key, version)
         ).fetchone()
@@ -152,6 +153,14 @@ class KeyManagement:
     def _exists(self, table: str, name: str) -> bool:
         query = f"SELECT 1 FROM {table} WHERE name = ?"
         return self._database.execute(query, (name,)).fetchone() is not None
+
+
+def _key_and_version(name: str) -> tuple[str, int]:
+    """The key and the version that a name means; the primary version, 1, where it names a key only."""
+    match = _KEY_NAME.fullmatch(name)
+    if match is None:
+        raise Refused(Code.INVALID_ARGUMENT, f"The request contains an invalid key name: {name!r}.")
+    return match["key"], int(match["version"] or 1)
 
 
 def _checked_id(text: str) -> str:

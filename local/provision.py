@@ -44,7 +44,7 @@ def provision(
         provision_kms(endpoints.kms)
         provision_secrets(endpoints.secret_manager, keys)
         provision_bigquery(endpoints.bigquery, templates, sample=sample)
-    except (GoogleAPIError, RequestException) as error:
+    except (GoogleAPIError, RequestException, TimeoutError) as error:
         raise StackError(f"cannot provision the local stack: {error}") from error
 
 

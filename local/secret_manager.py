@@ -17,7 +17,7 @@ from local.rpc import Code, Refused
 # https://cloud.google.com/secret-manager/quotas: size of a secret version payload
 _MOST_BYTES = 64 * 1024
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_VERSION_NAME = re.compile(r"(?P<secret>projects/[^/]+/secrets/[^/]+)/versions/(?P<version>latest|[0-9]+)")
+_VERSION_NAME = re.compile(r"(?P<secret>projects/[^/]+/secrets/[^/]+)/versions/(?P<version>latest|[0-9]{1,18})")
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, body BLOB NOT NULL);

@@ -72,7 +72,7 @@ class Sink:
             return _errors(400, [("Bad Request", None)])
         if faults := _faults(mail):
             return _errors(400, faults)
-        if mail.get("mail_settings", {}).get("sandbox_mode", {}).get("enable"):
+        if _is_sandboxed(mail):
             return Response(status_code=200)
         message_id = secrets.token_urlsafe(16)
         received_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -103,6 +103,11 @@ def create_app(sink: Sink) -> Starlette:
     return Starlette(routes=sink.routes())
 
 
+def _is_sandboxed(mail: dict[str, Any]) -> bool:
+    mode = mail.get("mail_settings", {}).get("sandbox_mode")
+    return isinstance(mode, dict) and bool(mode.get("enable"))
+
+
 def _mails(mail: dict[str, Any], message_id: str, received_at: str) -> list[dict[str, Any]]:
     """What each recipient group gets: personalization over mail, addresses as plain strings."""
     contents = {content["type"]: content["value"] for content in mail["content"]}
@@ -127,7 +132,7 @@ def _mails(mail: dict[str, Any], message_id: str, received_at: str) -> list[dict
 
 def _faults(mail: dict[str, Any]) -> list[tuple[str, str | None]]:
     """Every fault of a request as (message, field), in SendGrid's words where they are known."""
-    faults: list[tuple[str, str | None]] = []
+    faults = _type_faults(mail, {"headers": dict, "custom_args": dict, "categories": list, "mail_settings": dict})
     if "template_id" in mail:
         faults.append(("The local sink keeps no dynamic templates.", "template_id"))
     if not _is_address(mail.get("from")):
@@ -143,10 +148,21 @@ def _faults(mail: dict[str, Any]) -> list[tuple[str, str | None]]:
     return faults + _content_faults(mail.get("content"))
 
 
+def _type_faults(fields: dict[str, Any], types: dict[str, type], prefix: str = "") -> list[tuple[str, str | None]]:
+    return [
+        (f"Invalid type. Expected: {expected.__name__}.", f"{prefix}{name}")
+        for name, expected in types.items()
+        if name in fields and not isinstance(fields[name], expected)
+    ]
+
+
 def _group_faults(group: Any, field: str, subject: Any) -> list[tuple[str, str | None]]:
     if not isinstance(group, dict) or not isinstance(group.get("to"), list) or not group["to"]:
         return [("The to array is required for all personalization objects.", f"{field}.to")]
-    faults: list[tuple[str, str | None]] = []
+    own_types = {"cc": list, "bcc": list, "headers": dict, "custom_args": dict}
+    faults = _type_faults(group, own_types, f"{field}.")
+    if faults:
+        return faults
     addresses: list[str] = []
     for kind in ("to", "cc", "bcc"):
         for index, address in enumerate(group.get(kind, [])):

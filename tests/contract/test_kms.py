@@ -138,9 +138,18 @@ def test_an_unknown_key_is_not_found(kms: Kms) -> None:
         kms.client.get_crypto_key(name=unknown, **CALL)
 
 
+def test_a_key_encrypts_with_a_version_that_is_named(kms: Kms) -> None:
+    encrypted = kms.encrypt(b"x", name=f"{KEY}/cryptoKeyVersions/1")
+    assert kms.decrypt(encrypted.ciphertext).plaintext == b"x"
+    with pytest.raises(exceptions.NotFound):
+        kms.encrypt(b"x", name=f"{KEY}/cryptoKeyVersions/2")
+
+
 def test_what_is_no_key_name_is_refused(kms: Kms) -> None:
     with pytest.raises(exceptions.InvalidArgument, match="key name"):
         kms.encrypt(b"x", name=RING)
+    with pytest.raises(exceptions.InvalidArgument, match="key name"):
+        kms.encrypt(b"x", name=f"{KEY}/cryptoKeyVersions/one")
 
 
 def test_creating_twice_says_that_it_is_there(kms: Kms) -> None:

@@ -90,7 +90,7 @@ def test_a_missing_secret_is_not_found(secrets: Secrets) -> None:
         secrets.client.add_secret_version(request={"parent": missing, "payload": {"data": b"x"}}, **CALL)
 
 
-@pytest.mark.parametrize("version", ["", "one", "-1", "1/2"])
+@pytest.mark.parametrize("version", ["", "one", "-1", "1/2", "9" * 30])
 def test_what_is_no_version_name_is_refused(secrets: Secrets, version: str) -> None:
     with pytest.raises(exceptions.InvalidArgument):
         secrets.access(version)

@@ -103,6 +103,9 @@ def test_a_wrong_key_is_401(url: str) -> None:
         ({"content": [{"type": "text/plain", "value": ""}]}, "content.0.value"),
         ({"content": [{"type": t, "value": "x"} for t in ("text/html", "text/plain")]}, "content"),
         ({"template_id": "d-1"}, "template_id"),
+        ({"headers": []}, "headers"),
+        ({"mail_settings": "sandbox"}, "mail_settings"),
+        ({"personalizations": [{"to": [{"email": "a@b.c"}], "cc": "d@e.f"}]}, "personalizations.0.cc"),
     ],
 )
 def test_a_faulty_mail_is_400_and_names_the_field(url: str, change: dict[str, Any], field: str) -> None:
