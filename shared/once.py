@@ -5,6 +5,8 @@ The id says which job it is: `cv-{tenant_id}-{run}-{step_id}-{operation}-{genera
 pass is followed by the next one, found by asking for each id in turn, so that no counter has to be kept.
 """
 
+from collections.abc import Callable
+
 from shared.errors import (
     BytesLimitExceeded,
     NotFound,
@@ -28,12 +30,20 @@ def job_id(tenant_id: str, run: str, step_id: str, operation: str, generation: i
     return f"cv-{tenant_id}-{run}-{step_id}-{operation}-{generation}"
 
 
-def run_once(jobs: Jobs, job: QueryJob, *, ids: tuple[str, str, str, str], timeout_s: float) -> Job:
+def run_once(
+    jobs: Jobs,
+    job: QueryJob,
+    *,
+    ids: tuple[str, str, str, str],
+    timeout_s: float,
+    adopted: Callable[[], None] = lambda: None,
+) -> Job:
     """Run the job, or find the one that was started before, and wait for it to end.
 
-    `ids` are tenant, run, step and operation. Raises StillRunning when `timeout_s` passes: the job goes on, and a later
-    call with the same ids finds it. Raises NotOurs when a job of that id is not the one asked for, the permanent error
-    that the job ended in, or Unavailable when every generation ended in an error that may pass.
+    `ids` are tenant, run, step and operation. `adopted` is called when a job was found: somebody was here before.
+    Raises StillRunning when `timeout_s` passes: the job goes on, and a later call with the same ids finds it.
+    Raises NotOurs when a job of that id is not the one asked for, the permanent error that the job ended in, or
+    Unavailable when every generation ended in an error that may pass.
     """
     reason = ""
     for generation in range(GENERATIONS):
@@ -42,10 +52,13 @@ def run_once(jobs: Jobs, job: QueryJob, *, ids: tuple[str, str, str, str], timeo
             state = jobs.insert(this, job)
         except JobExists:
             state = jobs.get(this)
-            if state.labels != job.labels or (state.destination, state.partition) != (job.destination, job.partition):
+            # A DML job's table may come back as its destination: compared only where one was asked for.
+            elsewhere = job.destination and (state.destination, state.partition) != (job.destination, job.partition)
+            if state.labels != job.labels or elsewhere:
                 raise NotOurs(
                     f"job {this} exists, but with other labels or another destination than this step's"
                 ) from None
+            adopted()
         if not state.done:
             state = jobs.wait(this, timeout_s=timeout_s)
         if not state.done:

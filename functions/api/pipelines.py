@@ -13,7 +13,7 @@ from shared.contracts.messages import RUN_ID
 from shared.contracts.pipeline_template import TemplateAddress
 from shared.contracts.requests import RunRequest
 from shared.errors import Fault, RequestInvalid, RunNotFound
-from shared.pipeline.accept import accept
+from shared.pipeline.accept import accept, available
 from shared.pipeline.run_log import RunState
 from shared.wiring import instance
 
@@ -32,7 +32,7 @@ def run_pipeline(tenant_id: str, provider: str, domain: str, template_name: str)
     here = instance()
     caller = require_tenant(flask.request, tenant_id, here)
     address = TemplateAddress(provider, domain, template_name)
-    here.templates.get(address)  # 404 comes before 400 (PRODUCT 2)
+    available(caller, address, here.templates)  # 404 comes before 400 (PRODUCT 2)
     request = body.read(flask.request, RunRequest)
     accepted = accept(
         caller,

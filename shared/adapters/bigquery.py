@@ -231,6 +231,7 @@ class BigQueryJobs:
                 api_timeout=CALL_TIMEOUT_S,
                 wait_timeout=CALL_TIMEOUT_S * 3,
                 retry=_RETRY,
+                job_retry=cast(Any, None),  # the client takes None; its types do not say so
             )
             return [dict(row.items()) for row in found]
 
@@ -247,6 +248,9 @@ class BigQueryJobs:
         except concurrent.futures.TimeoutError:
             return _job(job)
         except google.GoogleAPICallError:
+            # The job can fail between its last look-up and the call for its results, which then raises.
+            if not job.error_result:
+                job.reload(**_CALL)
             if not job.error_result:
                 raise
             return _job(job)

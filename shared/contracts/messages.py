@@ -85,11 +85,6 @@ class Push(BaseModel):
     subscription: str = ""
     delivery_attempt: int = Field(1, alias="deliveryAttempt", ge=1)
 
-    @property
-    def subscription_name(self) -> str:
-        """The last part of `projects/…/subscriptions/…`."""
-        return self.subscription.rpartition("/")[2]
-
     def run(self) -> RunMessage:
         """The run message inside. Raises MessageRejected that names what is wrong with it, never its values."""
         try:

@@ -1,7 +1,7 @@
 """What an engine is: a model of its fields in a template's step, and a function that does the step's work."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -95,6 +95,7 @@ class StepContext:
     """The step that an engine works for.
 
     `seconds_left` is the time until the push deadline, a margin taken off; `timeout_s` is the step's, if it has one.
+    `adopted` is to be called when work of an earlier delivery of the run was found; `once.run_once` takes it.
     """
 
     run: RunMessage
@@ -103,6 +104,7 @@ class StepContext:
     services: Services
     seconds_left: float
     timeout_s: float | None = None
+    adopted: Callable[[], None] = lambda: None
 
     @property
     def labels(self) -> Mapping[str, str]:

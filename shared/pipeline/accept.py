@@ -4,14 +4,14 @@ import secrets
 from dataclasses import dataclass
 
 from shared.contracts.messages import RunMessage, run_id
-from shared.contracts.pipeline_template import ONBOARDING, TemplateAddress
+from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, TemplateAddress
 from shared.contracts.requests import RunRequest
 from shared.contracts.tenant import Tenant
 from shared.errors import ConvergenceError, NotConfirmed, TemplateNotFound
 from shared.logs import log
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunRecord
-from shared.ports import Clock, Message, MessageBus
+from shared.ports import Clock, Message, MessageBus, Templates
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,16 @@ def message_of(run: RunMessage) -> Message:
         run.model_dump_json().encode(),
         {"tenant_id": run.tenant_id, "pipeline_logging_id": run.pipeline_logging_id, "template": str(run.address)},
     )
+
+
+def available(tenant: Tenant, address: TemplateAddress, templates: Templates) -> PipelineTemplate:
+    """The template, if this tenant may run it. Raises TemplateNotFound or TemplateInvalid."""
+    if address == ONBOARDING:
+        raise TemplateNotFound(f"no template {str(address)!r}: onboarding is a call of its own")
+    template = templates.get(address)
+    if tenant.enabled_templates and str(address) not in tenant.enabled_templates:
+        raise TemplateNotFound(f"template {address} is not enabled for this tenant")
+    return template
 
 
 def accept(
@@ -48,11 +58,7 @@ def accept(
     VariablesInvalid, SqlRefused or IsolationRefused before anything is written; NotConfirmed when Pub/Sub did not
     confirm: the run is then recorded as NOT_PUBLISHED, and the same call may be made again.
     """
-    if address == ONBOARDING:
-        raise TemplateNotFound(f"no template {str(address)!r}: onboarding is a call of its own")
-    template = resolver.templates.get(address)
-    if tenant.enabled_templates and str(address) not in tenant.enabled_templates:
-        raise TemplateNotFound(f"template {address} is not enabled for this tenant")
+    template = available(tenant, address, resolver.templates)
     now = clock.now()
     day = request.date.isoformat() if request.date else None
     run = RunMessage(

@@ -37,7 +37,7 @@ class RejectedMessages:
     def add(self, push: Push | None, body: bytes, error: PermanentError) -> None:
         """Record the message. The same one again, by its id or its bytes, is dropped by its insertId."""
         message = push.message if push else None
-        identity = message.message_id if message and message.message_id else hashlib.sha256(body).hexdigest()
+        identity = hashlib.sha256(message.message_id.encode() if message and message.message_id else body).hexdigest()
         row = {
             "message_id": message.message_id if message else None,
             "subscription": push.subscription if push else None,
@@ -81,8 +81,9 @@ class Delivery:
 
     def _authorised(self, push: Push) -> RunMessage:
         """The run in the push. Authority comes from the subscription, never from the message (PRODUCT 1)."""
-        expected = self._services.settings.pipeline_runs_subscription
-        if push.subscription_name != expected:
+        settings = self._services.settings
+        expected = f"projects/{settings.gcp_project_id}/subscriptions/{settings.pipeline_runs_subscription}"
+        if push.subscription != expected:
             raise MessageRejected(f"this function serves the subscription {expected} only")
         run = push.run()
         try:

@@ -57,6 +57,8 @@ class Execution:
         # What earlier deliveries finished; a step that was only begun is run again.
         ended = [step for step in (before.steps if before else ()) if step.status != "RUNNING"]
         self._done: dict[str, StepRecord] = {step.step_id: step for step in ended}
+        # Whether the events were read; without a sign that somebody was here before, they are not.
+        self._caught_up = before is not None
         self._unsaid: list[StepRecord] = []
         self._error: ConvergenceError | None = None
         self._outputs: dict[str, object] = {}
@@ -141,7 +143,19 @@ class Execution:
 
     def _context(self, step: Step) -> StepContext:
         left = (self._until - self._services.clock.now()).total_seconds()
-        return StepContext(self._run, self._tenant, step.step_id, self._services, max(left, 0.0), step.timeout)
+        return StepContext(
+            self._run, self._tenant, step.step_id, self._services, max(left, 0.0), step.timeout, self._catch_up
+        )
+
+    def _catch_up(self) -> None:
+        """A job of this run was there before: another delivery may have done more, a mail for instance (PRODUCT 6)."""
+        if self._caught_up:
+            return
+        self._caught_up = True
+        known = self._log.read(self._run.tenant_id, self._run.pipeline_logging_id)
+        for step in known.steps if known else ():
+            if step.status not in ("RUNNING", "SKIPPED"):
+                self._done.setdefault(step.step_id, step)
 
     def _triggered(self, step: Step) -> bool:
         """Whether the step is to run. `depends_on` narrows "before" to the steps that it names."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import tenacity
 from pydantic import SecretStr
 
 from shared.contracts.messages import RunMessage, run_id
@@ -21,6 +22,7 @@ from shared.errors import (
     OnboardingFailed,
     OnboardingInProgress,
     TenantIdRefused,
+    TransientError,
 )
 from shared.logs import log, log_context
 from shared.once import run_once
@@ -74,12 +76,12 @@ class Registry:
         names = [parameter.name for parameter in parameters]
         sql = f"INSERT INTO `{self._table}` ({', '.join(names)}) VALUES (@{', @'.join(names)})"
         job = QueryJob(Sql(sql, tuple(parameters)), labels={"convergence_tenant": tenant.tenant_id})
-        run_once(
-            self._services.jobs,
-            job,
-            ids=(tenant.tenant_id, run.pipeline_logging_id, "registry", "insert"),
-            timeout_s=TIME_LIMIT_S,
+        # Its answer may get lost, and with it the key: the same id finds the job again.
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(3), retry=tenacity.retry_if_exception_type(TransientError), reraise=True
         )
+        ids = (tenant.tenant_id, run.pipeline_logging_id, "registry", "insert")
+        retrying(run_once, self._services.jobs, job, ids=ids, timeout_s=TIME_LIMIT_S)
 
 
 def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, run_log: RunLog) -> Onboarded:

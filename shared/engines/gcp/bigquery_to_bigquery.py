@@ -98,7 +98,13 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
             maximum_bytes_billed=min(fields.maximum_bytes_billed or limit, limit),
             timeout_s=context.timeout_s,
         )
-        return run_once(context.services.jobs, job, ids=context.job_ids(operation), timeout_s=context.seconds_left)
+        return run_once(
+            context.services.jobs,
+            job,
+            ids=context.job_ids(operation),
+            timeout_s=context.seconds_left,
+            adopted=context.adopted,
+        )
 
 
 @cache

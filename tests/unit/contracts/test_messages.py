@@ -23,7 +23,7 @@ def test_a_run_message_survives_the_journey() -> None:
 
 def test_the_push_says_delivery_and_subscription() -> None:
     read = read_push(push(run(), attempt=4))
-    assert (read.delivery_attempt, read.subscription_name) == (4, "pipeline-runs-push")
+    assert (read.delivery_attempt, read.subscription.rpartition("/")[2]) == (4, "pipeline-runs-push")
 
 
 def test_without_a_delivery_attempt_it_is_the_first() -> None:

@@ -235,4 +235,4 @@ def test_no_query_text_makes_the_platform_fall_over(text: str) -> None:
     except PermanentError:
         return
 
-    assert "{" not in "".join(one.source for one in lex(sql.text) if not one.is_string)
+    assert "{" not in "".join(one.source for one in lex(sql.text) if not one.is_string and not one.is_quoted_name)
