@@ -101,6 +101,14 @@ def test_a_step_recorded_as_succeeded_is_not_run_again(world: FakeServices) -> N
     assert (ran(world), state(world).status) == (["first", "second"], "SUCCEEDED")
 
 
+def test_a_double_that_says_it_is_the_first_delivery_sends_no_second_mail(world: FakeServices) -> None:
+    world.jobs.answer_all(Answer())
+    handler = delivery(world, template(QUERY))
+    handler.handle(push(run()))
+    handler.handle(push(run()))
+    assert (ran(world), len(world.jobs.inserted), state(world).status) == (["said"], 1, "SUCCEEDED")
+
+
 def test_a_run_that_failed_is_not_run_again(world: FakeServices) -> None:
     run_log(world).add(run(), [RunRecord("FAILED")])
     delivery(world).handle(push(run(), attempt=2))
