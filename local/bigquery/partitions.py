@@ -70,7 +70,8 @@ def check(body: dict[str, Any], fields: Fields) -> None:
         field = _partition_field(by_name, ranged["field"])
         if field["type"] != "INTEGER" or field["mode"] == "REPEATED":
             raise invalid(
-                f"The field specified for range partitioning must be of type INTEGER. The type found is: {field['type']}."
+                "The field specified for range partitioning must be of type INTEGER. The type "
+                f"found is: {field['type']}."
             )
     names = (body.get("clustering") or {}).get("fields") or []
     if len(names) > 4:
@@ -117,7 +118,7 @@ def check_decorator(part: str, partitioning: Partitioning | None, path: str) -> 
             f"Invalid partition id {part}: the table {path} has {partitioning.type} partitions, whose ids are {shape}."
         )
     try:
-        datetime.strptime(part, _FORMATS[partitioning.type])  # noqa: DTZ007
+        datetime.strptime(part, _FORMATS[partitioning.type])  # noqa: DTZ007 - only whether it is a date
     except ValueError:
         raise invalid(f"Invalid partition id {part}: no such date; partition ids are {shape}.") from None
 
@@ -139,7 +140,8 @@ def split(rows: pa.Table, partitioning: Partitioning | None, now_ms: int, decora
     found: list[str] = pc.unique(ids).to_pylist()
     if len(found) > _MAX_MODIFIED:
         raise invalid(
-            f"Too many partitions produced by query, allowed {_MAX_MODIFIED}, query produces at least {len(found)} partitions"
+            f"Too many partitions produced by query, allowed {_MAX_MODIFIED}, query produces at "
+            f"least {len(found)} partitions"
         )
     if len(found) == 1:
         return {found[0]: rows}

@@ -1,6 +1,6 @@
 """Rows as the REST API writes them: {"f": [{"v": …}]}, every scalar as text.
 
-Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/tabledata/list, …/docs/reference/rest/v2/DataFormatOptions
+Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/tabledata/list, …/v2/DataFormatOptions
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def encoder(kind: t.Type, *, int_timestamps: bool = True) -> Encoder:
         return lambda value: {
             "f": [{"v": one(value[n]) if value[n] is not None or many else None} for n, one, many in parts]
         }
-    return {
+    scalars: dict[str, Encoder] = {
         "INT64": str,
         "FLOAT64": _float,
         "NUMERIC": numbers.numeric_text,
@@ -60,7 +60,8 @@ def encoder(kind: t.Type, *, int_timestamps: bool = True) -> Encoder:
         "DATETIME": _datetime,
         "TIME": lambda v: v.isoformat(),
         "TIMESTAMP": (lambda v: str(calendar.micros(v))) if int_timestamps else _timestamp_float,
-    }.get(kind.kind, lambda v: v)
+    }
+    return scalars.get(kind.kind, lambda v: v)
 
 
 def encode(table: pa.Table, kinds: list[t.Type], *, int_timestamps: bool = True) -> list[dict[str, Any]]:

@@ -143,19 +143,22 @@ def widened(old: Fields, new: Fields, *, addition: bool, relaxation: bool, where
                 raise invalid(f"Provided Schema does not match Table. Cannot add fields (field: {path})")
             if field["mode"] == "REQUIRED":
                 raise invalid(
-                    f"Provided Schema does not match Table. Cannot add required fields to an existing schema. (field: {path})"
+                    "Provided Schema does not match Table. Cannot add required fields to an "
+                    f"existing schema. (field: {path})"
                 )
             out.append(field)
             continue
         known = out[at]
         if known["type"] != field["type"]:
             raise invalid(
-                f"Provided Schema does not match Table. Field {path} has changed type from {known['type']} to {field['type']}"
+                f"Provided Schema does not match Table. Field {path} has changed type from "
+                f"{known['type']} to {field['type']}"
             )
         if known["mode"] != field["mode"]:
             if not (relaxation and known["mode"] == "REQUIRED" and field["mode"] == "NULLABLE"):
                 raise invalid(
-                    f"Provided Schema does not match Table. Field {path} has changed mode from {known['mode']} to {field['mode']}"
+                    f"Provided Schema does not match Table. Field {path} has changed mode from "
+                    f"{known['mode']} to {field['mode']}"
                 )
             known["mode"] = "NULLABLE"
         if field["type"] == "RECORD":

@@ -109,7 +109,8 @@ class Service:
         job_id = reference.get("jobId") or f"job_{uuid.uuid4().hex}"
         if not _JOB_ID.fullmatch(job_id):
             raise invalid(
-                f'Invalid job ID "{job_id}". Job IDs must be alphanumeric (plus underscores and dashes) and must be at most 1024 '
+                f'Invalid job ID "{job_id}". Job IDs must be alphanumeric (plus underscores and '
+                "dashes) and must be at most 1024 "
                 "characters long."
             )
         location = reference.get("location")
@@ -123,10 +124,8 @@ class Service:
         loop = asyncio.get_running_loop()
         loop.run_in_executor(self._pool, self._run, job, media, loop)
         timer = self._deadline(job, loop)
-        try:
-            await asyncio.wait_for(asyncio.shield(job.finished.wait()), wait_s) if wait_s > 0 else None
-        except TimeoutError:
-            pass  # the answer says RUNNING; the job goes on
+        with contextlib.suppress(TimeoutError):  # then the answer says RUNNING; the job goes on
+            await asyncio.wait_for(job.finished.wait(), wait_s)
         if timer is not None and job.done:
             timer.cancel()
         if not job.done:
@@ -201,7 +200,7 @@ class Service:
             else:
                 job.fail(error)
                 self.finish(job, None)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the job must end, whatever happened
             _LOG.exception("job failed")
             job.fail(not_implemented(f"this job: it met a fault of the embedded service ({type(error).__name__})"))
             self.finish(job, None)
@@ -308,7 +307,7 @@ class Service:
         return list(columns(fields)), rows.num_rows, rows.slice(start, count)
 
     def stored_rows(self, table: TableRecord, start: int, count: int, part: str | None = None) -> tuple[int, pa.Table]:
-        """How many stored rows a table (or one partition of it) has, and a slice of them; streamed rows do not count."""
+        """How many stored rows a table or partition has, and a slice of them; streamed rows do not count."""
         manifest = [m for m in self.catalog.manifest(table.uid, stored_only=True) if part is None or m[1] == part]
         pieces, skip, left = [], start, count
         for _, _, rows, data, file in manifest:
@@ -367,7 +366,8 @@ def check_labels(labels: Any) -> None:
     for key, value in labels.items():
         if not _LABEL_KEY.fullmatch(key):
             raise invalid(
-                f"Label key '{key}' has invalid format: keys are 1-63 lowercase letters, digits, _ and -, starting with a letter"
+                f"Label key '{key}' has invalid format: keys are 1-63 lowercase letters, digits, _ "
+                "and -, starting with a letter"
             )
         if value is not None and not _LABEL_VALUE.fullmatch(str(value)):
             raise invalid(

@@ -11,13 +11,46 @@ from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.service import check_labels
 from local.bigquery.storage.catalog import DatasetRecord
 
-_SETTABLE = {"friendlyName", "description", "labels", "access", "defaultTableExpirationMs", "defaultPartitionExpirationMs",
-             "isCaseInsensitive", "maxTimeTravelHours", "storageBillingModel", "defaultCollation", "resourceTags"}  # fmt: skip
-_REFUSED = ("defaultTableExpirationMs", "defaultPartitionExpirationMs", "isCaseInsensitive", "defaultCollation",
-            "externalDatasetReference", "defaultEncryptionConfiguration", "linkedDatasetSource", "resourceTags",
-            "externalCatalogDatasetOptions", "defaultRoundingMode")  # fmt: skip
-_READ_ONLY = {"kind", "etag", "id", "selfLink", "datasetReference", "creationTime", "lastModifiedTime", "location", "type",
-              "satisfiesPzs", "satisfiesPzi", "tags", "restrictions"}  # fmt: skip
+_SETTABLE = {
+    "friendlyName",
+    "description",
+    "labels",
+    "access",
+    "defaultTableExpirationMs",
+    "defaultPartitionExpirationMs",
+    "isCaseInsensitive",
+    "maxTimeTravelHours",
+    "storageBillingModel",
+    "defaultCollation",
+    "resourceTags",
+}
+_REFUSED = (
+    "defaultTableExpirationMs",
+    "defaultPartitionExpirationMs",
+    "isCaseInsensitive",
+    "defaultCollation",
+    "externalDatasetReference",
+    "defaultEncryptionConfiguration",
+    "linkedDatasetSource",
+    "resourceTags",
+    "externalCatalogDatasetOptions",
+    "defaultRoundingMode",
+)
+_READ_ONLY = {
+    "kind",
+    "etag",
+    "id",
+    "selfLink",
+    "datasetReference",
+    "creationTime",
+    "lastModifiedTime",
+    "location",
+    "type",
+    "satisfiesPzs",
+    "satisfiesPzi",
+    "tags",
+    "restrictions",
+}
 _DEFAULT_ACCESS = [
     {"role": "WRITER", "specialGroup": "projectWriters"},
     {"role": "OWNER", "specialGroup": "projectOwners"},
@@ -29,11 +62,17 @@ _DEFAULT_ACCESS = [
 def resource(record: DatasetRecord) -> dict[str, Any]:
     """The REST resource."""
     return {
-        "kind": "bigquery#dataset", "etag": record.etag, "id": f"{record.project}:{record.dataset}",
+        "kind": "bigquery#dataset",
+        "etag": record.etag,
+        "id": f"{record.project}:{record.dataset}",
         "selfLink": f"/bigquery/v2/projects/{record.project}/datasets/{record.dataset}",
-        "datasetReference": {"projectId": record.project, "datasetId": record.dataset}, "location": record.location,
-        "creationTime": str(record.created_ms), "lastModifiedTime": str(record.modified_ms), "type": "DEFAULT", **record.body,
-    }  # fmt: skip
+        "datasetReference": {"projectId": record.project, "datasetId": record.dataset},
+        "location": record.location,
+        "creationTime": str(record.created_ms),
+        "lastModifiedTime": str(record.modified_ms),
+        "type": "DEFAULT",
+        **record.body,
+    }
 
 
 def _body(given: dict[str, Any]) -> dict[str, Any]:

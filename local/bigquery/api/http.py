@@ -113,7 +113,7 @@ class App:
             response = await self._respond(scope, body)
         except ApiError as error:
             response = Response(error.body(), error.status)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the client gets an answer, the log the fault
             # 501, not 500: Google's clients repeat internalError for ten minutes, and a fault of ours stays one
             _LOG.exception("request failed")
             refused = not_implemented("this request: it met a fault of the embedded service, see its log")
@@ -155,7 +155,7 @@ class App:
             shape = ("jobs", "*", rest[2])
         methods = self._routes.get(shape)
         if methods is None or method not in methods:
-            if rest[:1] and rest[0] in {"datasets", "jobs", "queries", "serviceAccount"} or not rest:
+            if (rest[:1] and rest[0] in {"datasets", "jobs", "queries", "serviceAccount"}) or not rest:
                 raise not_implemented(f"{method} {'/'.join(shape) or 'projects'}")
             raise not_found(f"Not found: {scope['path']}")
         host = headers.get("host", "127.0.0.1")

@@ -13,7 +13,7 @@ from local.bigquery.errors import from_proto, invalid, not_implemented
 from local.bigquery.jobs.job import Job
 
 # How long jobs.insert waits before it answers RUNNING: most jobs end sooner, which saves the client a request.
-_INSERT_WAIT_S = 0.2
+_INSERT_WAIT_S = 1.0
 # Longest time a request waits for a job, whatever it asks for; jobs.getQueryResults page, timeoutMs.
 _MAX_WAIT_S = 200.0
 _DEFAULT_WAIT_MS = 10_000
@@ -61,8 +61,18 @@ async def query(request: Request) -> Response:
 
 async def _submit_query(request: Request, given: dict[str, Any]) -> Job:
     own = ("labels", "jobTimeoutMs", "dryRun")
-    outer = {"kind", "maxResults", "timeoutMs", "requestId", "location", "formatOptions", "jobCreationMode", "queryResultsFormat",
-             "arrowSerializationOptions", *own}  # fmt: skip
+    outer = {
+        "kind",
+        "maxResults",
+        "timeoutMs",
+        "requestId",
+        "location",
+        "formatOptions",
+        "jobCreationMode",
+        "queryResultsFormat",
+        "arrowSerializationOptions",
+        *own,
+    }
     inner = {k: v for k, v in given.items() if k not in outer}
     configuration: dict[str, Any] = {"query": inner, **{k: given[k] for k in own if given.get(k)}}
     job_id = f"job_{uuid.uuid4().hex}"
@@ -156,7 +166,7 @@ async def list_(request: Request) -> Response:
     if request.query.get("pageToken"):
         text = paging.read(request.query["pageToken"])
         before = int(text.partition(":")[0]), text.partition(":")[2]
-    found = request.service.history.list(request.project, states, before, limit + 1, times)
+    found = request.service.history.page(request.project, states, before, limit + 1, times)
     body: dict[str, Any] = {"kind": "bigquery#jobList", "etag": "list"}
     if len(found) > limit:
         last = found[limit - 1]

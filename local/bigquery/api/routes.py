@@ -7,10 +7,18 @@ from local.bigquery.api.http import Handler
 
 ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
     ("datasets",): {"GET": datasets.list_, "POST": datasets.insert},
-    ("datasets", "*"): {"GET": datasets.get, "PATCH": datasets.update, "PUT": datasets.update, "DELETE": datasets.delete},
+    ("datasets", "*"): {
+        "GET": datasets.get,
+        "PATCH": datasets.update,
+        "PUT": datasets.update,
+        "DELETE": datasets.delete,
+    },
     ("datasets", "*", "tables"): {"GET": tables.list_, "POST": tables.insert},
     ("datasets", "*", "tables", "*"): {
-        "GET": tables.get, "PATCH": tables.update, "PUT": tables.update, "DELETE": tables.delete,
+        "GET": tables.get,
+        "PATCH": tables.update,
+        "PUT": tables.update,
+        "DELETE": tables.delete,
     },
     ("datasets", "*", "tables", "*", "data"): {"GET": tabledata.list_},
     ("datasets", "*", "tables", "*", "insertAll"): {"POST": tabledata.insert_all},
@@ -21,4 +29,4 @@ ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
     ("queries",): {"POST": jobs.query},
     ("queries", "*"): {"GET": jobs.results},
     ("upload", "jobs"): {"POST": uploads.start, "PUT": uploads.resume},
-}  # fmt: skip
+}

@@ -16,13 +16,47 @@ from local.bigquery.storage.catalog import Key, TableRecord
 
 _SETTABLE = {"schema", "description", "friendlyName", "labels", "timePartitioning", "rangePartitioning", "clustering",
              "requirePartitionFilter", "view"}  # fmt: skip
-_REFUSED = ("expirationTime", "externalDataConfiguration", "materializedView", "encryptionConfiguration", "defaultCollation",
-            "tableConstraints", "snapshotDefinition", "cloneDefinition", "biglakeConfiguration", "resourceTags",
-            "maxStaleness", "defaultRoundingMode", "tableReplicationInfo", "managedTableType")  # fmt: skip
-_READ_ONLY = {"kind", "etag", "id", "selfLink", "tableReference", "numBytes", "numRows", "numLongTermBytes", "creationTime",
-              "lastModifiedTime", "type", "location", "streamingBuffer", "numActiveLogicalBytes", "numTotalLogicalBytes",
-              "numLongTermLogicalBytes", "numPhysicalBytes", "numTimeTravelPhysicalBytes", "numTotalPhysicalBytes",
-              "numActivePhysicalBytes", "numLongTermPhysicalBytes", "numCurrentPhysicalBytes", "numPartitions"}  # fmt: skip
+_REFUSED = (
+    "expirationTime",
+    "externalDataConfiguration",
+    "materializedView",
+    "encryptionConfiguration",
+    "defaultCollation",
+    "tableConstraints",
+    "snapshotDefinition",
+    "cloneDefinition",
+    "biglakeConfiguration",
+    "resourceTags",
+    "maxStaleness",
+    "defaultRoundingMode",
+    "tableReplicationInfo",
+    "managedTableType",
+)
+_READ_ONLY = {
+    "kind",
+    "etag",
+    "id",
+    "selfLink",
+    "tableReference",
+    "numBytes",
+    "numRows",
+    "numLongTermBytes",
+    "creationTime",
+    "lastModifiedTime",
+    "type",
+    "location",
+    "streamingBuffer",
+    "numActiveLogicalBytes",
+    "numTotalLogicalBytes",
+    "numLongTermLogicalBytes",
+    "numPhysicalBytes",
+    "numTimeTravelPhysicalBytes",
+    "numTotalPhysicalBytes",
+    "numActivePhysicalBytes",
+    "numLongTermPhysicalBytes",
+    "numCurrentPhysicalBytes",
+    "numPartitions",
+}
 
 
 def resource(service: Service, record: TableRecord) -> dict[str, Any]:
@@ -42,9 +76,13 @@ def resource(service: Service, record: TableRecord) -> dict[str, Any]:
     if not record.is_view:
         size = catalog.statistics(record.uid)
         found |= {
-            "numRows": str(size["rows"]), "numBytes": str(size["bytes"]), "numLongTermBytes": "0",
-            "numTotalLogicalBytes": str(size["bytes"]), "numActiveLogicalBytes": str(size["bytes"]), "numLongTermLogicalBytes": "0",
-        }  # fmt: skip
+            "numRows": str(size["rows"]),
+            "numBytes": str(size["bytes"]),
+            "numLongTermBytes": "0",
+            "numTotalLogicalBytes": str(size["bytes"]),
+            "numActiveLogicalBytes": str(size["bytes"]),
+            "numLongTermLogicalBytes": "0",
+        }
         if size["streamed_rows"]:
             found["streamingBuffer"] = {
                 "estimatedRows": str(size["streamed_rows"]), "estimatedBytes": str(size["streamed_bytes"]),

@@ -45,7 +45,8 @@ async def start(request: Request) -> Response:
         uploads[upload_id] = Upload(request.project, request.json())
         while len(uploads) > _MAX_OPEN:
             uploads.pop(next(iter(uploads)))
-        location = f"{request.base_url}/upload/bigquery/v2/projects/{request.project}/jobs?uploadType=resumable&upload_id={upload_id}"
+        path = f"/upload/bigquery/v2/projects/{request.project}/jobs"
+        location = f"{request.base_url}{path}?uploadType=resumable&upload_id={upload_id}"
         return Response(None, 200, {"location": location, "x-guploader-uploadid": upload_id})
     raise invalid(f"Invalid uploadType: {kind}; known: multipart, resumable")
 

@@ -212,7 +212,8 @@ def make_datetime(year: int, month: int, day: int, hour: int, minute: int, secon
         return datetime(year, month, day, hour, minute, second)
     except (ValueError, OverflowError):
         raise ValueError(
-            f"Input calculates to invalid datetime: {year:04d}-{month:02d}-{day:02d} {hour:02d}:{minute:02d}:{second:02d}"
+            f"Input calculates to invalid datetime: {year:04d}-{month:02d}-{day:02d} "
+            f"{hour:02d}:{minute:02d}:{second:02d}"
         ) from None
 
 
@@ -295,20 +296,49 @@ def format_timestamp(pattern: str, when: datetime, zone: str, kind: str) -> str:
 
 def _element(element: str, when: datetime, offset: timedelta, name: str, kind: str) -> str:
     simple = {
-        "Y": f"{when.year}", "m": f"{when.month:02d}", "d": f"{when.day:02d}", "H": f"{when.hour:02d}",
-        "M": f"{when.minute:02d}", "S": f"{when.second:02d}", "F": f"{when.year}-{when.month:02d}-{when.day:02d}",
-        "T": f"{when:%H:%M:%S}", "R": f"{when:%H:%M}", "D": f"{when:%m/%d}/{when.year % 100:02d}", "y": f"{when.year % 100:02d}",
-        "j": f"{when.timetuple().tm_yday:03d}", "e": f"{when.day:2d}", "I": f"{(when.hour + 11) % 12 + 1:02d}",
-        "k": f"{when.hour:2d}", "l": f"{(when.hour + 11) % 12 + 1:2d}", "p": "AM" if when.hour < 12 else "PM",
-        "P": "am" if when.hour < 12 else "pm", "a": _DAY_NAMES[when.weekday()][:3], "A": _DAY_NAMES[when.weekday()],
-        "b": _MONTH_NAMES[when.month - 1][:3], "h": _MONTH_NAMES[when.month - 1][:3], "B": _MONTH_NAMES[when.month - 1],
-        "C": f"{when.year // 100:02d}", "G": f"{when.isocalendar()[0]}", "g": f"{when.isocalendar()[0] % 100:02d}",
-        "V": f"{when.isocalendar()[1]:02d}", "u": f"{when.isoweekday()}", "w": f"{when.isoweekday() % 7}",
-        "U": f"{extract(when, 'WEEK'):02d}", "W": f"{extract(when, 'WEEK(MONDAY)'):02d}", "Q": f"{(when.month - 1) // 3 + 1}",
-        "n": "\n", "t": "\t", "%": "%", "E4Y": f"{when.year:04d}", "s": f"{micros(when - offset) // 1_000_000}",
-        "x": f"{when:%m/%d}/{when.year % 100:02d}", "X": f"{when:%H:%M:%S}", "r": f"{(when.hour + 11) % 12 + 1:02d}:{when:%M:%S} {'AM' if when.hour < 12 else 'PM'}",
-        "c": f"{_DAY_NAMES[when.weekday()][:3]} {_MONTH_NAMES[when.month - 1][:3]} {when.day:2d} {when:%H:%M:%S} {when.year}",
-    }  # fmt: skip
+        "Y": f"{when.year}",
+        "m": f"{when.month:02d}",
+        "d": f"{when.day:02d}",
+        "H": f"{when.hour:02d}",
+        "M": f"{when.minute:02d}",
+        "S": f"{when.second:02d}",
+        "F": f"{when.year}-{when.month:02d}-{when.day:02d}",
+        "T": f"{when:%H:%M:%S}",
+        "R": f"{when:%H:%M}",
+        "D": f"{when:%m/%d}/{when.year % 100:02d}",
+        "y": f"{when.year % 100:02d}",
+        "j": f"{when.timetuple().tm_yday:03d}",
+        "e": f"{when.day:2d}",
+        "I": f"{(when.hour + 11) % 12 + 1:02d}",
+        "k": f"{when.hour:2d}",
+        "l": f"{(when.hour + 11) % 12 + 1:2d}",
+        "p": "AM" if when.hour < 12 else "PM",
+        "P": "am" if when.hour < 12 else "pm",
+        "a": _DAY_NAMES[when.weekday()][:3],
+        "A": _DAY_NAMES[when.weekday()],
+        "b": _MONTH_NAMES[when.month - 1][:3],
+        "h": _MONTH_NAMES[when.month - 1][:3],
+        "B": _MONTH_NAMES[when.month - 1],
+        "C": f"{when.year // 100:02d}",
+        "G": f"{when.isocalendar()[0]}",
+        "g": f"{when.isocalendar()[0] % 100:02d}",
+        "V": f"{when.isocalendar()[1]:02d}",
+        "u": f"{when.isoweekday()}",
+        "w": f"{when.isoweekday() % 7}",
+        "U": f"{extract(when, 'WEEK'):02d}",
+        "W": f"{extract(when, 'WEEK(MONDAY)'):02d}",
+        "Q": f"{(when.month - 1) // 3 + 1}",
+        "n": "\n",
+        "t": "\t",
+        "%": "%",
+        "E4Y": f"{when.year:04d}",
+        "s": f"{micros(when - offset) // 1_000_000}",
+        "x": f"{when:%m/%d}/{when.year % 100:02d}",
+        "X": f"{when:%H:%M:%S}",
+        "r": f"{(when.hour + 11) % 12 + 1:02d}:{when:%M:%S} {'AM' if when.hour < 12 else 'PM'}",
+        "c": f"{_DAY_NAMES[when.weekday()][:3]} {_MONTH_NAMES[when.month - 1][:3]} {when.day:2d} "
+        "{when:%H:%M:%S} {when.year}",
+    }
     if element == "E*S":
         digits = f"{when.microsecond:06d}".rstrip("0")
         return f"{when.second:02d}" + (f".{digits}" if digits else "")
@@ -336,16 +366,45 @@ def format_time(pattern: str, when: time) -> str:
 
 
 _READERS = {
-    "Y": r"(?P<Y>[+-]?\d{1,5})", "E4Y": r"(?P<Y>\d{4})", "m": r"(?P<m>\d{1,2})", "d": r"\s*(?P<d>\d{1,2})",
-    "e": r"\s*(?P<d>\d{1,2})", "H": r"(?P<H>\d{1,2})", "k": r"\s*(?P<H>\d{1,2})", "I": r"(?P<I>\d{1,2})",
-    "l": r"\s*(?P<I>\d{1,2})", "M": r"(?P<M>\d{1,2})", "S": r"(?P<S>\d{1,2})", "E*S": r"(?P<S>\d{1,2})(?:\.(?P<f>\d+))?",
-    "p": r"(?P<p>[AaPp][Mm])", "P": r"(?P<p>[AaPp][Mm])", "y": r"(?P<y>\d{2})", "j": r"(?P<j>\d{1,3})",
-    "b": r"(?P<b>[A-Za-z]{3,9})", "h": r"(?P<b>[A-Za-z]{3,9})", "B": r"(?P<b>[A-Za-z]{3,9})", "a": r"[A-Za-z]{3,9}",
-    "A": r"[A-Za-z]{3,9}", "z": r"(?P<z>[+-]\d{2}:?\d{2}|[+-]\d{1,2}|Z)", "Ez": r"(?P<z>[+-]\d{2}:?\d{2}|[+-]\d{1,2}|Z)",
-    "Z": r"(?P<z>[A-Za-z][A-Za-z_/+-]*)", "s": r"(?P<s>-?\d+)", "n": r"\s+", "t": r"\s+", "%": "%",
-}  # fmt: skip
-_COMPOUND = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y", "X": "%H:%M:%S", "x": "%m/%d/%y",
-             "r": "%I:%M:%S %p", "c": "%a %b %e %H:%M:%S %Y"}  # fmt: skip
+    "Y": r"(?P<Y>[+-]?\d{1,5})",
+    "E4Y": r"(?P<Y>\d{4})",
+    "m": r"(?P<m>\d{1,2})",
+    "d": r"\s*(?P<d>\d{1,2})",
+    "e": r"\s*(?P<d>\d{1,2})",
+    "H": r"(?P<H>\d{1,2})",
+    "k": r"\s*(?P<H>\d{1,2})",
+    "I": r"(?P<I>\d{1,2})",
+    "l": r"\s*(?P<I>\d{1,2})",
+    "M": r"(?P<M>\d{1,2})",
+    "S": r"(?P<S>\d{1,2})",
+    "E*S": r"(?P<S>\d{1,2})(?:\.(?P<f>\d+))?",
+    "p": r"(?P<p>[AaPp][Mm])",
+    "P": r"(?P<p>[AaPp][Mm])",
+    "y": r"(?P<y>\d{2})",
+    "j": r"(?P<j>\d{1,3})",
+    "b": r"(?P<b>[A-Za-z]{3,9})",
+    "h": r"(?P<b>[A-Za-z]{3,9})",
+    "B": r"(?P<b>[A-Za-z]{3,9})",
+    "a": r"[A-Za-z]{3,9}",
+    "A": r"[A-Za-z]{3,9}",
+    "z": r"(?P<z>[+-]\d{2}:?\d{2}|[+-]\d{1,2}|Z)",
+    "Ez": r"(?P<z>[+-]\d{2}:?\d{2}|[+-]\d{1,2}|Z)",
+    "Z": r"(?P<z>[A-Za-z][A-Za-z_/+-]*)",
+    "s": r"(?P<s>-?\d+)",
+    "n": r"\s+",
+    "t": r"\s+",
+    "%": "%",
+}
+_COMPOUND = {
+    "F": "%Y-%m-%d",
+    "T": "%H:%M:%S",
+    "R": "%H:%M",
+    "D": "%m/%d/%y",
+    "X": "%H:%M:%S",
+    "x": "%m/%d/%y",
+    "r": "%I:%M:%S %p",
+    "c": "%a %b %e %H:%M:%S %Y",
+}
 
 
 def parse_timestamp(pattern: str, value: str, zone: str, kind: str) -> datetime:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from local.bigquery.functions import numbers
@@ -74,10 +74,10 @@ def _one(match: re.Match[str], value: str | None, kind_of: str) -> str:
         if kind_of == "NUMERIC":
             if kind not in "fF":
                 raise NotImplementedError(f"FORMAT %{kind} of NUMERIC")
-            exact = Decimal(str(value)).quantize(Decimal(1).scaleb(-int(precision or 6)), ROUND_HALF_UP)
+            exact = Decimal(str(value)).quantize(Decimal(1).scaleb(-int(precision or 6)), context=numbers.CONTEXT)
             text = format(exact, "f")
             return _padded(text, flags, width)
-        return f"%{flags}{width or ''}{'.' + precision if precision else ''}{kind}" % number
+        return str(f"%{flags}{width or ''}{'.' + precision if precision else ''}{kind}" % number)
     else:
         raise NotImplementedError(f"FORMAT %{kind}")
     if precision is not None and kind == "s":

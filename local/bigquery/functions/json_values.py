@@ -5,6 +5,7 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/json_funct
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -167,9 +168,9 @@ def json_element(text: str, index: int) -> str | None:
 def _parent(value: Any, steps: list[str | int]) -> Any:
     """The container that holds the last step; _MISSING when the way there does not exist."""
     for step in steps[:-1]:
-        if isinstance(step, int) and isinstance(value, list) and step < len(value):
-            value = value[step]
-        elif isinstance(step, str) and isinstance(value, dict) and step in value:
+        if (isinstance(step, int) and isinstance(value, list) and step < len(value)) or (
+            isinstance(step, str) and isinstance(value, dict) and step in value
+        ):
             value = value[step]
         else:
             return _MISSING
@@ -193,7 +194,7 @@ def json_array_insert(text: str, path: str, new: str) -> str:
 def json_array_append(text: str, path: str, new: str) -> str:
     """JSON_ARRAY_APPEND of one value (as JSON text)."""
     value, steps = loads(text), _steps(path, legacy=False)
-    target = value if not steps else _at(text, path)
+    target: Any = value if not steps else _at(text, path)
     if not isinstance(target, list):
         if target is None:
             raise NotImplementedError("JSON_ARRAY_APPEND to a JSON null")
@@ -201,7 +202,8 @@ def json_array_append(text: str, path: str, new: str) -> str:
     grown = [*target, loads(new)]
     if not steps:
         return dumps(grown)
-    _parent(value, steps)[steps[-1]] = grown
+    holder = _parent(value, steps)
+    holder[steps[-1]] = grown
     return dumps(value)
 
 
@@ -211,7 +213,7 @@ def json_set(text: str, path: str, new: str) -> str:
     if not steps:
         return dumps(loads(new))
     holder = value
-    for step, following in zip(steps[:-1], steps[1:], strict=True):
+    for step, following in itertools.pairwise(steps):
         if isinstance(step, str) and isinstance(holder, dict):
             if holder.get(step) is None:
                 holder[step] = [] if isinstance(following, int) else {}
@@ -365,9 +367,7 @@ def lax_int64(text: str) -> int | None:
     value = loads(text)
     try:
         number = int(value) if isinstance(value, bool | int) else float(value)
-        rounded = (
-            int(number) if isinstance(number, int) else int(math.floor(abs(number) + 0.5)) * (1 if number >= 0 else -1)
-        )
+        rounded = int(number) if isinstance(number, int) else math.floor(abs(number) + 0.5) * (1 if number >= 0 else -1)
     except (TypeError, ValueError, OverflowError):
         return None
     return rounded if -(2**63) <= rounded < 2**63 else None

@@ -9,7 +9,8 @@ import decimal
 import math
 from decimal import Decimal
 
-_CONTEXT = decimal.Context(prec=120, rounding=decimal.ROUND_HALF_UP)
+# Wide enough for a product of two NUMERIC or a BIGNUMERIC to be exact before it is rounded.
+CONTEXT = decimal.Context(prec=120, rounding=decimal.ROUND_HALF_UP)
 _NINTH = Decimal("1e-9")
 _MAX = Decimal("99999999999999999999999999999.999999999")
 _BIG_STEP = Decimal("1e-38")
@@ -25,7 +26,7 @@ def to_numeric(value: Decimal) -> Decimal:
     """
     if not value.is_finite():
         raise ValueError("numeric out of range")
-    rounded = value.quantize(_NINTH, context=_CONTEXT)
+    rounded = value.quantize(_NINTH, context=CONTEXT)
     if rounded.copy_abs() > _MAX:
         raise ValueError("numeric overflow: numeric out of range")
     return rounded
@@ -33,7 +34,7 @@ def to_numeric(value: Decimal) -> Decimal:
 
 def to_bignumeric(value: Decimal) -> str:
     """Canonical text of a BIGNUMERIC; ValueError when out of range."""
-    rounded = value.quantize(_BIG_STEP, context=_CONTEXT)
+    rounded = value.quantize(_BIG_STEP, context=CONTEXT)
     if not _BIG_MIN <= rounded <= _BIG_MAX:
         raise ValueError("bignumeric overflow: bignumeric out of range")
     return numeric_text(rounded)
@@ -71,7 +72,7 @@ def float_text(value: float) -> str:
 def multiply(a: Decimal, b: Decimal) -> Decimal:
     """NUMERIC × NUMERIC."""
     try:
-        return to_numeric(_CONTEXT.multiply(a, b))
+        return to_numeric(CONTEXT.multiply(a, b))
     except ValueError:
         raise ValueError(f"numeric overflow: {numeric_text(a)} * {numeric_text(b)}") from None
 
@@ -90,14 +91,14 @@ def divide(a: Decimal, b: Decimal) -> Decimal:
 
 def scaled(value: Decimal) -> int:
     """A NUMERIC as a whole number of its ninth places."""
-    return int(value.scaleb(9, _CONTEXT))
+    return int(value.scaleb(9, CONTEXT))
 
 
 def unscaled(number: int) -> Decimal:
     """The NUMERIC of so many ninth places; ValueError when out of range."""
     if abs(number) >= 10**38:
         raise ValueError("numeric overflow")
-    return Decimal(number).scaleb(-9, _CONTEXT)
+    return Decimal(number).scaleb(-9, CONTEXT)
 
 
 def round_numeric(value: Decimal, places: int) -> Decimal:
@@ -106,7 +107,7 @@ def round_numeric(value: Decimal, places: int) -> Decimal:
         return value
     if places < -38:
         return Decimal(0)
-    return to_numeric(value.quantize(Decimal(1).scaleb(-places), context=_CONTEXT))
+    return to_numeric(value.quantize(Decimal(1).scaleb(-places), context=CONTEXT))
 
 
 def truncate_numeric(value: Decimal, places: int) -> Decimal:

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from local.bigquery.functions import calendar, civil, formats, json_values, numbers, sequences, strings
+from local.bigquery.functions.macros import MACROS
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,6 +84,10 @@ def _trig(name: str, compute: Callable[[float], float]) -> Callable[[float], flo
             raise ValueError(f"Floating point error in function: {name}({numbers.float_text(value)})") from None
 
     return run
+
+
+def _inverse(function: Callable[[float], float]) -> Callable[[float], float]:
+    return lambda value: 1 / function(value)
 
 
 def _trunc_float(value: float, places: int) -> float:
@@ -178,14 +184,14 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
         for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")
     },
     **{
-        name: ("f", "f", _trig(name.upper(), lambda v, f=getattr(math, of): 1 / f(v)))
-        for name, of in {
-            "sec": "cos",
-            "csc": "sin",
-            "cot": "tan",
-            "sech": "cosh",
-            "csch": "sinh",
-            "coth": "tanh",
+        name: ("f", "f", _trig(name.upper(), _inverse(function)))
+        for name, function in {
+            "sec": math.cos,
+            "csc": math.sin,
+            "cot": math.tan,
+            "sech": math.cosh,
+            "csch": math.sinh,
+            "coth": math.tanh,
         }.items()
     },
     "string_to_date": ("s", "d", civil.parse_date),
@@ -324,41 +330,6 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "lax_bool": ("s", "b", json_values.lax_bool),
 }
 
-_MACROS = [
-    "bq_finite(x) AS list_transform([x], lambda v: CASE WHEN isinf(v) THEN "
-    "bq_raise_float('Floating point overflow (infinite operands are not implemented)') ELSE v END)[1]",
-    "bq_divide(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN struct_extract(v, 'b') = 0 THEN "
-    "bq_raise_float('division by zero: ' || bq_float_to_string(struct_extract(v, 'a')) || ' / ' || "
-    "bq_float_to_string(struct_extract(v, 'b'))) ELSE struct_extract(v, 'a') / struct_extract(v, 'b') END)[1]",
-    "bq_divide_int(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN struct_extract(v, 'b') = 0 THEN "
-    "bq_raise_float('division by zero: ' || struct_extract(v, 'a') || ' / ' || struct_extract(v, 'b')) "
-    "ELSE struct_extract(v, 'a') / struct_extract(v, 'b') END)[1]",
-    "bq_ieee_divide(a, b) AS CASE WHEN isnan(a) OR isnan(b) OR (a = 0 AND b = 0) THEN CAST('nan' AS DOUBLE) ELSE a / b END",
-    "bq_abs(x) AS CASE WHEN x = CAST('-9223372036854775808' AS BIGINT) THEN bq_raise_int("
-    "'int64 overflow: ABS(-9223372036854775808)') ELSE abs(x) END",
-    "bq_floor_div(a, b) AS CAST(floor(CAST(a AS HUGEINT) / b) AS BIGINT)",
-    "bq_substr(s, p) AS bq_substr3(s, p, 9223372036854775807), (s, p, n) AS bq_substr3(s, p, n)",
-    "bq_in_array(x, l) AS CASE WHEN len(l) = 0 OR l IS NULL THEN FALSE WHEN x IS NULL THEN NULL "
-    "WHEN list_contains(l, x) THEN TRUE WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN NULL ELSE FALSE END",
-    "bq_array_at(l, i) AS CASE WHEN l IS NULL OR i IS NULL THEN NULL WHEN i < 1 OR i > len(l) THEN "
-    "list_transform(l[1:0], lambda e: e)[bq_raise_int('Array index ' || (i - 1) || ' is out of bounds')] ELSE l[i] END",
-    "bq_array_at_safe(l, i) AS CASE WHEN i < 1 THEN NULL ELSE l[i] END",
-    "bq_array_first(l) AS CASE WHEN len(l) = 0 THEN l[bq_raise_int('ARRAY_FIRST cannot get the first element of an empty "
-    "array')] ELSE l[1] END",
-    "bq_array_last(l) AS CASE WHEN len(l) = 0 THEN l[bq_raise_int('ARRAY_LAST cannot get the last element of an empty "
-    "array')] ELSE l[-1] END",
-    "bq_array_slice(l, a, b) AS CASE WHEN l IS NULL OR a IS NULL OR b IS NULL THEN NULL ELSE list_slice(l, "
-    "CAST(greatest(CASE WHEN a < 0 THEN len(l) + a ELSE a END, 0) + 1 AS BIGINT), "
-    "CAST(least(CASE WHEN b < 0 THEN len(l) + b ELSE b END, len(l) - 1) + 1 AS BIGINT)) END",
-    "bq_array_includes(l, x) AS CASE WHEN l IS NULL OR x IS NULL THEN NULL ELSE list_contains(l, x) END",
-    "bq_array_is_distinct(l) AS CASE WHEN l IS NULL THEN NULL ELSE len(list_distinct(l)) + "
-    "CASE WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN 1 ELSE 0 END = len(l) END",
-    "bq_top_count(l, n) AS list_transform(list_sort(list_transform(list_distinct(l), lambda v: struct_pack(c := "
-    "-len(list_filter(l, lambda o: o = v)), v := v)))[:n], lambda s: "
-    "struct_pack(\"value\" := struct_extract(s, 'v'), \"count\" := -struct_extract(s, 'c')))",
-    "bq_range_bucket(x, l) AS CASE WHEN x IS NULL OR l IS NULL THEN NULL ELSE CAST(len(list_filter(l, lambda e: e <= x)) "
-    "AS BIGINT) END",
-]
 _VARIADIC = 12
 
 
@@ -369,24 +340,23 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
         kind = _SHORT[result.lower()]
         if result.isupper():
             arrow, kind = pa.list_(arrow), f"{kind}[]"
-        parameters = [_SHORT[a.lower()] + ("[]" if a.isupper() else "") for a in args]
+        parameters: list[Any] = [_SHORT[a.lower()] + ("[]" if a.isupper() else "") for a in args]
         connection.create_function(
             f"bq_{name}",
             _vectorized(function, arrow, len(parameters)),
             parameters,
             kind,
-            type="arrow",
-            null_handling="special",
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
         )
-    for macro in _MACROS:
-        connection.execute(f"CREATE MACRO {macro}")
+    connection.execute(MACROS)
     # any NULL makes these NULL, unlike DuckDB's own
     names = [f"a{i}" for i in range(_VARIADIC)]
-    for function, template in (("bq_concat", "({0})"), ("bq_array_concat", "({0})")):
+    for name in ("bq_concat", "bq_array_concat"):
         overloads = ", ".join(
-            f"({', '.join(names[:n])}) AS {template.format(' || '.join(names[:n]))}" for n in range(1, _VARIADIC + 1)
+            f"({', '.join(names[:n])}) AS ({' || '.join(names[:n])})" for n in range(1, _VARIADIC + 1)
         )
-        connection.execute(f"CREATE MACRO {function}{overloads}")
+        connection.execute(f"CREATE MACRO {name}{overloads}")
 
 
 def _vectorized(function: Callable[..., Any], result: pa.DataType, count: int) -> Callable[..., Any]:
@@ -396,12 +366,13 @@ def _vectorized(function: Callable[..., Any], result: pa.DataType, count: int) -
         rows = zip(*(c.to_pylist() for c in columns), strict=True)
         return pa.array([None if any(v is None for v in row) else function(*row) for row in rows], type=result)
 
+    # DuckDB counts the parameters of the function it is given
     shapes: dict[int, Callable[..., Any]] = {
-        1: lambda a: run(a),
-        2: lambda a, b: run(a, b),
-        3: lambda a, b, c: run(a, b, c),
-        4: lambda a, b, c, d: run(a, b, c, d),
-        5: lambda a, b, c, d, e: run(a, b, c, d, e),
-        6: lambda a, b, c, d, e, f: run(a, b, c, d, e, f),
+        1: lambda a: run(a),  # noqa: PLW0108
+        2: lambda a, b: run(a, b),  # noqa: PLW0108
+        3: lambda a, b, c: run(a, b, c),  # noqa: PLW0108
+        4: lambda a, b, c, d: run(a, b, c, d),  # noqa: PLW0108
+        5: lambda a, b, c, d, e: run(a, b, c, d, e),  # noqa: PLW0108
+        6: lambda a, b, c, d, e, f: run(a, b, c, d, e, f),  # noqa: PLW0108
     }
     return shapes[count]

@@ -14,9 +14,8 @@ _MAX = 16_000_000
 
 def array_to_string(parts: list[str | None], separator: str, null: str | None = None) -> str:
     """ARRAY_TO_STRING; without a text for NULLs they are left out."""
-    return separator.join(
-        null if p is None and null is not None else p for p in parts if p is not None or null is not None
-    )
+    kept = [p if p is not None else null for p in parts]
+    return separator.join(p for p in kept if p is not None)
 
 
 def generate(start: int, end: int, step: int) -> list[int]:

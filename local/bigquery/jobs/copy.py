@@ -1,6 +1,7 @@
 """Run copy jobs: stored rows of tables into another table; streamed rows are left behind.
 
-Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigurationTableCopy, …/docs/managing-tables#copy-table
+Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigurationTableCopy,
+…/docs/managing-tables#copy-table
 """
 
 from __future__ import annotations

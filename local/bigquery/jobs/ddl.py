@@ -177,13 +177,15 @@ class _Ddl:
     def _declared(self, node: s.CreateTable, fields: schemas.Fields, columns: list[tuple[str, t.Type]]) -> None:
         if len(fields) != len(columns):
             raise invalid_query(
-                f"The number of columns in the column definition list does not match the number of columns produced by the query{self._at(node)}"
+                "The number of columns in the column definition list does not match the number of "
+                f"columns produced by the query{self._at(node)}"
             )
         for field, (_, kind) in zip(fields, columns, strict=True):
             wanted = schemas.type_of(field)
             if wanted != kind and not t.coerces(kind, wanted):
                 raise invalid_query(
-                    f"Query column {field['name']} has type {kind} which cannot be coerced into column type {wanted}{self._at(node)}"
+                    f"Query column {field['name']} has type {kind} which cannot be coerced into "
+                    f"column type {wanted}{self._at(node)}"
                 )
             if wanted != kind:
                 raise not_implemented(f"CREATE TABLE AS with a column type wider than the query's ({kind} to {wanted})")
@@ -211,7 +213,8 @@ class _Ddl:
                 raise invalid_query(
                     "PARTITION BY expression must be DATE(<timestamp_column>), DATE(<datetime_column>), "
                     "DATETIME_TRUNC(<datetime_column>, DAY/HOUR/MONTH/YEAR), a DATE column, "
-                    "TIMESTAMP_TRUNC(<timestamp_column>, DAY/HOUR/MONTH/YEAR), DATE_TRUNC(<date_column>, MONTH/YEAR), or "
+                    "TIMESTAMP_TRUNC(<timestamp_column>, DAY/HOUR/MONTH/YEAR), "
+                    "DATE_TRUNC(<date_column>, MONTH/YEAR), or "
                     "RANGE_BUCKET(<int64_column>, GENERATE_ARRAY(<int64_value>, <int64_value>[, <int64_value>]))"
                 )
             body["timePartitioning"] = {"type": "DAY", "field": node.name}
@@ -328,7 +331,8 @@ class _Ddl:
             return
         if existing.is_view != (node.what == "VIEW"):
             raise invalid(
-                f"{existing.path} is not allowed for this operation because it is currently a {'VIEW' if existing.is_view else 'TABLE'}."
+                f"{existing.path} is not allowed for this operation because it is currently a "
+                f"{'VIEW' if existing.is_view else 'TABLE'}."
             )
         self._end(kind, key, "DROP", lambda: self.catalog.delete_table(key))
 
@@ -356,8 +360,7 @@ class _Ddl:
                 name = action.new_name
                 check_ids((key[0], key[1], name))
             elif action.action == "set_options":
-                for option, value in self._options(action.options, action).items():
-                    body[option] = value
+                body |= self._options(action.options, action)
             else:
                 self._alter_column(record, body, action)
         found: TableRecord = record

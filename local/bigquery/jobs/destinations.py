@@ -118,7 +118,8 @@ def _same_partitioning(table: TableRecord, destination: Destination) -> None:
     wanted, have = partitions.of(destination.body), partitions.of(table.body)
     if wanted is not None and wanted != have:
         raise invalid(
-            f"Incompatible table partitioning specification. Expected partitioning specification {_spec(have)}, but input "
+            "Incompatible table partitioning specification. Expected partitioning specification "
+            f"{_spec(have)}, but input "
             f"partitioning specification is {_spec(wanted)}"
         )
     clusters = (destination.body.get("clustering") or {}).get("fields")

@@ -104,8 +104,17 @@ def from_resource(body: dict[str, Any]) -> Job:
     created = int(statistics.pop("creationTime"))
     started, ended = int(statistics.pop("startTime", 0)), int(statistics.pop("endTime", 0))
     job = Job(
-        reference["projectId"], reference["location"], reference["jobId"], body["configuration"], created, started, ended,
-        status["state"], status.get("errorResult"), status.get("errors", []), statistics,
-    )  # fmt: skip
+        reference["projectId"],
+        reference["location"],
+        reference["jobId"],
+        body["configuration"],
+        created,
+        started,
+        ended,
+        status["state"],
+        status.get("errorResult"),
+        status.get("errors", []),
+        statistics,
+    )
     job.persisted = True
     return job

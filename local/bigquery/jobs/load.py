@@ -88,10 +88,13 @@ class LoadRunner:
         limit = int(config.get("maxBadRecords") or 0)
         if len(bad) > limit:
             job.errors = [
-                {"reason": "invalid", "message": f"Error while reading data, error message: {_KIND[source]} too many errors, giving "
-                 f"up. Rows: {rows.num_rows + len(bad)}; errors: {len(bad)}; max bad: {limit}; error percent: 0"},
+                {
+                    "reason": "invalid",
+                    "message": f"Error while reading data, error message: {_KIND[source]} too many errors, giving "
+                    f"up. Rows: {rows.num_rows + len(bad)}; errors: {len(bad)}; max bad: {limit}; error percent: 0",
+                },
                 *bad[:_SHOWN_ERRORS],
-            ]  # fmt: skip
+            ]
             raise ApiError(
                 400,
                 "invalid",
@@ -126,7 +129,8 @@ _KIND = {
 def _bad(position: int, message: str, kind: str) -> dict[str, str]:
     return {
         "reason": "invalid",
-        "message": f"Error while reading data, error message: {kind} parsing error in row starting at position {position}: {message}",
+        "message": f"Error while reading data, error message: {kind} parsing error in row starting at position "
+        f"{position}: {message}",
     }
 
 
@@ -206,10 +210,16 @@ def _has_quoted_newline(text: str, quote: str) -> bool:
 
 
 _PARQUET = [
-    (pa.types.is_boolean, t.BOOL), (pa.types.is_integer, t.INT64), (pa.types.is_floating, t.FLOAT64), (pa.types.is_date, t.DATE),
-    (pa.types.is_string, t.STRING), (pa.types.is_large_string, t.STRING), (pa.types.is_binary, t.BYTES),
-    (pa.types.is_large_binary, t.BYTES), (pa.types.is_time, t.TIME),
-]  # fmt: skip
+    (pa.types.is_boolean, t.BOOL),
+    (pa.types.is_integer, t.INT64),
+    (pa.types.is_floating, t.FLOAT64),
+    (pa.types.is_date, t.DATE),
+    (pa.types.is_string, t.STRING),
+    (pa.types.is_large_string, t.STRING),
+    (pa.types.is_binary, t.BYTES),
+    (pa.types.is_large_binary, t.BYTES),
+    (pa.types.is_time, t.TIME),
+]
 
 
 def _parquet_type(kind: pa.DataType, name: str) -> t.Type:
@@ -245,7 +255,8 @@ def _parquet(media: bytes, fields: schemas.Fields | None) -> tuple[pa.Table, sch
         wanted_type = schemas.type_of(wanted)
         if wanted_type != kind and {kind.kind, wanted_type.kind} != {"DATETIME", "TIMESTAMP"}:
             raise invalid(
-                f"Error while reading data, error message: Provided Schema does not match: field {name} has type {kind} in the file and {wanted_type} in the schema"
+                "Error while reading data, error message: Provided Schema does not match: field "
+                f"{name} has type {kind} in the file and {wanted_type} in the schema"
             )
         if wanted["mode"] == "REQUIRED" and rows.column(index).null_count:
             raise invalid(f"Error while reading data, error message: Required column '{name}' has null values")
@@ -253,7 +264,8 @@ def _parquet(media: bytes, fields: schemas.Fields | None) -> tuple[pa.Table, sch
     columns = []
     for column, field in zip(rows.columns, found, strict=True):
         wanted_arrow = schemas.arrow_type(schemas.type_of(field))
+        plain = column
         if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.timestamp("us"))
-        columns.append(column.cast(wanted_arrow))
+            plain = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.timestamp("us"))
+        columns.append(plain.cast(wanted_arrow))
     return pa.table(columns, schema=schemas.arrow_schema(found)), found

@@ -132,12 +132,16 @@ class QueryRunner:
         job.result = last_result
         job.statistics = {
             "query": {
-                "statementType": "SCRIPT", "totalBytesProcessed": str(processed), "totalBytesBilled": str(billed(processed, 1)),
-                "cacheHit": False, "referencedTables": [],
+                "statementType": "SCRIPT",
+                "totalBytesProcessed": str(processed),
+                "totalBytesBilled": str(billed(processed, 1)),
+                "cacheHit": False,
+                "referencedTables": [],
                 "schema": {"fields": schemas.fields_of(last_result.columns)} if last_result else None,
             },
-            "totalBytesProcessed": str(processed), "numChildJobs": str(len(statements)),
-        }  # fmt: skip
+            "totalBytesProcessed": str(processed),
+            "numChildJobs": str(len(statements)),
+        }
         self.service.finish(job, None)
 
     def _statements(self, text: str) -> list[s.Statement]:
@@ -222,7 +226,8 @@ class QueryRunner:
                     else "'_PARTITION_LOAD_TIME', '_PARTITIONDATE', '_PARTITIONTIME'"
                 )
                 raise invalid_query(
-                    f"Cannot query over table '{table.project}.{table.dataset}.{table.name}' without a filter over column(s) "
+                    f"Cannot query over table '{table.project}.{table.dataset}.{table.name}' "
+                    "without a filter over column(s) "
                     f"{shown} that can be used for partition elimination"
                 )
 
@@ -444,7 +449,8 @@ class QueryRunner:
         plan = cached.plan
         if self.catalog.has_young_streamed_rows(record.uid):
             raise invalid_query(
-                f"UPDATE or DELETE statement over table {record.project}.{record.dataset}.{record.name} would affect rows in "
+                "UPDATE or DELETE statement over table "
+                f"{record.project}.{record.dataset}.{record.name} would affect rows in "
                 "the streaming buffer, which is not supported"
             )
         now = self.catalog.table(record.key)

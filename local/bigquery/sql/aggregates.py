@@ -401,8 +401,8 @@ def _percentile(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
     if node.name == "PERCENTILE_DISC":
         if not value.type.orderable:
             raise _no_match(c, node, [value])
-        return Value(f"quantile_disc({value.sql}, {fraction.value}) OVER ({over})", value.type)
+        return Value(f"quantile_disc({value.sql}, {fraction.value!s}) OVER ({over})", value.type)
     if value.type.kind == "NUMERIC":
         raise not_implemented("PERCENTILE_CONT of NUMERIC")
     number = convert(replace(_number(c, node, value), literal=None), t.FLOAT64)
-    return Value(f"quantile_cont({number.sql}, {fraction.value}) OVER ({over})", t.FLOAT64)
+    return Value(f"quantile_cont({number.sql}, {fraction.value!s}) OVER ({over})", t.FLOAT64)

@@ -209,15 +209,16 @@ class _Compiler:
     ) -> list[str]:
         new: dict[str, str] = {}
         for path, expr in sets:
+            names = path
             if (
                 len(path) == 2
                 and c.scope.range_variable(path[0])
                 and not any(n.lower() == path[0].lower() for n, _ in table.columns)
             ):
-                path = path[1:]
-            if len(path) > 1:
+                names = path[1:]
+            if len(names) > 1:
                 raise not_implemented("UPDATE of a field inside a STRUCT")
-            column, kind = self._column(table, path[0], pos)
+            column, kind = self._column(table, names[0], pos)
             if column in new:
                 raise self.analysis.error(f"Update item {column} assigned more than once", pos)
             value = Value("NULL", t.NULL) if expr is None else c.compile(expr)

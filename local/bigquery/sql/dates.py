@@ -75,7 +75,8 @@ def _no_match(c: ExpressionCompiler, call: s.Call, values: list[Value]) -> Excep
 def _arity(c: ExpressionCompiler, call: s.Call, low: int, high: int) -> None:
     if not low <= len(call.args) <= high or call.named:
         raise c.error(
-            f"Number of arguments does not match for function {call.name}: expected {low} to {high}, found {len(call.args)}",
+            f"Number of arguments does not match for function {call.name}: expected {low} to "
+            f"{high}, found {len(call.args)}",
             call,
         )
 

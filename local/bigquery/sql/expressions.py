@@ -249,9 +249,8 @@ class ExpressionCompiler:
     # -- calls and subqueries --------------------------------------------------------------------------
 
     def _call(self, node: s.Call) -> Value:
-        if node.named:
-            if node.name not in special_functions.NAMED_ARGUMENTS:
-                raise not_implemented(f"named arguments of {node.name}")
+        if node.named and node.name not in special_functions.NAMED_ARGUMENTS:
+            raise not_implemented(f"named arguments of {node.name}")
         if node.over is not None:
             return aggregates.windowed(self, node)
         if node.name in aggregates.AGGREGATES:
@@ -308,7 +307,8 @@ class ExpressionCompiler:
         if len(compiled.columns) != 1:
             if node.kind == "array":
                 raise self.error(
-                    "ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values",
+                    "ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT "
+                    "to build STRUCT values",
                     node,
                 )
             raise self.error(

@@ -52,12 +52,13 @@ class FromCompiler:
         alias = self.analysis.alias()
         columns = [Column(c.name, c.type, f"{alias}.{c.sql}", c.reads) for c in compiled.columns]
         if compiled.value_table and len(columns) == 1:
-            self._add(value_source(name, columns[0]))
+            self.add(value_source(name, columns[0]))
         else:
-            self._add(Source(name, columns))
+            self.add(Source(name, columns))
         return f"({compiled.sql}) AS {alias}"
 
-    def _add(self, source: Source) -> None:
+    def add(self, source: Source) -> None:
+        """Put a source into scope; an alias may be used once."""
         if source.alias and self.scope.range_variable(source.alias) is not None:
             raise self.analysis.error(f"Duplicate table alias {source.alias} in the same FROM clause", 0)
         self.scope.sources.append(source)
@@ -75,7 +76,7 @@ class FromCompiler:
                 if cte.name.lower() == ref.parts[0].lower():
                     alias = self.analysis.alias()
                     columns = [Column(c.name, c.type, f"{alias}.{c.sql}", c.reads) for c in cte.compiled.columns]
-                    self._add(Source(ref.alias or ref.parts[0], columns))
+                    self.add(Source(ref.alias or ref.parts[0], columns))
                     return f"{cte.alias} AS {alias}"
         if ref.parts[-1].endswith("*"):
             return self._wildcard(ref)
@@ -101,13 +102,13 @@ class FromCompiler:
         if isinstance(table, InlineTable):
             self.analysis.uncacheable = True
             alias = self.analysis.alias()
-            self._add(Source(name, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(table.columns)]))
+            self.add(Source(name, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(table.columns)]))
             return f"({table.sql}) AS {alias}"
         if table.view is not None:
             return self._view(table, name)
         alias = self.analysis.alias()
         self.analysis.tables[table.uid] = table
-        self._add(Source(name, table_columns(table, alias)))
+        self.add(Source(name, table_columns(table, alias)))
         return f"{table_name(table.uid)} AS {alias}"
 
     def _view(self, table: TableInfo, name: str) -> str:
@@ -163,7 +164,7 @@ class FromCompiler:
             for i, (n, k) in enumerate(latest.columns)
         ]
         columns.append(Column("_TABLE_SUFFIX", t.STRING, f"{alias}.suffix", hidden=True))
-        self._add(Source(ref.alias or ref.parts[-1], columns))
+        self.add(Source(ref.alias or ref.parts[-1], columns))
         return f"({' UNION ALL '.join(branches)}) AS {alias}"
 
     # -- arrays ----------------------------------------------------------------------------------------
@@ -179,12 +180,12 @@ class FromCompiler:
         element = array.type.of
         alias = self.analysis.alias("u")
         column = Column(ref.alias or "", element, f"{alias}.x")
-        self._add(value_source(ref.alias, column))
+        self.add(value_source(ref.alias, column))
         ordinality = ""
         if ref.offset is not None:
             ordinality = " WITH ORDINALITY"
             offset = Column(ref.offset, t.INT64, f"({alias}.o - 1)")
-            self._add(Source(ref.offset, [offset], value=offset))
+            self.add(Source(ref.offset, [offset], value=offset))
         return f"UNNEST({array.sql}){ordinality} AS {alias}(x{', o' if ordinality else ''})"
 
     # -- joins -----------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-
 
 from __future__ import annotations
 
-
 STRINGS: dict[str, tuple[str, ...]] = {
     "CONCAT": ("STRING* -> STRING : bq_concat({*})", "BYTES* -> BYTES : bq_concat({*})"),
     "UPPER": ("STRING -> STRING : upper({0})",),
@@ -129,12 +128,27 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "FLOAT64 -> FLOAT64 : trunc({0})",
         "FLOAT64, INT64 -> FLOAT64 : bq_trunc_float({0}, {1})",
     ),
-    "CEIL": ("INT64 -> FLOAT64 : CAST({0} AS DOUBLE)", "NUMERIC -> NUMERIC : bq_ceil_numeric({0})", "FLOAT64 -> FLOAT64 : ceil({0})"),
-    "CEILING": ("INT64 -> FLOAT64 : CAST({0} AS DOUBLE)", "NUMERIC -> NUMERIC : bq_ceil_numeric({0})", "FLOAT64 -> FLOAT64 : ceil({0})"),
-    "FLOOR": ("INT64 -> FLOAT64 : CAST({0} AS DOUBLE)", "NUMERIC -> NUMERIC : bq_floor_numeric({0})", "FLOAT64 -> FLOAT64 : floor({0})"),
+    "CEIL": (
+        "INT64 -> FLOAT64 : CAST({0} AS DOUBLE)",
+        "NUMERIC -> NUMERIC : bq_ceil_numeric({0})",
+        "FLOAT64 -> FLOAT64 : ceil({0})",
+    ),
+    "CEILING": (
+        "INT64 -> FLOAT64 : CAST({0} AS DOUBLE)",
+        "NUMERIC -> NUMERIC : bq_ceil_numeric({0})",
+        "FLOAT64 -> FLOAT64 : ceil({0})",
+    ),
+    "FLOOR": (
+        "INT64 -> FLOAT64 : CAST({0} AS DOUBLE)",
+        "NUMERIC -> NUMERIC : bq_floor_numeric({0})",
+        "FLOAT64 -> FLOAT64 : floor({0})",
+    ),
     "MOD": ("INT64, INT64 -> INT64 : bq_mod({0}, {1})", "NUMERIC, NUMERIC -> NUMERIC : bq_mod_numeric({0}, {1})"),
     "DIV": ("INT64, INT64 -> INT64 : bq_div({0}, {1})", "NUMERIC, NUMERIC -> NUMERIC : bq_div_numeric({0}, {1})"),
-    "IEEE_DIVIDE": ("NUMERIC, NUMERIC -> FLOAT64 : bq_ieee_divide(bq_numeric_to_float({0}), bq_numeric_to_float({1}))", "FLOAT64, FLOAT64 -> FLOAT64 : bq_ieee_divide({0}, {1})",),
+    "IEEE_DIVIDE": (
+        "NUMERIC, NUMERIC -> FLOAT64 : bq_ieee_divide(bq_numeric_to_float({0}), bq_numeric_to_float({1}))",
+        "FLOAT64, FLOAT64 -> FLOAT64 : bq_ieee_divide({0}, {1})",
+    ),
     "SAFE_DIVIDE": (
         "INT64, INT64 -> FLOAT64 : TRY(bq_divide_int({0}, {1}))",
         "NUMERIC, NUMERIC -> NUMERIC : TRY(bq_divide_numeric({0}, {1}))",
@@ -160,8 +174,16 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "NUMERIC -> NUMERIC : -({0})",
         "FLOAT64 -> FLOAT64 : -({0})",
     ),
-    "POW": ("INT64, INT64 -> FLOAT64 : bq_pow(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", "NUMERIC, NUMERIC -> NUMERIC : !POW of NUMERIC", "FLOAT64, FLOAT64 -> FLOAT64 : bq_pow({0}, {1})",),
-    "POWER": ("INT64, INT64 -> FLOAT64 : bq_pow(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", "NUMERIC, NUMERIC -> NUMERIC : !POWER of NUMERIC", "FLOAT64, FLOAT64 -> FLOAT64 : bq_pow({0}, {1})",),
+    "POW": (
+        "INT64, INT64 -> FLOAT64 : bq_pow(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))",
+        "NUMERIC, NUMERIC -> NUMERIC : !POW of NUMERIC",
+        "FLOAT64, FLOAT64 -> FLOAT64 : bq_pow({0}, {1})",
+    ),
+    "POWER": (
+        "INT64, INT64 -> FLOAT64 : bq_pow(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))",
+        "NUMERIC, NUMERIC -> NUMERIC : !POWER of NUMERIC",
+        "FLOAT64, FLOAT64 -> FLOAT64 : bq_pow({0}, {1})",
+    ),
     "SQRT": (
         "INT64 -> FLOAT64 : bq_sqrt(CAST({0} AS DOUBLE))",
         "NUMERIC -> NUMERIC : !SQRT of NUMERIC",
@@ -182,7 +204,14 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "NUMERIC -> NUMERIC : !LN of NUMERIC",
         "FLOAT64 -> FLOAT64 : bq_ln({0})",
     ),
-    "LOG": ("INT64 -> FLOAT64 : bq_ln(CAST({0} AS DOUBLE))", "INT64, INT64 -> FLOAT64 : bq_log(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", "NUMERIC -> NUMERIC : !LOG of NUMERIC", "NUMERIC, NUMERIC -> NUMERIC : !LOG of NUMERIC", "FLOAT64 -> FLOAT64 : bq_ln({0})", "FLOAT64, FLOAT64 -> FLOAT64 : bq_log({0}, {1})"),
+    "LOG": (
+        "INT64 -> FLOAT64 : bq_ln(CAST({0} AS DOUBLE))",
+        "INT64, INT64 -> FLOAT64 : bq_log(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))",
+        "NUMERIC -> NUMERIC : !LOG of NUMERIC",
+        "NUMERIC, NUMERIC -> NUMERIC : !LOG of NUMERIC",
+        "FLOAT64 -> FLOAT64 : bq_ln({0})",
+        "FLOAT64, FLOAT64 -> FLOAT64 : bq_log({0}, {1})",
+    ),
     "LOG10": (
         "INT64 -> FLOAT64 : bq_log10(CAST({0} AS DOUBLE))",
         "NUMERIC -> NUMERIC : !LOG10 of NUMERIC",
@@ -195,11 +224,29 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "RANGE_BUCKET": ("T, T[] -> INT64 : bq_range_bucket({0}, {1})",),
     **{
         name: (f"FLOAT64 -> FLOAT64 : bq_{name.lower()}({{0}})",)
-        for name in ("SIN", "COS", "TAN", "ASIN", "ACOS", "ATAN", "SINH", "COSH", "TANH", "ASINH", "ACOSH", "ATANH",
-                     "COT", "COTH", "CSC", "CSCH", "SEC", "SECH")
+        for name in (
+            "SIN",
+            "COS",
+            "TAN",
+            "ASIN",
+            "ACOS",
+            "ATAN",
+            "SINH",
+            "COSH",
+            "TANH",
+            "ASINH",
+            "ACOSH",
+            "ATANH",
+            "COT",
+            "COTH",
+            "CSC",
+            "CSCH",
+            "SEC",
+            "SECH",
+        )
     },
     "ATAN2": ("FLOAT64, FLOAT64 -> FLOAT64 : atan2({0}, {1})",),
-}  # fmt: skip
+}
 
 CONDITIONS: dict[str, tuple[str, ...]] = {
     "COALESCE": ("T* -> T : COALESCE({*})",),

@@ -210,7 +210,7 @@ def is_in(c: ExpressionCompiler, node: s.In) -> Value:
         if array.type.kind != "ARRAY":
             raise c.error(f"Second argument of IN UNNEST must be an array but was {array.type}", node)
         element = array.type.of
-        if array.items is not None and array.is_literal or array.parameter:
+        if (array.items is not None and array.is_literal) or array.parameter:
             kind = t.supertype([(value.type, value.is_literal, value.parameter), (element, True, array.parameter)])
             if kind is not None and kind != element and coerces(array, t.array_of(kind)):
                 array = convert(array, t.array_of(kind), c.analysis.sql, node.pos)
@@ -312,7 +312,9 @@ def _no_operator(c: ExpressionCompiler, op: str, values: list[Value], node: s.No
     where = f" at {line_and_column(c.analysis.sql, node.pos)}"
     signature = f"\n  Signature: {op} ({shape})" if shape else ""
     if op in _FLOAT_COMPARISON:
-        signature = f"\n  Signature: T1 {op} T1\n    Unable to find common supertype for templated argument <T1>\n" + (
-            f"      Input types for <T1>: {{{', '.join(str(k) for k in kinds)}}}"
+        listed = ", ".join(str(k) for k in kinds)
+        signature = (
+            f"\n  Signature: T1 {op} T1\n    Unable to find common supertype for templated argument <T1>\n"
+            f"      Input types for <T1>: {{{listed}}}"
         )
     return t.no_signature(f"operator {op}", kinds, signature + where)

@@ -31,9 +31,11 @@ def compile_pivot(outer: FromCompiler, item: s.Pivot | s.Unpivot) -> str:
     for column in columns:
         outer.analysis.reads |= column.reads
     alias = outer.analysis.alias()
-    build = _pivot if isinstance(item, s.Pivot) else _unpivot
-    sql, named = build(outer, item, scope, columns, source)  # type: ignore[operator]
-    outer._add(Source(item.alias, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(named)]))
+    if isinstance(item, s.Pivot):
+        sql, named = _pivot(outer, item, scope, columns, source)
+    else:
+        sql, named = _unpivot(outer, item, columns, source)
+    outer.add(Source(item.alias, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(named)]))
     return f"({sql}) AS {alias}"
 
 
@@ -79,16 +81,15 @@ def _label(literal: s.Literal) -> str:
     ):
         return str(literal.value)
     if literal.kind == "INT64" and not str(literal.value).startswith("-"):
-        return f"_{literal.value}"
+        return f"_{literal.value!s}"
     if literal.kind == "BOOL":
         return str(literal.value).upper()
     raise not_implemented("PIVOT values whose column name is not plain; give an alias")
 
 
 def _unpivot(
-    outer: FromCompiler, item: s.Unpivot, scope: Scope, columns: list[Column], source: str
+    outer: FromCompiler, item: s.Unpivot, columns: list[Column], source: str
 ) -> tuple[str, list[tuple[str, t.Type]]]:
-    del scope
     by_name = {c.name.lower(): c for c in columns}
     spent: set[str] = set()
     rows: list[tuple[list[Column], str, t.Type]] = []
@@ -116,7 +117,7 @@ def _unpivot(
             raise outer.analysis.error("UNPIVOT columns must all have the same type", item.pos)
         kinds.append(kind)
     keep = [c for c in columns if c.name.lower() not in spent]
-    names = [(c.name, c.type) for c in keep] + list(zip(item.values, kinds, strict=True)) + [(item.name, rows[0][2])]
+    named = [(c.name, c.type) for c in keep] + list(zip(item.values, kinds, strict=True)) + [(item.name, rows[0][2])]
     branches = []
     for found, label_sql, _ in rows:
         parts = [c.sql for c in keep] + [
@@ -125,4 +126,4 @@ def _unpivot(
         listed = ", ".join(f"{p} AS c{i}" for i, p in enumerate([*parts, label_sql]))
         test = "" if item.include_nulls else " WHERE " + " OR ".join(f"{f.sql} IS NOT NULL" for f in found)
         branches.append(f"SELECT {listed} FROM {source}{test}")
-    return " UNION ALL ".join(branches), names
+    return " UNION ALL ".join(branches), named

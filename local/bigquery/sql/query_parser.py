@@ -54,7 +54,7 @@ class QueryParser(ExpressionParser):
         return query
 
     def _set_operations(self) -> s.Select | s.SetOperation | s.Query:
-        left = self._operand()
+        left: s.Select | s.SetOperation | s.Query = self._operand()
         seen: str | None = None
         while self.is_word("UNION") or self.is_word("INTERSECT") or self.is_word("EXCEPT"):
             pos = self.token.pos
@@ -99,7 +99,7 @@ class QueryParser(ExpressionParser):
             else:
                 raise not_implemented("SELECT AS a proto type")
         if self.is_word("FROM") or self.token.kind == "end":
-            raise self.unexpected() if self.token.kind != "end" else self.unexpected()
+            raise self.unexpected()
         while True:
             select.items.append(self._select_item())
             if not self.take_op(","):
@@ -107,8 +107,7 @@ class QueryParser(ExpressionParser):
             if (
                 self.token.kind == "end"
                 or self.is_op(")")
-                or self.token.text in _SELECT_ENDS
-                and self.token.kind == "word"
+                or (self.token.text in _SELECT_ENDS and self.token.kind == "word")
             ):
                 break  # a trailing comma is allowed
         if self.take_word("FROM"):

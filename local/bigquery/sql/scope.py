@@ -66,9 +66,7 @@ class Scope:
             return merged
         found = []
         for source in self.sources:
-            if source.value is None:
-                found += source.find(name)
-            elif source.value.type.kind == "STRUCT":
+            if source.value is None or source.value.type.kind == "STRUCT":
                 found += source.find(name)
         return found
 

@@ -253,7 +253,8 @@ class Catalog:
             if name is not None and self.find_table((old.project, old.dataset, name)) is not None:
                 raise duplicate(f"Already Exists: Table {old.project}:{old.dataset}.{name}")
             db.execute(
-                "UPDATE tables SET body = ?, etag = ?, modified_ms = ?, version = version + 1, epoch = epoch + 1, name = ?"
+                "UPDATE tables SET body = ?, etag = ?, modified_ms = ?, version = version + 1, "
+                "epoch = epoch + 1, name = ?"
                 " WHERE uid = ?",
                 (json.dumps(body), etag(old.etag, now, body), now, name or old.name, old.uid),
             )
@@ -315,26 +316,38 @@ class Catalog:
                 check(old)
             gone: list[tuple[str]] = []
             if change.replace is not None:
-                where, args = "uid = ?", [change.uid]
+                where = "uid = ?"
+                args: list[Any] = [change.uid]
                 if change.replace != "all":
                     where, args = "uid = ? AND part = ?", [change.uid, change.replace]
                 if change.keep_streamed:
                     where += f" AND NOT (streamed AND created_ms > {now - STREAMING_MS})"
-                gone = db.execute(f"SELECT file FROM fragments WHERE {where} AND file IS NOT NULL", args).fetchall()  # noqa: S608
-                db.execute(f"DELETE FROM fragments WHERE {where}", args)  # noqa: S608
+                gone = db.execute(f"SELECT file FROM fragments WHERE {where} AND file IS NOT NULL", args).fetchall()
+                db.execute(f"DELETE FROM fragments WHERE {where}", args)
             seq = old.seq
             for piece in change.add:
                 seq += 1
                 db.execute(
                     "INSERT INTO fragments (uid, seq, part, rows, bytes, leaves, streamed, created_ms, data, file)"
                     " VALUES (?,?,?,?,?,?,?,?,?,?)",
-                    (change.uid, seq, piece.part, piece.rows, piece.size, piece.leaves, change.streamed, now, piece.data,
-                     piece.file),
-                )  # fmt: skip
+                    (
+                        change.uid,
+                        seq,
+                        piece.part,
+                        piece.rows,
+                        piece.size,
+                        piece.leaves,
+                        change.streamed,
+                        now,
+                        piece.data,
+                        piece.file,
+                    ),
+                )
             epoch = old.epoch + (1 if change.replace is not None or change.fields is not None else 0)
             body = old.body if change.fields is None else old.body | {"schema": change.fields}
             db.execute(
-                "UPDATE tables SET body = ?, etag = ?, modified_ms = ?, version = version + ?, epoch = ?, seq = ? WHERE uid = ?",
+                "UPDATE tables SET body = ?, etag = ?, modified_ms = ?, version = version + ?, "
+                "epoch = ?, seq = ? WHERE uid = ?",
                 (
                     json.dumps(body),
                     etag(old.etag, now, seq),
@@ -358,24 +371,38 @@ class Catalog:
         db = self.database
         with db.transaction() as connection:
             groups = connection.execute(
-                "SELECT part, streamed, COUNT(*) FROM fragments WHERE uid = ? AND data IS NOT NULL GROUP BY part, streamed"
-                " HAVING COUNT(*) > 8", (table.uid,),
-            ).fetchall()  # fmt: skip
+                "SELECT part, streamed, COUNT(*) FROM fragments WHERE uid = ? AND data IS NOT NULL "
+                "GROUP BY part, streamed"
+                " HAVING COUNT(*) > 8",
+                (table.uid,),
+            ).fetchall()
             for part, streamed, _ in groups:
                 rows = connection.execute(
-                    "SELECT id, data, seq, created_ms FROM fragments WHERE uid = ? AND part = ? AND streamed = ? AND data IS"
-                    " NOT NULL ORDER BY seq", (table.uid, part, streamed),
-                ).fetchall()  # fmt: skip
+                    "SELECT id, data, seq, created_ms FROM fragments WHERE uid = ? AND part = ? "
+                    "AND streamed = ? AND data IS"
+                    " NOT NULL ORDER BY seq",
+                    (table.uid, part, streamed),
+                ).fetchall()
                 pieces = [schemas_fit(fragments.decode(r[1]), table.arrow) for r in rows]
                 whole = fragments.write(self.files, pa.concat_tables(pieces), table.columns, part)
                 marks = ",".join("?" * len(rows))
-                connection.execute(f"DELETE FROM fragments WHERE id IN ({marks})", [r[0] for r in rows])  # noqa: S608
+                connection.execute(f"DELETE FROM fragments WHERE id IN ({marks})", [r[0] for r in rows])
                 connection.execute(
                     "INSERT INTO fragments (uid, seq, part, rows, bytes, leaves, streamed, created_ms, data, file)"
                     " VALUES (?,?,?,?,?,?,?,?,?,?)",
-                    (table.uid, rows[0][2], part, whole.rows, whole.size, whole.leaves, streamed, rows[-1][3], whole.data,
-                     whole.file),
-                )  # fmt: skip
+                    (
+                        table.uid,
+                        rows[0][2],
+                        part,
+                        whole.rows,
+                        whole.size,
+                        whole.leaves,
+                        streamed,
+                        rows[-1][3],
+                        whole.data,
+                        whole.file,
+                    ),
+                )
             if groups:
                 connection.execute("UPDATE tables SET epoch = epoch + 1 WHERE uid = ?", (table.uid,))
         return []
@@ -385,18 +412,19 @@ class Catalog:
         young = self.clock_ms() - STREAMING_MS
         condition = "AND NOT (streamed AND created_ms > ?)" if stored_only else "AND ? IS NOT NULL"
         return self.database.rows(
-            f"SELECT seq, part, rows, data, file FROM fragments WHERE uid = ? AND seq > ? {condition} ORDER BY seq, id",  # noqa: S608
+            f"SELECT seq, part, rows, data, file FROM fragments WHERE uid = ? AND seq > ? {condition} ORDER BY seq, id",
             uid, after, young,
         )  # fmt: skip
 
     def leaves(self, uid: int) -> list[tuple[str, str]]:
         """(partition, leaf sizes as JSON) of every fragment."""
-        return self.database.rows("SELECT part, leaves FROM fragments WHERE uid = ?", uid)  # type: ignore[return-value]
+        return self.database.rows("SELECT part, leaves FROM fragments WHERE uid = ?", uid)
 
     def partitions(self, uid: int) -> list[tuple[str, int, int, int]]:
         """(partition, rows, bytes, last change) by partition."""
-        return self.database.rows(  # type: ignore[return-value]
-            "SELECT part, SUM(rows), SUM(bytes), MAX(created_ms) FROM fragments WHERE uid = ? GROUP BY part ORDER BY part",
+        return self.database.rows(
+            "SELECT part, SUM(rows), SUM(bytes), MAX(created_ms) FROM fragments WHERE uid = ? "
+            "GROUP BY part ORDER BY part",
             uid,
         )
 

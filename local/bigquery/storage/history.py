@@ -77,7 +77,7 @@ class History:
             return None
         return fragments.read(self._files, row[0], row[1])
 
-    def list(
+    def page(
         self, project: str, states: set[str], before: tuple[int, str] | None, limit: int, times: tuple[int, int]
     ) -> list[dict[str, Any]]:
         """Resources, newest first, after the job at `before` (its time and id)."""
@@ -87,7 +87,7 @@ class History:
             args = [before[0], before[0], before[1]]
         marks = ",".join("?" * len(states))
         rows = self._database.rows(
-            f"SELECT body FROM jobs WHERE project = ? AND state IN ({marks}) AND created_ms BETWEEN ? AND ?{condition}"  # noqa: S608
+            f"SELECT body FROM jobs WHERE project = ? AND state IN ({marks}) AND created_ms BETWEEN ? AND ?{condition}"
             " ORDER BY created_ms DESC, id LIMIT ?",
             project, *sorted(states), *times, *args, limit,
         )  # fmt: skip

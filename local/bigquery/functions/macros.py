@@ -1,0 +1,43 @@
+"""BigQuery's functions that DuckDB can say itself, as macros.
+
+An argument that a macro names twice is put into a list or struct first where it may be long, since DuckDB pastes it.
+"""
+
+from __future__ import annotations
+
+MACROS = r"""
+CREATE MACRO bq_finite(x) AS list_transform([x], lambda v: CASE WHEN isinf(v) THEN
+  bq_raise_float('Floating point overflow (infinite operands are not implemented)') ELSE v END)[1];
+CREATE MACRO bq_divide(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN
+  struct_extract(v, 'b') = 0 THEN bq_raise_float('division by zero: ' ||
+  bq_float_to_string(struct_extract(v, 'a')) || ' / ' || bq_float_to_string(struct_extract(v, 'b'))) ELSE
+  struct_extract(v, 'a') / struct_extract(v, 'b') END)[1];
+CREATE MACRO bq_divide_int(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN
+  struct_extract(v, 'b') = 0 THEN bq_raise_float('division by zero: ' || struct_extract(v, 'a') || ' / '
+  || struct_extract(v, 'b')) ELSE struct_extract(v, 'a') / struct_extract(v, 'b') END)[1];
+CREATE MACRO bq_ieee_divide(a, b) AS CASE WHEN isnan(a) OR isnan(b) OR (a = 0 AND b = 0) THEN CAST('nan'
+  AS DOUBLE) ELSE a / b END;
+CREATE MACRO bq_abs(x) AS CASE WHEN x = CAST('-9223372036854775808' AS BIGINT) THEN bq_raise_int('int64 overflow: ABS(-9223372036854775808)') ELSE abs(x) END;
+CREATE MACRO bq_floor_div(a, b) AS (a - ((a % b) + b) % b) // b;
+CREATE MACRO bq_substr(s, p) AS bq_substr3(s, p, 9223372036854775807), (s, p, n) AS bq_substr3(s, p, n);
+CREATE MACRO bq_in_array(x, l) AS CASE WHEN len(l) = 0 OR l IS NULL THEN FALSE WHEN x IS NULL THEN NULL
+  WHEN list_contains(l, x) THEN TRUE WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN NULL ELSE
+  FALSE END;
+CREATE MACRO bq_array_at(l, i) AS CASE WHEN l IS NULL OR i IS NULL THEN NULL WHEN i < 1 OR i > len(l)
+  THEN list_transform(l[1:0], lambda e: e)[bq_raise_int('Array index ' || (i - 1) || ' is out of bounds')] ELSE l[i] END;
+CREATE MACRO bq_array_at_safe(l, i) AS CASE WHEN i < 1 THEN NULL ELSE l[i] END;
+CREATE MACRO bq_array_first(l) AS CASE WHEN len(l) = 0 THEN l[bq_raise_int('ARRAY_FIRST cannot get the first element of an empty array')] ELSE l[1] END;
+CREATE MACRO bq_array_last(l) AS CASE WHEN len(l) = 0 THEN l[bq_raise_int('ARRAY_LAST cannot get the last element of an empty array')] ELSE l[-1] END;
+CREATE MACRO bq_array_slice(l, a, b) AS CASE WHEN l IS NULL OR a IS NULL OR b IS NULL THEN NULL ELSE
+  list_slice(l, CAST(greatest(CASE WHEN a < 0 THEN len(l) + a ELSE a END, 0) + 1 AS BIGINT),
+  CAST(least(CASE WHEN b < 0 THEN len(l) + b ELSE b END, len(l) - 1) + 1 AS BIGINT)) END;
+CREATE MACRO bq_array_includes(l, x) AS CASE WHEN l IS NULL OR x IS NULL THEN NULL ELSE list_contains(l,
+  x) END;
+CREATE MACRO bq_array_is_distinct(l) AS CASE WHEN l IS NULL THEN NULL ELSE len(list_distinct(l)) + CASE
+  WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN 1 ELSE 0 END = len(l) END;
+CREATE MACRO bq_top_count(l, n) AS list_transform(list_sort(list_transform(list_distinct(l), lambda v:
+  struct_pack(c := -len(list_filter(l, lambda o: o = v)), v := v)))[:n], lambda s: struct_pack("value" :=
+  struct_extract(s, 'v'), "count" := -struct_extract(s, 'c')));
+CREATE MACRO bq_range_bucket(x, l) AS CASE WHEN x IS NULL OR l IS NULL THEN NULL ELSE
+  CAST(len(list_filter(l, lambda e: e <= x)) AS BIGINT) END;
+"""
