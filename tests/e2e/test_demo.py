@@ -8,7 +8,7 @@ import pytest
 
 from local.functions import ROOT
 
-pytestmark = [pytest.mark.xdist_group("e2e-readme"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.timeout(120)]
 
 
 def said(output: str) -> list[str]:

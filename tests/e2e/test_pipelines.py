@@ -18,7 +18,7 @@ from local.functions import ROOT
 from local.sample_billing import EMPTY_DAY, TABLE_NAME
 from local.stack import Options, Ready, Stack
 
-pytestmark = [pytest.mark.xdist_group("e2e-pipelines"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.timeout(180)]
 
 COST_BILLING = "gcp/cost/cost_billing"
 HEAD = 'pipeline_id: "{tenant_id}-test"\nvariables:\n  admin_email: {type: email}\nsteps:\n'

@@ -18,7 +18,6 @@ import pytest
 from local.functions import ROOT
 
 pytestmark = [
-    pytest.mark.xdist_group("e2e-readme"),
     pytest.mark.timeout(180),
     pytest.mark.skipif(
         shutil.which("curl") is None, reason="the README's commands are curls, and there is no curl here"
