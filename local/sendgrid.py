@@ -159,7 +159,7 @@ def _type_faults(fields: dict[str, Any], types: dict[str, type], prefix: str = "
 def _group_faults(group: Any, field: str, subject: Any) -> list[tuple[str, str | None]]:
     if not isinstance(group, dict) or not isinstance(group.get("to"), list) or not group["to"]:
         return [("The to array is required for all personalization objects.", f"{field}.to")]
-    own_types = {"cc": list, "bcc": list, "headers": dict, "custom_args": dict}
+    own_types: dict[str, type] = {"cc": list, "bcc": list, "headers": dict, "custom_args": dict}
     faults = _type_faults(group, own_types, f"{field}.")
     if faults:
         return faults
