@@ -337,7 +337,7 @@ def _element(element: str, when: datetime, offset: timedelta, name: str, kind: s
         "X": f"{when:%H:%M:%S}",
         "r": f"{(when.hour + 11) % 12 + 1:02d}:{when:%M:%S} {'AM' if when.hour < 12 else 'PM'}",
         "c": f"{_DAY_NAMES[when.weekday()][:3]} {_MONTH_NAMES[when.month - 1][:3]} {when.day:2d} "
-        "{when:%H:%M:%S} {when.year}",
+        f"{when:%H:%M:%S} {when.year}",
     }
     if element == "E*S":
         digits = f"{when.microsecond:06d}".rstrip("0")
@@ -366,7 +366,7 @@ def format_time(pattern: str, when: time) -> str:
 
 
 _READERS = {
-    "Y": r"(?P<Y>[+-]?\d{1,5})",
+    "Y": r"(?P<Y>\d{1,4})",
     "E4Y": r"(?P<Y>\d{4})",
     "m": r"(?P<m>\d{1,2})",
     "d": r"\s*(?P<d>\d{1,2})",

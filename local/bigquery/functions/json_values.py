@@ -168,12 +168,12 @@ def json_element(text: str, index: int) -> str | None:
 def _parent(value: Any, steps: list[str | int]) -> Any:
     """The container that holds the last step; _MISSING when the way there does not exist."""
     for step in steps[:-1]:
-        if (isinstance(step, int) and isinstance(value, list) and step < len(value)) or (
-            isinstance(step, str) and isinstance(value, dict) and step in value
-        ):
-            value = value[step]
-        else:
+        inside = step < len(value) if isinstance(step, int) and isinstance(value, list) else False
+        if isinstance(step, str) and isinstance(value, dict):
+            inside = step in value
+        if not inside:
             return _MISSING
+        value = value[step]
     return value
 
 

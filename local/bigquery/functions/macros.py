@@ -17,17 +17,21 @@ CREATE MACRO bq_divide_int(a, b) AS list_transform([struct_pack(a := a, b := b)]
   || struct_extract(v, 'b')) ELSE struct_extract(v, 'a') / struct_extract(v, 'b') END)[1];
 CREATE MACRO bq_ieee_divide(a, b) AS CASE WHEN isnan(a) OR isnan(b) OR (a = 0 AND b = 0) THEN CAST('nan'
   AS DOUBLE) ELSE a / b END;
-CREATE MACRO bq_abs(x) AS CASE WHEN x = CAST('-9223372036854775808' AS BIGINT) THEN bq_raise_int('int64 overflow: ABS(-9223372036854775808)') ELSE abs(x) END;
+CREATE MACRO bq_abs(x) AS CASE WHEN x = CAST('-9223372036854775808' AS BIGINT) THEN
+  bq_raise_int('int64 overflow: ABS(-9223372036854775808)') ELSE abs(x) END;
 CREATE MACRO bq_floor_div(a, b) AS (a - ((a % b) + b) % b) // b;
 CREATE MACRO bq_substr(s, p) AS bq_substr3(s, p, 9223372036854775807), (s, p, n) AS bq_substr3(s, p, n);
 CREATE MACRO bq_in_array(x, l) AS CASE WHEN len(l) = 0 OR l IS NULL THEN FALSE WHEN x IS NULL THEN NULL
   WHEN list_contains(l, x) THEN TRUE WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN NULL ELSE
   FALSE END;
 CREATE MACRO bq_array_at(l, i) AS CASE WHEN l IS NULL OR i IS NULL THEN NULL WHEN i < 1 OR i > len(l)
-  THEN list_transform(l[1:0], lambda e: e)[bq_raise_int('Array index ' || (i - 1) || ' is out of bounds')] ELSE l[i] END;
+  THEN list_transform(l[1:0], lambda e: e)[bq_raise_int('Array index ' || (i - 1) ||
+  ' is out of bounds')] ELSE l[i] END;
 CREATE MACRO bq_array_at_safe(l, i) AS CASE WHEN i < 1 THEN NULL ELSE l[i] END;
-CREATE MACRO bq_array_first(l) AS CASE WHEN len(l) = 0 THEN l[bq_raise_int('ARRAY_FIRST cannot get the first element of an empty array')] ELSE l[1] END;
-CREATE MACRO bq_array_last(l) AS CASE WHEN len(l) = 0 THEN l[bq_raise_int('ARRAY_LAST cannot get the last element of an empty array')] ELSE l[-1] END;
+CREATE MACRO bq_array_first(l) AS CASE WHEN len(l) = 0 THEN
+  l[bq_raise_int('ARRAY_FIRST cannot get the first element of an empty array')] ELSE l[1] END;
+CREATE MACRO bq_array_last(l) AS CASE WHEN len(l) = 0 THEN
+  l[bq_raise_int('ARRAY_LAST cannot get the last element of an empty array')] ELSE l[-1] END;
 CREATE MACRO bq_array_slice(l, a, b) AS CASE WHEN l IS NULL OR a IS NULL OR b IS NULL THEN NULL ELSE
   list_slice(l, CAST(greatest(CASE WHEN a < 0 THEN len(l) + a ELSE a END, 0) + 1 AS BIGINT),
   CAST(least(CASE WHEN b < 0 THEN len(l) + b ELSE b END, len(l) - 1) + 1 AS BIGINT)) END;

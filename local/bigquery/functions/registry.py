@@ -231,6 +231,8 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "format_timestamp": ("stss", "s", calendar.format_timestamp),
     "format_time": ("sc", "s", calendar.format_time),
     "parse_timestamp": ("ssss", "t", calendar.parse_timestamp),
+    "upper": ("s", "s", str.upper),
+    "lower": ("s", "s", str.lower),
     "substr3": ("sii", "s", strings.substr),
     "substr_bytes": ("xii", "x", strings.substr_bytes),
     "left": ("si", "s", strings.left),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 STRINGS: dict[str, tuple[str, ...]] = {
     "CONCAT": ("STRING* -> STRING : bq_concat({*})", "BYTES* -> BYTES : bq_concat({*})"),
-    "UPPER": ("STRING -> STRING : upper({0})",),
-    "LOWER": ("STRING -> STRING : lower({0})",),
+    "UPPER": ("STRING -> STRING : bq_upper({0})",),
+    "LOWER": ("STRING -> STRING : bq_lower({0})",),
     "LENGTH": ("STRING -> INT64 : length({0})", "BYTES -> INT64 : octet_length({0})"),
     "CHAR_LENGTH": ("STRING -> INT64 : length({0})",),
     "CHARACTER_LENGTH": ("STRING -> INT64 : length({0})",),

@@ -57,7 +57,7 @@ def _extreme(c: ExpressionCompiler, node: s.Call) -> Value:
 def _error(c: ExpressionCompiler, node: s.Call) -> Value:
     _arity(c, node, 1, 1)
     message = c.as_type(node.args[0], t.STRING, "ERROR")
-    return Value(f"bq_raise_int({message.sql})", t.NULL, fragile=True)
+    return Value(f"bq_raise_int({message.sql})", t.INT64, fragile=True)
 
 
 def _to_json_text(value: Value) -> str:
