@@ -85,6 +85,7 @@ def test_a_failed_query_is_a_job_that_is_done_with_an_error_result(db: Database)
 def test_labels_priority_and_statement_type_are_kept(db: Database) -> None:
     job = db.run("SELECT 1", labels={"tenant": "a-1", "run": "x_2"}, priority="BATCH")
     seen = db.client.get_job(job.job_id, **CALL)
+    assert isinstance(seen, bigquery.QueryJob)
 
     assert seen.labels == {"tenant": "a-1", "run": "x_2"}
     assert seen.priority == "BATCH"
@@ -124,7 +125,7 @@ def test_a_dry_run_says_bytes_schema_and_tables_and_leaves_no_job(db: Database) 
 
     assert job.total_bytes_processed == 2 * 8 + 5
     assert [t.table_id for t in job.referenced_tables] == ["t"]
-    assert [(f.name, f.field_type) for f in job.schema] == [("a", "INTEGER"), ("up", "STRING")]
+    assert [(f.name, f.field_type) for f in job.schema or ()] == [("a", "INTEGER"), ("up", "STRING")]
     assert refusal(lambda: db.client.get_job(job.job_id or "none", **CALL)).status == 404
 
 
