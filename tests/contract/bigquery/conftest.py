@@ -105,7 +105,9 @@ class Database:
         self, name: str, rows: Sequence[Mapping[str, Any]], schema: Any = None, **options: Any
     ) -> bigquery.LoadJob:
         config = bigquery.LoadJobConfig(schema=schema or self.client.get_table(f"{self.path}.{name}").schema, **options)
-        job = self.client.load_table_from_json(list(rows), f"{self.path}.{name}", job_config=config, timeout=30)
+        job = self.client.load_table_from_json(
+            [dict(row) for row in rows], f"{self.path}.{name}", job_config=config, timeout=30
+        )
         job.result(timeout=30)
         return job
 

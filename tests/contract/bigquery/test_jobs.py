@@ -13,6 +13,10 @@ from google.cloud import bigquery
 
 from tests.contract.bigquery.conftest import CALL, Database, parameter, refusal
 
+# Hours of work, unless somebody ends it.
+_MANY = "UNNEST(GENERATE_ARRAY(1, 3000))"
+SLOW = f"SELECT COUNT(*) FROM {_MANY} AS a, {_MANY} AS b, {_MANY} AS c"
+
 
 def fresh() -> str:
     return f"job-{uuid.uuid4().hex}"
@@ -144,16 +148,14 @@ def test_a_dry_run_finds_tables_in_every_corner(db: Database) -> None:
 
 
 def test_a_job_past_its_timeout_is_ended(db: Database) -> None:
-    slow = "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 3000)) a, UNNEST(GENERATE_ARRAY(1, 3000)) b, UNNEST(GENERATE_ARRAY(1, 3000)) c"
 
-    refused = db.refused(slow, job_timeout_ms=300)
+    refused = db.refused(SLOW, job_timeout_ms=300)
 
     assert "timed out" in refused.message or refused.reason in {"timeout", "stopped"}
 
 
 def test_a_cancelled_job_ends_as_stopped(db: Database) -> None:
-    slow = "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 3000)) a, UNNEST(GENERATE_ARRAY(1, 3000)) b, UNNEST(GENERATE_ARRAY(1, 3000)) c"
-    job = db.client.query(slow, job_retry=None, **CALL)
+    job = db.client.query(SLOW, job_retry=None, **CALL)
     assert job.state == "RUNNING"
 
     db.client.cancel_job(job.job_id, location="US", **CALL)
@@ -164,8 +166,7 @@ def test_a_cancelled_job_ends_as_stopped(db: Database) -> None:
 
 
 def test_a_slow_query_delays_nobody(db: Database) -> None:
-    slow = "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 3000)) a, UNNEST(GENERATE_ARRAY(1, 3000)) b, UNNEST(GENERATE_ARRAY(1, 3000)) c"
-    job = db.client.query(slow, job_retry=None, **CALL)
+    job = db.client.query(SLOW, job_retry=None, **CALL)
     try:
         started = time.perf_counter()
         for _ in range(10):
@@ -248,9 +249,17 @@ def test_a_job_is_bound_to_the_location_of_its_tables(db: Database) -> None:
         ({"query": {"query": "SELECT 1"}}, "legacy SQL"),
         ({"extract": {"sourceTable": {}, "destinationUris": ["gs://x"]}}, "extract"),
         ({"query": {"query": "SELECT 1", "useLegacySql": False, "tableDefinitions": {"x": {}}}}, "tableDefinitions"),
-        ({"load": {"sourceUris": ["gs://b/x"], "destinationTable": {"projectId": "p", "datasetId": "d", "tableId": "t"}}}, "Cloud Storage"),
+        (
+            {
+                "load": {
+                    "sourceUris": ["gs://b/x"],
+                    "destinationTable": {"projectId": "p", "datasetId": "d", "tableId": "t"},
+                }
+            },
+            "Cloud Storage",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_served_is_refused_by_name(db: Database, body: dict[str, object], what: str) -> None:
     status, answer = db.call("POST", "jobs", {"configuration": body})
 

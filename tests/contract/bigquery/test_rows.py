@@ -1,7 +1,8 @@
 """Rows in and out: load jobs, streaming, tabledata.list, copy jobs.
 
-Pages: docs/loading-data-cloud-storage-json, docs/loading-data-cloud-storage-csv, docs/loading-data-cloud-storage-parquet,
-docs/streaming-data-into-bigquery, docs/reference/rest/v2/tabledata, docs/data-manipulation-language (streaming buffer),
+Pages: docs/loading-data-cloud-storage-json, docs/loading-data-cloud-storage-csv,
+docs/loading-data-cloud-storage-parquet, docs/streaming-data-into-bigquery,
+docs/reference/rest/v2/tabledata, docs/data-manipulation-language (streaming buffer),
 docs/managing-tables#copy-table (of https://cloud.google.com/bigquery).
 """
 
@@ -36,15 +37,33 @@ EVERY = ",".join(
     ]
 )
 ROW: dict[str, Any] = {
-    "int64_": "9007199254740993", "float64_": 1.5, "numeric_": "0.000000001", "bignumeric_": "1.5", "string_": "ü\n\"",
-    "bytes_": "AP8=", "bool_": True, "date_": "2024-02-29", "datetime_": "2024-02-29T12:00:00.000001", "time_": "12:00:00.5",
-    "timestamp_": "2024-02-29T12:00:00.123456Z", "json_": {"a": [1, None]},
-}  # fmt: skip
+    "int64_": "9007199254740993",
+    "float64_": 1.5,
+    "numeric_": "0.000000001",
+    "bignumeric_": "1.5",
+    "string_": 'ü\n"',
+    "bytes_": "AP8=",
+    "bool_": True,
+    "date_": "2024-02-29",
+    "datetime_": "2024-02-29T12:00:00.000001",
+    "time_": "12:00:00.5",
+    "timestamp_": "2024-02-29T12:00:00.123456Z",
+    "json_": {"a": [1, None]},
+}
 READ = (
-    9007199254740993, 1.5, Decimal("0.000000001"), Decimal("1.5"), "ü\n\"", b"\x00\xff", True, dt.date(2024, 2, 29),
-    dt.datetime(2024, 2, 29, 12, 0, 0, 1), dt.time(12, 0, 0, 500000), dt.datetime(2024, 2, 29, 12, 0, 0, 123456, tzinfo=dt.UTC),
+    9007199254740993,
+    1.5,
+    Decimal("0.000000001"),
+    Decimal("1.5"),
+    'ü\n"',
+    b"\x00\xff",
+    True,
+    dt.date(2024, 2, 29),
+    dt.datetime(2024, 2, 29, 12, 0, 0, 1),  # noqa: DTZ001 - a DATETIME has no zone
+    dt.time(12, 0, 0, 500000),
+    dt.datetime(2024, 2, 29, 12, 0, 0, 123456, tzinfo=dt.UTC),
     {"a": [1, None]},
-)  # fmt: skip
+)
 
 
 def load_file(db: Database, name: str, content: bytes, **options: Any) -> bigquery.LoadJob:
@@ -196,19 +215,23 @@ def test_a_bad_csv_row_fails_the_load(db: Database, line: str, message: str) -> 
 def test_parquet_brings_its_schema(db: Database) -> None:
     rows = pa.table(
         {
-            "a": pa.array([1, None], pa.int64()), "n": pa.array([Decimal("1.5"), None], pa.decimal128(10, 2)),
+            "a": pa.array([1, None], pa.int64()),
+            "n": pa.array([Decimal("1.5"), None], pa.decimal128(10, 2)),
             "t": pa.array([dt.datetime(2024, 1, 1, tzinfo=dt.UTC), None], pa.timestamp("us", "UTC")),
             "l": pa.array([["x"], []], pa.list_(pa.string())),
         }
-    )  # fmt: skip
+    )
     file = io.BytesIO()
     pq.write_table(rows, file)
     load_file(db, "t", file.getvalue(), source_format="PARQUET")
 
     kinds = [(f.name, f.field_type, f.mode) for f in db.client.get_table(f"{db.path}.t").schema]
     assert kinds == [
-        ("a", "INTEGER", "NULLABLE"), ("n", "NUMERIC", "NULLABLE"), ("t", "TIMESTAMP", "NULLABLE"), ("l", "STRING", "REPEATED"),
-    ]  # fmt: skip
+        ("a", "INTEGER", "NULLABLE"),
+        ("n", "NUMERIC", "NULLABLE"),
+        ("t", "TIMESTAMP", "NULLABLE"),
+        ("l", "STRING", "REPEATED"),
+    ]
     assert db.stored("t")[0] == (1, Decimal("1.5"), dt.datetime(2024, 1, 1, tzinfo=dt.UTC), ["x"])
 
 

@@ -1,0 +1,314 @@
+"""Datasets and tables: what is kept, changed, listed, refused.
+
+Pages: docs/reference/rest/v2/datasets, docs/reference/rest/v2/tables, docs/managing-table-schemas,
+docs/information-schema-intro, docs/views, docs/labels-intro (of https://cloud.google.com/bigquery).
+"""
+
+import datetime as dt
+import itertools
+from typing import Any
+
+import pytest
+from google.cloud import bigquery
+
+from tests.contract.bigquery.conftest import CALL, Clock, Database, connect, field, refusal
+
+_number = itertools.count()
+
+
+def test_a_dataset_keeps_what_it_is_given(db: Database) -> None:
+    dataset = bigquery.Dataset(f"{db.path}_x")
+    dataset.location = "EU"
+    dataset.labels = {"tenant": "acme"}
+    dataset.description = "what it is"
+    dataset.access_entries = [bigquery.AccessEntry("READER", "userByEmail", "a@example.com")]
+    made = db.client.create_dataset(dataset, **CALL)
+    seen = db.client.get_dataset(made.reference, **CALL)
+
+    assert (seen.location, seen.labels, seen.description) == ("EU", {"tenant": "acme"}, "what it is")
+    assert [(e.role, e.entity_id) for e in seen.access_entries] == [("READER", "a@example.com")]
+    assert seen.etag
+    assert abs(seen.created - db.clock()) < dt.timedelta(minutes=1)
+
+
+def test_a_dataset_without_access_gets_the_projects_roles(db: Database) -> None:
+    roles = {(e.role, e.entity_id) for e in db.client.get_dataset(db.path, **CALL).access_entries}
+
+    assert {("WRITER", "projectWriters"), ("OWNER", "projectOwners"), ("READER", "projectReaders")} <= roles
+
+
+def test_a_dataset_that_exists_is_not_created_again(db: Database) -> None:
+    refused = refusal(lambda: db.client.create_dataset(db.path, **CALL))
+
+    assert (refused.status, refused.reason) == (409, "duplicate")
+    assert f"Already Exists: Dataset {db.project}:{db.dataset}" in refused.message
+
+
+@pytest.mark.parametrize("bad", ["with-dash", "ümlaut", "x" * 1025, "a.b"])
+def test_dataset_ids_are_letters_digits_and_underscores(db: Database, bad: str) -> None:
+    body = {"datasetReference": {"projectId": db.project, "datasetId": bad}}
+    status, answer = db.call("POST", "datasets", body)
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+    assert "Invalid dataset ID" in answer["error"]["message"]
+
+
+def test_a_missing_dataset_is_not_found(db: Database) -> None:
+    refused = refusal(lambda: db.client.get_dataset(f"{db.project}.never", **CALL))
+
+    assert (refused.status, refused.reason, refused.message) == (
+        404,
+        "notFound",
+        f"Not found: Dataset {db.project}:never",
+    )
+
+
+def test_an_update_with_an_old_etag_is_refused_with_412(db: Database) -> None:
+    first, second = (db.client.get_dataset(db.path, **CALL) for _ in range(2))
+    first.labels = {"a": "1"}
+    db.client.update_dataset(first, ["labels"], **CALL)
+
+    second.labels = {"a": "2"}
+    refused = refusal(lambda: db.client.update_dataset(second, ["labels"], **CALL))
+
+    assert (refused.status, refused.reason) == (412, "conditionNotMet")
+    assert db.client.get_dataset(db.path, **CALL).labels == {"a": "1"}
+
+
+def test_a_patch_keeps_what_it_does_not_name(db: Database) -> None:
+    dataset = db.client.get_dataset(db.path, **CALL)
+    dataset.labels, dataset.description = {"a": "1"}, "d"
+    db.client.update_dataset(dataset, ["labels", "description"], **CALL)
+    dataset = db.client.get_dataset(db.path, **CALL)
+    dataset.labels = {"a": None, "b": "2"}
+    db.client.update_dataset(dataset, ["labels"], **CALL)
+
+    seen = db.client.get_dataset(db.path, **CALL)
+    assert (seen.labels, seen.description) == ({"b": "2"}, "d")
+
+
+def test_a_dataset_with_tables_is_deleted_only_with_its_contents(db: Database) -> None:
+    db.table("t", "a INT64", [{"a": 1}])
+    refused = refusal(lambda: db.client.delete_dataset(db.path, **CALL))
+
+    assert (refused.status, refused.reason) == (400, "resourceInUse")
+    assert f"Dataset {db.project}:{db.dataset} is still in use" in refused.message
+    db.client.delete_dataset(db.path, delete_contents=True, **CALL)
+    assert refusal(lambda: db.client.get_dataset(db.path, **CALL)).status == 404
+
+
+def test_datasets_are_listed_in_pages_and_by_label(url: str) -> None:
+    client = connect(url, f"listing-{next(_number)}")
+    for i in range(23):
+        dataset = bigquery.Dataset(f"{client.project}.d{i:02}")
+        dataset.labels = {"even": str(i % 2 == 0).lower(), "n": str(i)}
+        client.create_dataset(dataset, **CALL)
+
+    assert [d.dataset_id for d in client.list_datasets(page_size=5, **CALL)] == [f"d{i:02}" for i in range(23)]
+    assert len(list(client.list_datasets(filter="labels.even:true", page_size=3, **CALL))) == 12
+    assert [d.dataset_id for d in client.list_datasets(filter="labels.even:true labels.n:4", **CALL)] == ["d04"]
+    client.close()  # type: ignore[no-untyped-call]  # it has no types
+
+
+def test_a_table_keeps_what_it_is_given(db: Database) -> None:
+    inner = [field("key STRING"), field("n NUMERIC REPEATED")]
+    schema = [
+        bigquery.SchemaField("a", "INTEGER", "REQUIRED", description="the a"),
+        bigquery.SchemaField("r", "RECORD", "REPEATED", fields=inner),
+        field("at_ TIMESTAMP"),
+    ]
+    table = bigquery.Table(f"{db.path}.t", schema=schema)
+    table.time_partitioning = bigquery.TimePartitioning(field="at_")
+    table.clustering_fields, table.labels, table.description = ["a"], {"k": "v"}, "what it is"
+    table.require_partition_filter = True
+    db.client.create_table(table, **CALL)
+    seen = db.client.get_table(table.reference, **CALL)
+
+    assert seen.schema == schema
+    assert (seen.time_partitioning.type_, seen.time_partitioning.field) == ("DAY", "at_")
+    assert (seen.clustering_fields, seen.labels, seen.description) == (["a"], {"k": "v"}, "what it is")
+    assert seen.require_partition_filter is True
+    assert (seen.num_rows, seen.table_type, seen.location) == (0, "TABLE", "US")
+
+
+def test_a_table_that_exists_is_not_created_again(db: Database) -> None:
+    path = db.table("t", "a INT64")
+    refused = refusal(lambda: db.client.create_table(path, **CALL))
+
+    assert (refused.status, refused.reason) == (409, "duplicate")
+    assert f"Already Exists: Table {db.project}:{db.dataset}.t" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ([{"name": "a b", "type": "STRING"}], "Invalid field name"),
+        ([{"name": "a", "type": "NOPE"}], "not a valid value"),
+        ([{"name": "a", "type": "STRING", "mode": "NOPE"}], "not a valid value"),
+        ([{"name": "a", "type": "STRING"}, {"name": "A", "type": "STRING"}], "already exists in schema"),
+        ([{"name": "a", "type": "RECORD"}], "has no schema"),
+        ([{"name": "_PARTITIONTIME", "type": "TIMESTAMP"}], "reserved prefix"),
+    ],
+)
+def test_a_schema_that_cannot_be_is_refused(db: Database, schema: list[dict[str, str]], message: str) -> None:
+    body = {
+        "tableReference": {"projectId": db.project, "datasetId": db.dataset, "tableId": "t"},
+        "schema": {"fields": schema},
+    }
+    status, answer = db.call("POST", f"datasets/{db.dataset}/tables", body)
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+    assert message in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"timePartitioning": {"type": "DAY", "field": "s"}},
+        {"timePartitioning": {"type": "HOUR", "field": "d"}},
+        {"timePartitioning": {"type": "DECADE"}},
+        {"timePartitioning": {"type": "DAY", "field": "nope"}},
+        {"clustering": {"fields": ["nope"]}},
+        {"clustering": {"fields": ["f"]}},
+        {"labels": {"Upper": "x"}},
+        {"rangePartitioning": {"field": "s", "range": {"start": "0", "end": "9", "interval": "1"}}},
+    ],
+)
+def test_partitioning_clustering_and_labels_must_fit(db: Database, extra: dict[str, Any]) -> None:
+    fields = [{"name": "s", "type": "STRING"}, {"name": "d", "type": "DATE"}, {"name": "f", "type": "FLOAT"}]
+    body = {
+        "tableReference": {"projectId": db.project, "datasetId": db.dataset, "tableId": "t"},
+        "schema": {"fields": fields},
+    }
+    status, answer = db.call("POST", f"datasets/{db.dataset}/tables", body | extra)
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid"), answer
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"expirationTime": "9999999999999"},
+        {"externalDataConfiguration": {"x": 1}},
+        {"materializedView": {"query": "x"}},
+    ],
+)
+def test_table_properties_that_would_do_nothing_are_refused(db: Database, extra: dict[str, Any]) -> None:
+    body = {"tableReference": {"projectId": db.project, "datasetId": db.dataset, "tableId": "t"}}
+    assert db.call("POST", f"datasets/{db.dataset}/tables", body | extra)[0] == 501
+
+
+def test_a_patch_adds_columns_and_relaxes_required_ones(db: Database) -> None:
+    path = db.table("t", "a INT64 REQUIRED", [{"a": 1}])
+    table = db.client.get_table(path, **CALL)
+    nested = bigquery.SchemaField("r", "RECORD", fields=[field("x INT64")])
+    table.schema = [field("a INT64"), field("b STRING"), nested]
+    db.client.update_table(table, ["schema"], **CALL)
+
+    assert db.stored("t") == [(1, None, None)]
+    table.schema = [
+        field("a INT64"),
+        field("b STRING"),
+        bigquery.SchemaField("r", "RECORD", fields=[field("x INT64"), field("y INT64")]),
+    ]
+    table._properties.pop("etag")
+    db.client.update_table(table, ["schema"], **CALL)
+    db.load("t", [{"a": 2, "b": "x", "r": {"x": 1, "y": 2}}])
+    assert db.rows("SELECT a, b, r.y FROM {d}.t ORDER BY a") == [(1, None, None), (2, "x", 2)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ("b STRING", "Field a is missing in new schema"),
+        ("a STRING", "Field a has changed type"),
+        ("a INT64,b STRING REQUIRED", "Cannot add required fields"),
+    ],
+)
+def test_a_patch_that_breaks_the_schema_is_refused(db: Database, columns: str, message: str) -> None:
+    path = db.table("t", "a INT64")
+    table = db.client.get_table(path, **CALL)
+    table.schema = [field(c) for c in columns.split(",")]
+    refused = refusal(lambda: db.client.update_table(table, ["schema"], **CALL))
+
+    assert refused.reason == "invalid"
+    assert message in refused.message
+
+
+def test_partitioning_cannot_be_changed(db: Database) -> None:
+    path = db.table("t", "a INT64,d DATE")
+    table = db.client.get_table(path, **CALL)
+    table.time_partitioning = bigquery.TimePartitioning(field="d")
+
+    assert (
+        "Cannot change partitioning"
+        in refusal(lambda: db.client.update_table(table, ["time_partitioning"], **CALL)).message
+    )
+
+
+def test_tables_are_listed_in_pages(db: Database) -> None:
+    for i in range(12):
+        db.table(f"t{i:02}", "a INT64")
+
+    assert [t.table_id for t in db.client.list_tables(db.path, page_size=5, **CALL)] == [f"t{i:02}" for i in range(12)]
+
+
+def test_a_deleted_table_is_gone_with_its_rows(db: Database) -> None:
+    path = db.table("t", "a INT64", [{"a": 1}])
+    db.client.delete_table(path, **CALL)
+
+    assert db.refused(f"SELECT * FROM {path}").message.startswith(
+        f"Not found: Table {db.project}:{db.dataset}.t was not found in location US"
+    )
+    db.table("t", "a INT64")
+    assert db.rows(f"SELECT * FROM {path}") == []
+
+
+def test_a_view_is_its_query(db: Database) -> None:
+    db.table("t", "a INT64,s STRING", [{"a": 1, "s": "x"}, {"a": 2, "s": "y"}])
+    view = bigquery.Table(f"{db.path}.v")
+    view.view_query = f"SELECT a, UPPER(s) AS s FROM `{db.path}.t`"
+    db.client.create_table(view, **CALL)
+
+    assert db.client.get_table(view.reference, **CALL).table_type == "VIEW"
+    assert db.rows("SELECT s FROM {d}.v WHERE a = 2") == [("Y",)]
+    assert "x" not in str(db.rows("WITH t AS (SELECT 9 AS a) SELECT s FROM {d}.v WHERE a = 1"))
+    assert db.refused("INSERT INTO {d}.v (a) VALUES (1)").reason in {"invalidQuery", "invalid"}
+
+
+def test_a_view_with_a_broken_query_is_refused(db: Database) -> None:
+    view = bigquery.Table(f"{db.path}.v")
+    view.view_query = f"SELECT nope FROM `{db.path}.t`"
+
+    assert refusal(lambda: db.client.create_table(view, **CALL)).status in {400, 404}
+
+
+def test_information_schema_shows_the_catalog(db: Database) -> None:
+    db.table("t", "a INT64 REQUIRED,tags STRING REPEATED", [{"a": 1}])
+    db.run("CREATE VIEW {d}.v AS SELECT 1 AS x")
+
+    assert db.rows("SELECT table_name, table_type FROM {d}.INFORMATION_SCHEMA.TABLES ORDER BY table_name") == [
+        ("t", "BASE TABLE"),
+        ("v", "VIEW"),
+    ]
+    columns = "column_name, ordinal_position, is_nullable, data_type"
+    sql = f"SELECT {columns} FROM {{d}}.INFORMATION_SCHEMA.COLUMNS WHERE table_name = 't' ORDER BY 2"
+    assert db.rows(sql) == [("a", 1, "NO", "INT64"), ("tags", 2, "YES", "ARRAY<STRING>")]
+    assert (db.dataset,) in db.rows("SELECT schema_name FROM INFORMATION_SCHEMA.SCHEMATA")
+    assert db.rows("SELECT view_definition FROM {d}.INFORMATION_SCHEMA.VIEWS") == [("SELECT 1 AS x",)]
+    assert db.refused("SELECT * FROM {d}.INFORMATION_SCHEMA.ROUTINES").status == 501
+
+
+def test_another_project_is_denied(db: Database) -> None:
+    refused = db.refused("SELECT * FROM `somebody-elses.d.t`")
+
+    assert (refused.status, refused.reason) == (403, "accessDenied")
+
+
+def test_times_follow_the_injected_clock(db: Database, clock: Clock) -> None:
+    with clock.later(days=400):
+        db.table("t", "a INT64")
+        (now,) = db.rows("SELECT CURRENT_TIMESTAMP()")[0]
+
+    assert now - dt.datetime.now(dt.UTC) > dt.timedelta(days=399)  # noqa: TID251 - compared with the injected one
+    assert db.client.get_table(f"{db.path}.t", **CALL).created > clock() + dt.timedelta(days=399)
