@@ -155,8 +155,10 @@ class QueryCompiler:
                 )
         kinds: list[t.Type] = []
         for i in range(width):
-            literals = [_is_literal(q, i) for q in operands]
-            parts = [(s_.columns[i].type, lit, False) for s_, lit in zip(sides, literals, strict=True)]
+            parts = [
+                (t.NULL if _is_untyped(q, i) else s_.columns[i].type, _literal_text(q, i) is not None, False)
+                for s_, q in zip(sides, operands, strict=True)
+            ]
             kind = t.supertype(parts)
             if kind is None:
                 listed = ", ".join(str(s_.columns[i].type) for s_ in sides)
@@ -191,6 +193,10 @@ class QueryCompiler:
         alias = self.analysis.alias("q")
         items = []
         for i, (column, kind) in enumerate(zip(side.columns, kinds, strict=True)):
+            if column.type != kind and _is_untyped(query, i):
+                empty = "[]" if kind.kind == "ARRAY" and isinstance(_item(query, i), s.Array) else "NULL"
+                items.append(f"CAST({empty} AS {kind.duck}) AS c{i}")
+                continue
             literal = _literal_text(query, i) if column.type != kind else None
             value = Value(f"{alias}.{column.sql}", column.type, literal=literal)
             items.append(f"{convert(value, kind, self.analysis.sql, query.pos).sql} AS c{i}")
@@ -215,22 +221,28 @@ def _flatten(node: s.SetOperation) -> tuple[list[s.Query], str, bool]:
     return [left, *reversed(operands)], node.op, node.all
 
 
-def _literal_item(query: s.Query, index: int) -> s.Literal | None:
+def _item(query: s.Query, index: int) -> s.Expr | None:
+    """The expression of an output column, where the text shows which it is."""
     body = query.body
-    if isinstance(body, s.Select) and index < len(body.items):
-        expr = body.items[index][0]
-        if isinstance(expr, s.Literal) and expr.kind in {"STRING", "INT64", "FLOAT64"}:
-            return expr if not any(isinstance(i, s.Star) for i, _ in body.items) else None
-    return None
-
-
-def _is_literal(query: s.Query, index: int) -> bool:
-    return _literal_item(query, index) is not None
+    if not isinstance(body, s.Select) or any(isinstance(i, s.Star) for i, _ in body.items):
+        return None
+    return body.items[index][0] if index < len(body.items) else None
 
 
 def _literal_text(query: s.Query, index: int) -> str | None:
-    item = _literal_item(query, index)
-    return str(item.value) if item is not None else None
+    """The text of a literal, which coerces more widely than a value."""
+    expr = _item(query, index)
+    if isinstance(expr, s.Literal) and expr.kind in {"STRING", "INT64", "FLOAT64"}:
+        return str(expr.value)
+    return None
+
+
+def _is_untyped(query: s.Query, index: int) -> bool:
+    """NULL and [], which take any type."""
+    expr = _item(query, index)
+    if isinstance(expr, s.Array):
+        return not expr.items and expr.type is None
+    return isinstance(expr, s.Literal) and expr.kind == "NULL"
 
 
 @dataclass
