@@ -1,26 +1,19 @@
 """The main job, end to end: HTTP, Pub/Sub, functions, BigQuery, mail; every process is the real one."""
 
 import shutil
-import time
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from google.api_core.client_options import ClientOptions
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery
 
 from local.functions import ROOT
-from local.sample_billing import EMPTY_DAY, TABLE_NAME
-from local.stack import Options, Ready, Stack
+from local.sample_billing import EMPTY_DAY
+from local.stack import Options, Stack
+from tests.e2e.client import COST_BILLING, Platform, Tenant, by_day, client_of, source, table
 
 pytestmark = [pytest.mark.timeout(180)]
 
-COST_BILLING = "gcp/cost/cost_billing"
 HEAD = 'pipeline_id: "{tenant_id}-test"\nvariables:\n  admin_email: {type: email}\nsteps:\n'
 ALERT = """
   - step_id: tell
@@ -66,76 +59,18 @@ TEMPLATES = {
 }
 
 
-@dataclass(frozen=True)
-class Tenant:
-    tenant_id: str
-    key: str
-
-
-class Platform:
-    """The running stack, as a client sees it."""
-
-    def __init__(self, ready: Ready, client: httpx.Client, warehouse: bigquery.Client) -> None:
-        self.ready, self.client, self.warehouse = ready, client, warehouse
-
-    def onboard(self, tenant_id: str) -> Tenant:
-        body = {"tenant_id": tenant_id, "admin_email": f"admin@{tenant_id.partition('_')[0]}.com"}
-        answer = self.client.post("/api/v1/customers/onboard", json=body)
-        assert answer.status_code == 201, answer.text
-        return Tenant(tenant_id, answer.json()["api_key"])
-
-    def start(self, tenant: Tenant, template: str, **body: Any) -> httpx.Response:
-        path = f"/api/v1/pipelines/run/{tenant.tenant_id}/{template}"
-        return self.client.post(path, json=body, headers={"X-API-Key": tenant.key})
-
-    def run(self, tenant: Tenant, template: str, **body: Any) -> dict[str, Any]:
-        accepted = self.start(tenant, template, **body)
-        assert accepted.status_code == 202, accepted.text
-        return self.ended(tenant, accepted.json())
-
-    def ended(self, tenant: Tenant, accepted: dict[str, Any]) -> dict[str, Any]:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            answer = self.client.get(accepted["status_url"], headers={"X-API-Key": tenant.key})
-            assert answer.status_code == 200, answer.text
-            run: dict[str, Any] = answer.json()
-            if run["status"] in ("SUCCEEDED", "FAILED", "DEAD"):
-                return run
-            time.sleep(0.02)
-        raise AssertionError(f"{accepted} did not end")
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        return [dict(row.items()) for row in self.warehouse.query_and_wait(sql)]
-
-    def mails(self, subject: str) -> list[dict[str, Any]]:
-        mails = httpx.get(f"{self.ready.sendgrid}/mails").json()
-        return [mail for mail in mails if mail["subject"].startswith(subject)]
-
-    def unacknowledged(self) -> int:
-        """Messages that Pub/Sub would still deliver, once the pushes that are just being answered are over."""
-        left, deadline = 1, time.monotonic() + 10
-        while left and time.monotonic() < deadline:
-            subscriptions = httpx.get(f"{self.ready.sendgrid}/pubsub").json()["subscriptions"]
-            left = sum(subscription["unacked"] for subscription in subscriptions.values())
-        return left
-
-    def published(self) -> int:
-        """Runs that anybody was told of."""
-        (row,) = self.rows("SELECT COUNT(*) AS n FROM `convergence-local.convergence__control.x_meta_runs`")
-        return int(row["n"])
-
-
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     configs = Path(shutil.copytree(ROOT / "configs", tmp_path_factory.mktemp("e2e") / "configs"))
     (configs / "test" / "e2e").mkdir(parents=True)
     for name, text in TEMPLATES.items():
         (configs / "test" / "e2e" / f"{name}.yml").write_text(text)
-    with Stack(Options(port=0, configs=configs)) as ready, httpx.Client(base_url=ready.api, timeout=60) as client:
-        options = ClientOptions(api_endpoint=ready.bigquery)
-        credentials = AnonymousCredentials()
-        with closing(bigquery.Client(ready.project, credentials, client_options=options)) as warehouse:
-            yield Platform(ready, client, warehouse)
+    with (
+        Stack(Options(port=0, configs=configs)) as ready,
+        client_of(ready.api, ready.bigquery, ready.sendgrid) as client,
+    ):
+        client.logs = Path(ready.logs)
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -146,23 +81,6 @@ def acme(platform: Platform) -> Tenant:
 @pytest.fixture(scope="module")
 def techcorp(platform: Platform) -> Tenant:
     return platform.onboard("techcorp_99zx4")
-
-
-def source(date: str, tenant_id: str) -> str:
-    return f"""
-        SELECT COUNT(*) AS n, ROUND(SUM(cost), 6) AS cost FROM `convergence-local.billing_export.{TABLE_NAME}` AS t
-        WHERE DATE(usage_start_time) = '{date}' AND EXISTS (
-            SELECT 1 FROM UNNEST(t.labels) AS l WHERE l.key = 'tenant_id' AND l.value = '{tenant_id}')"""
-
-
-def table(tenant: Tenant, dataset_type: str = "gcp_silver_cost") -> str:
-    return f"`convergence-local.{tenant.tenant_id}_{dataset_type}.billing_cost_daily`"
-
-
-def by_day(tenant: Tenant, dataset_type: str = "gcp_silver_cost") -> str:
-    return f"""
-        SELECT DATE(usage_start_time) AS day, COUNT(*) AS n, ROUND(SUM(cost), 6) AS cost
-        FROM {table(tenant, dataset_type)} GROUP BY day ORDER BY day"""
 
 
 def test_each_tenant_gets_its_own_costs_and_nobody_elses(platform, acme, techcorp):
@@ -342,8 +260,8 @@ def test_a_dataset_that_is_no_tenants_keeps_its_name(platform):
 
 
 def test_the_api_key_is_in_no_mail_and_no_log(platform, acme):
-    logs = "".join(path.read_text(errors="replace") for path in Path(platform.ready.logs).rglob("*") if path.is_file())
+    logs = "".join(path.read_text(errors="replace") for path in platform.logs.rglob("*") if path.is_file())
 
-    assert acme.key not in httpx.get(f"{platform.ready.sendgrid}/mails").text
+    assert acme.key not in httpx.get(f"{platform.sendgrid}/mails").text
     assert "run_ended" in logs
     assert acme.key not in logs
