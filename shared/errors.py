@@ -88,6 +88,12 @@ class MessageRejected(PermanentError):
     code = "message_rejected"
 
 
+class IdempotencyMismatch(MessageRejected):
+    """A second request used the idempotency key of another one: the first one runs, this one does not."""
+
+    code = "idempotency_mismatch"
+
+
 # ── templates ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

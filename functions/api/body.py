@@ -27,7 +27,7 @@ def read(request: flask.Request, model: type[M]) -> M:
     if len(data) > MOST_BYTES:
         raise RequestEntityTooLarge(f"a body has at most {MOST_BYTES} bytes")
     try:
-        value = json.loads(data or b"{}", object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(data.decode() or "{}", object_pairs_hook=_object, parse_constant=_constant)
     except RecursionError:
         raise _malformed("is nested too deeply") from None
     except UnicodeDecodeError:

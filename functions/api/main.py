@@ -7,7 +7,7 @@ import flask
 import functions_framework
 from werkzeug.exceptions import HTTPException
 
-from functions.api import customers, pipelines, problems
+from functions.api import body, customers, pipelines, problems
 from shared.errors import ConvergenceError
 from shared.logs import log_context
 from shared.trace import trace_of
@@ -25,8 +25,10 @@ def api(request: flask.Request) -> flask.Response:
         # functions-framework reads the body again after the answer (its after_request hook). Where a server does not
         # say that its input ends by itself, as gunicorn does and werkzeug's test client does not, an emptied stream
         # looks like a broken connection, and the answer becomes a 500: so the body is read here, once, for both.
-        body = io.BytesIO(request.get_data())
-        with app.request_context({**request.environ, "wsgi.input": body}):
+        # One that says that it is too large is not read at all; `body.read` answers 413, after the key was checked.
+        too_large = (request.content_length or 0) > body.MOST_BYTES
+        data = io.BytesIO(b"" if too_large else request.get_data())
+        with app.request_context({**request.environ, "wsgi.input": data}):
             return app.full_dispatch_request()
 
 

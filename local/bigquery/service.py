@@ -65,10 +65,12 @@ class Service:
         self._locks_guard = threading.Lock()
         self.uploads: dict[str, Any] = {}  # resumable uploads by id
         self.insert_ids: dict[int, dict[str, int]] = {}  # when an insertId was seen, by table
+        self._closing = False
         self._end_unfinished()
 
     def close(self) -> None:
-        """Stop running queries, wait for the threads, close the files."""
+        """Stop running queries, wait for the threads, close the files. What was cut off failed for now only."""
+        self._closing = True
         for job in list(self._running.values()):
             self._interrupt(job)
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -194,6 +196,8 @@ class Service:
             else:
                 self.copies.run(job)
         except ApiError as error:
+            if self._closing and error.reason == "stopped" and not job.cancelled:
+                error = ApiError(503, **_UNFINISHED)
             if error.status == 501 and not job.persisted:
                 job.refused = error
                 job.state = "DONE"

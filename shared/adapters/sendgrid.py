@@ -7,7 +7,7 @@ from typing import Any
 import sendgrid
 from python_http_client.exceptions import HTTPError
 
-from shared.errors import MailRefused, QuotaExceeded, Unavailable
+from shared.errors import AccessDenied, MailRefused, QuotaExceeded, Unavailable
 from shared.ports import Mail
 
 TIMEOUT_S = 10.0
@@ -31,6 +31,8 @@ class SendGridMailer:
                 raise QuotaExceeded("SendGrid asks to slow down") from error
             if error.status_code >= 500:
                 raise Unavailable(f"SendGrid answered {error.status_code}") from error
+            if error.status_code in (401, 403):
+                raise AccessDenied(f"SendGrid refused our key with status {error.status_code}") from error
             raise MailRefused(f"SendGrid refused the mail with status {error.status_code}") from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             raise Unavailable("SendGrid does not answer") from error

@@ -24,7 +24,7 @@ def faults_of(error: ValidationError, root: str, *, known: Iterable[str] = ()) -
             message = "is required"
         elif code == "model_type":
             message = "is an object of fields"
-        faults.append(Fault(".".join([root, *path]), code, message))
+        faults.append(Fault(".".join([root, *path])[:200], code, message))
     return faults
 
 

@@ -3,10 +3,11 @@
 import base64
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.contracts.faults import faults_of
 from shared.contracts.pipeline_template import TemplateAddress
@@ -40,11 +41,17 @@ class RunMessage(BaseModel):
     run_date: dt.date
     trigger_by: Text
     lane: Lane
-    run_attempt: int = Field(1, ge=1)
+    run_attempt: int = Field(1, ge=1, le=1_000)
     previous_run: str | None = None
-    accepted_at: dt.datetime
+    accepted_at: AwareDatetime
     asked_before: bool = False
     variables: Mapping[str, Value] = Field(default_factory=dict)
+
+    @property
+    def request_hash(self) -> str:
+        """What was asked for, apart from who asked and when: tells two requests with one idempotency key apart."""
+        asked = [str(self.address), str(self.date), self.trigger_by, dict(self.variables)]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
     def address(self) -> TemplateAddress:
@@ -83,7 +90,7 @@ class Push(BaseModel):
 
     message: _PubsubMessage
     subscription: str = ""
-    delivery_attempt: int = Field(1, alias="deliveryAttempt", ge=1)
+    delivery_attempt: int = Field(1, alias="deliveryAttempt", ge=1, le=1_000_000)
 
     def run(self) -> RunMessage:
         """The run message inside. Raises MessageRejected that names what is wrong with it, never its values."""

@@ -5,11 +5,20 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    field_validator,
+)
 
 from shared.contracts.messages import Value
 from shared.contracts.tenant import TENANT_ID
-from shared.contracts.variable_spec import EMAIL
+from shared.contracts.variable_spec import EMAIL, MAX_TEXT
 
 
 def _address(value: str) -> str:
@@ -31,6 +40,10 @@ def _iso_date(value: object) -> object:
 IsoDate = Annotated[dt.date, BeforeValidator(_iso_date)]
 
 
+VariableName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+VariableText = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+
+
 class OnboardRequest(BaseModel):
     """`POST /customers/onboard`. `variables` are the operator's settings for this tenant."""
 
@@ -38,7 +51,7 @@ class OnboardRequest(BaseModel):
 
     tenant_id: str = Field(pattern=TENANT_ID)
     admin_email: Email
-    variables: dict[str, str] = Field(default_factory=dict)
+    variables: dict[VariableName, VariableText] = Field(default_factory=dict)
 
 
 def _one_or_several(value: object) -> object:

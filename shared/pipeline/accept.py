@@ -63,7 +63,10 @@ def accept(
     day = request.date.isoformat() if request.date else None
     run = RunMessage(
         pipeline_logging_id=run_id(
-            tenant.tenant_id, tenant.epoch, f"key:{idempotency_key}" if idempotency_key else secrets.token_hex(16), day
+            tenant.tenant_id,
+            tenant.epoch,
+            f"key:{address}:{idempotency_key}" if idempotency_key else secrets.token_hex(16),
+            day,
         ),
         tenant_id=tenant.tenant_id,
         epoch=tenant.epoch,

@@ -13,7 +13,15 @@ from shared.contracts.pipeline_template import ONBOARDING
 from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
-from shared.errors import MessageRejected, PermanentError, TemplateNotFound, TenantSuspended, TenantUnknown
+from shared.errors import (
+    IdempotencyMismatch,
+    MessageRejected,
+    PayloadRefused,
+    PermanentError,
+    TemplateNotFound,
+    TenantSuspended,
+    TenantUnknown,
+)
 from shared.logs import log, log_context
 from shared.pipeline.execute import Execution
 from shared.pipeline.mask import for_tenant
@@ -77,7 +85,10 @@ class Delivery:
             self._rejected.add(push, body, error)
             return
         with log_context(tenant_id=run.tenant_id, pipeline_logging_id=run.pipeline_logging_id):
-            self._run(run, push)
+            try:
+                self._run(run, push)
+            except (MessageRejected, PayloadRefused) as error:
+                self._rejected.add(push, body, error)
 
     def _authorised(self, push: Push) -> RunMessage:
         """The run in the push. Authority comes from the subscription, never from the message (PRODUCT 1)."""
@@ -99,6 +110,8 @@ class Delivery:
         before = None
         if push.delivery_attempt > 1 or run.asked_before:
             before = self._log.read(run.tenant_id, run.pipeline_logging_id)
+            if before and before.facts.get("request_hash") not in (None, run.request_hash):
+                raise IdempotencyMismatch("the idempotency key was used before, for another request")
             if before and before.ended:
                 log("run_ended_before", status=before.status)
                 return
@@ -115,6 +128,10 @@ class Delivery:
             self._log.end(run, ended, [], unsaid=[], delivery=push.delivery_attempt)
             log("run_refused", "WARNING", error_code=error.code)
             return
+        if plan.template.version != run.template_version:
+            # It was deployed anew meanwhile. What runs is what is recorded.
+            log("template_changed", accepted=run.template_version, runs=plan.template.version)
+            run = run.model_copy(update={"template_version": plan.template.version})
         Execution(
             run,
             tenant,

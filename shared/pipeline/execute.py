@@ -84,6 +84,10 @@ class Execution:
         if not self._triggered(step):
             self._note(StepRecord(step.step_id, step.ps_type, "SKIPPED"))
             return
+        if not self._plan.engine(step).repeatable:
+            self._catch_up()
+            if step.step_id in self._done:
+                return
         started = self._services.clock.now()
         log("step_started", step_id=step.step_id, ps_type=step.ps_type)
         try:
@@ -148,7 +152,10 @@ class Execution:
         )
 
     def _catch_up(self) -> None:
-        """A job of this run was there before: another delivery may have done more, a mail for instance (PRODUCT 6)."""
+        """Learn from the events, once, what another delivery did: before a mail, and where a job was there before.
+
+        A double can say that it is the first delivery (FACTS 20). This is the ledger that makes doubled mails rare.
+        """
         if self._caught_up:
             return
         self._caught_up = True

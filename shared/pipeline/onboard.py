@@ -28,7 +28,7 @@ from shared.logs import log, log_context
 from shared.once import run_once
 from shared.pipeline.execute import Execution, Outcome
 from shared.pipeline.resolve import Resolver
-from shared.pipeline.run_log import RunLog
+from shared.pipeline.run_log import RunLog, RunState
 from shared.ports import QueryJob
 
 # Names that Google or the platform use for datasets of their own.
@@ -123,6 +123,7 @@ def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, 
                 services=services,
                 run_log=run_log,
                 until=now + timedelta(seconds=TIME_LIMIT_S),
+                before=RunState("RUNNING", {}),  # a run of this very call: nobody else can have begun it
             ).run()
             key = _key(outcome, tenant_id)
             confirm_claim(dataset, services.catalog, run.pipeline_logging_id)

@@ -155,6 +155,7 @@ def state_of(events: Iterable[Mapping[str, Any]]) -> RunState | None:
     facts = {
         **top,
         "started_at": min(started, default=None),
+        "request_hash": next((event["request_hash"] for event in of_run if event.get("request_hash")), None),
         "deliveries": max(event["delivery_attempt"] or 1 for event in ordered),
     }
     steps = tuple(
@@ -165,12 +166,15 @@ def state_of(events: Iterable[Mapping[str, Any]]) -> RunState | None:
 
 def _event(run: RunMessage, record: RunRecord | StepRecord, now: datetime, delivery: int) -> tuple[str, Row]:
     step_id = record.step_id if isinstance(record, StepRecord) else None
-    event_id = _id(run.pipeline_logging_id, step_id or "", record.status)
+    # Each delivery begins anew; whatever else happens, happens once.
+    begun = str(delivery) if record.status == "RUNNING" else ""
+    event_id = _id(run.pipeline_logging_id, step_id or "", record.status, begun)
     return event_id, {
         "event_id": event_id,
         "event_time": now.isoformat(),
         **_facts(run),
         "previous_run": run.previous_run,
+        "request_hash": run.request_hash,
         "delivery_attempt": delivery,
         **_json(asdict(record)),
     }

@@ -80,7 +80,10 @@ class Policy:
         own = frozenset(
             TableRef.parse(value)
             for value in tenant.values()
-            if _THREE_PARTS.fullmatch(value) and owner_of_dataset(TableRef.parse(value).dataset) in (None, tenant_id)
+            if _THREE_PARTS.fullmatch(value)
+            and owner_of_dataset(TableRef.parse(value).dataset) in (None, tenant_id)
+            # A double underscore is the platform's own: the control dataset holds every tenant's runs.
+            and "__" not in TableRef.parse(value).dataset
         )
         settings = _texts(operator, "operator")
         known = []

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_killed_functions_end_every_accepted_run_once(up: Start) -> None:
         for day in DAYS:
             accepted.append(platform.start(acme, COST_BILLING, date=day).json())
             if day in DAYS[1::3]:
-                killed = eventually(lambda gone=killed: alive(stack, gone))
+                killed = eventually(partial(alive, stack, killed))
                 os.killpg(killed, signal.SIGKILL)
 
         ended = [platform.ended(acme, one) for one in accepted]

@@ -74,7 +74,7 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
         job = QueryJob(
             sql,
             destination=table,
-            partition=f"{context.run.date:%Y%m%d}" if mode == "replace_partition" else None,
+            partition=_partition(context) if mode == "replace_partition" else None,
             write="WRITE_APPEND" if mode == "append" else "WRITE_TRUNCATE",
         )
         try:
@@ -129,6 +129,12 @@ def _mode(fields: BigQueryToBigQueryFields, schema: TableSchema) -> Mode:
             f"schema template {fields.destination.schema_template!r} has no partition_field to replace by"
         )
     return mode
+
+
+def _partition(context: StepContext) -> str:
+    """The run's date as a partition's id, `YYYYMMDD`; strftime would not pad a year."""
+    assert context.run.date is not None  # `check` saw to it
+    return context.run.date.isoformat().replace("-", "")
 
 
 def _destination(fields: BigQueryToBigQueryFields, context: StepContext) -> TableRef:

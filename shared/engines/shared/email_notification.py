@@ -42,6 +42,7 @@ class EmailNotification(Engine[EmailFields]):
     """Send one mail. It may be sent again after a crash: SendGrid has no idempotency key (FACTS 32)."""
 
     fields_model = EmailFields
+    repeatable = False
 
     def check(self, fields: EmailFields, context: StepContext) -> None:
         """Refuse an address that is not the tenant's or the operator's, and a subject that is not one line."""

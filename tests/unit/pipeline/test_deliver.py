@@ -72,6 +72,11 @@ def ran(world: FakeServices) -> list[str]:
     return [mail.subject for mail in world.mailer.sent]
 
 
+def state_calls(world: FakeServices) -> int:
+    """How often events were read."""
+    return world.jobs.calls.count("select")
+
+
 def rejected(world: FakeServices) -> list[dict[str, Any]]:
     return world.warehouse.events(REJECTED)
 
@@ -115,9 +120,30 @@ def test_a_run_that_failed_is_not_run_again(world: FakeServices) -> None:
     assert ran(world) == []
 
 
-def test_the_first_delivery_reads_no_events(world: FakeServices) -> None:
+def test_the_first_delivery_reads_no_events_where_nothing_but_queries_runs(world: FakeServices) -> None:
+    world.jobs.answer_all(Answer())
+    delivery(world, template(QUERY.partition("  - {step_id: say")[0])).handle(push(run()))
+    assert state_calls(world) == 0
+
+
+def test_before_a_mail_the_events_are_read_once(world: FakeServices) -> None:
     delivery(world).handle(push(run()))
-    assert "select" not in world.jobs.calls
+    delivery(world).handle(push(run()))
+    assert (ran(world), state_calls(world)) == (["first", "second"], 2)
+
+
+def test_another_request_with_the_same_idempotency_key_does_not_run_and_is_recorded(world: FakeServices) -> None:
+    first, other = run(asked_before=True, trigger_by="one"), run(asked_before=True, trigger_by="two")
+    run_log(world).queued(first, "p")
+    delivery(world).handle(push(other))
+    delivery(world).handle(push(first))
+    assert ran(world) == ["first", "second"]
+    assert [row["error_code"] for row in rejected(world)] == ["idempotency_mismatch"]
+
+
+def test_what_is_recorded_is_the_template_that_ran(world: FakeServices) -> None:
+    delivery(world).handle(push(run(template_version="0" * 16)))
+    assert state(world).facts["template_version"] == mails("first", "second").version
 
 
 def test_a_message_that_may_have_been_published_before_reads_them_even_then(world: FakeServices) -> None:
