@@ -145,6 +145,8 @@ class Engine(ABC, Generic[F]):
     fields_model: ClassVar[type[Fields]]
     # Whether doing it again can be told from doing it once: a BigQuery job by its id, a mail by nothing.
     repeatable: ClassVar[bool] = True
+    # Most characters of a text that a request put into the step's fields, and no URLs; None where it does not matter.
+    request_text_limit: ClassVar[int | None] = None
 
     def check(self, fields: F, context: StepContext) -> None:
         """Refuse, before anything of the run is done, what can be seen to be wrong."""

@@ -4,6 +4,7 @@ field checked.
 All of it happens before anything runs: whatever is wrong with a template or with what a caller sent is found here.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Protocol
@@ -12,19 +13,21 @@ from pydantic import ValidationError
 
 from shared.contracts.faults import faults_of
 from shared.contracts.messages import RunMessage
-from shared.contracts.pipeline_template import PipelineTemplate, Step, explain
+from shared.contracts.pipeline_template import FAILURE_BUILT_IN, PipelineTemplate, Step, explain
 from shared.contracts.shared_sources import SharedSource
 from shared.contracts.sql import Sql
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Engine, Fields, Services, StepContext
 from shared.engines.registry import engine
-from shared.errors import TemplateInvalid, VariablesInvalid
+from shared.errors import Fault, TemplateInvalid, VariablesInvalid
 from shared.ports import Templates
 from shared.templating.fields import fill_model
 from shared.templating.isolation import Policy, guard
+from shared.templating.placeholders import names, texts
 from shared.templating.sql import bind
 from shared.templating.variables import Variables, resolve
 
+_URL = re.compile(r"[a-z][a-z0-9+.-]*:\S|//|\bwww\.", re.IGNORECASE)
 # What on_failure and always steps are checked with before anything has failed.
 _NO_FAILURE = {"failed_step": "-", "error_code": "-", "error_message": "-", "logs_url": "-"}
 
@@ -95,6 +98,7 @@ class Plan:
 
     def _resolved(self, step: Step, variables: Variables) -> Fields:
         made = self.engine(step)
+        _check_request_texts(step, variables, made.request_text_limit)
         unfilled = _unfilled(self.template, step.index)
         data = fill_model(
             unfilled, variables, lambda sql: self._guarded(sql, variables), template=self.template, step=step
@@ -110,6 +114,21 @@ class Plan:
     def _guarded(self, sql: Sql, variables: Variables) -> Sql:
         guarded = guard(bind(sql, variables), self._policy)
         return Sql(guarded.sql.text, guarded.sql.parameters, guarded.tables)
+
+
+def _check_request_texts(step: Step, variables: Variables, limit: int | None) -> None:
+    """Refuse long texts and URLs of the request's, also through other variables, where the engine wants none."""
+    if limit is None:
+        return
+    used = {part.name for _, text in texts(dict(step.fields)) for part in names(text)}
+    faults = [
+        Fault(f"body.{name}", "variable_invalid", f"{name!r} goes into a mail: at most {limit} characters, no URL")
+        for name in sorted(used & set(variables) - set(FAILURE_BUILT_IN))
+        if (name in variables.caller_chosen or variables.origin(name) == "request")
+        and (len(variables.text(name)) > limit or _URL.search(variables.text(name)))
+    ]
+    if faults:
+        raise VariablesInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults)
 
 
 class Resolver:

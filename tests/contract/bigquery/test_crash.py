@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.cloud import bigquery
 
 from local.bigquery import create_app
@@ -80,7 +80,7 @@ def test_kill_9_leaves_old_or_new_rows_and_an_honest_history(tmp_path: Path) -> 
         with served(tmp_path) as server, contextlib.closing(connect(server.url, "crash")) as client:
             killer = threading.Timer(chance.uniform(0.01, 0.35), server.end, [signal.SIGKILL])
             killer.start()
-            with contextlib.suppress(GoogleAPICallError, OSError, TimeoutError):
+            with contextlib.suppress(GoogleAPIError, OSError, TimeoutError):
                 while True:
                     write(client, generation)
                     generation += 1
@@ -124,7 +124,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
         kept = client.get_job("kept")
         assert isinstance(kept, bigquery.QueryJob)
         assert [r.seven for r in kept.result()] == [7]
-        with pytest.raises(GoogleAPICallError, match="Already Exists: Job"):
+        with pytest.raises(GoogleAPIError, match="Already Exists: Job"):
             client.query("SELECT 1", job_id="kept", job_retry=None)
 
 

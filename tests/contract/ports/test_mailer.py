@@ -12,7 +12,7 @@ import pytest
 
 from local.sendgrid import Sink, create_app
 from shared.adapters.sendgrid import SendGridMailer
-from shared.errors import MailRefused, QuotaExceeded, Unavailable
+from shared.errors import AccessDenied, MailRefused, QuotaExceeded, Unavailable
 from shared.ports import Mail, Mailer
 from tests.contract.ports.conftest import http_server
 from tests.fakes import FakeMailer
@@ -117,7 +117,7 @@ def test_what_may_pass_is_told_from_what_will_not(sendgrid_url: str, status: int
 
 
 def test_a_wrong_key_is_refused_and_not_told(sendgrid_url: str) -> None:
-    with pytest.raises(MailRefused) as caught:
+    with pytest.raises(AccessDenied) as caught:
         SendGridMailer(lambda: "SG.s3cr3t", sender="noreply@x.example", endpoint=sendgrid_url).send(MAIL)
     assert "s3cr3t" not in str(caught.value)
 

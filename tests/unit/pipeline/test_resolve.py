@@ -1,0 +1,41 @@
+"""What a request may put into a mail."""
+
+import pytest
+
+from shared.errors import VariablesInvalid
+from shared.pipeline.resolve import Plan, Resolver
+from tests.builders import run, services, template, tenant
+from tests.fakes import FakeTemplates
+
+MAIL = """
+pipeline_id: p
+variables: {note: "", headline: "News: {note}"}
+steps:
+  - step_id: say
+    ps_type: shared.email_notification
+    to_emails: [ops@convergence.example]
+    subject: "{headline}"
+    message: "asked for by {trigger_by}"
+"""
+
+
+def plan(trigger_by: str = "somebody", **variables: str) -> Plan:
+    asked = run(trigger_by=trigger_by, variables=variables)
+    return Resolver(FakeTemplates(template(MAIL)), services()).resolve(asked, tenant())
+
+
+def test_a_short_text_of_a_request_may_go_into_a_mail() -> None:
+    assert plan(note="x" * 190).variables["headline"] == "News: " + "x" * 190
+
+
+@pytest.mark.parametrize(
+    "note", ["x" * 201, "see http://evil.example", "www.evil.example", "//evil.example", "javascript:x"]
+)
+def test_a_long_text_or_a_url_may_not_not_even_through_another_variable(note: str) -> None:
+    with pytest.raises(VariablesInvalid, match="headline"):
+        plan(note=note)
+
+
+def test_neither_may_who_asked() -> None:
+    with pytest.raises(VariablesInvalid, match="trigger_by"):
+        plan(trigger_by="http://evil.example")
