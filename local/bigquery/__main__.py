@@ -45,9 +45,12 @@ def main() -> None:
         except OSError as error:
             sys.exit(f"cannot listen on 127.0.0.1:{options.port}: {error.strerror}; choose another --port")
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        config = uvicorn.Config(
-            create_app(options.data_dir), log_level="warning", access_log=False, timeout_graceful_shutdown=2
-        )
+        app = create_app(options.data_dir)
+        try:
+            _ = app.service  # opened here, so that a bad directory is one clear line
+        except OSError as error:
+            sys.exit(f"cannot use the data directory {options.data_dir}: {error}")
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
         _Server(config, url, options.ready_file).run(sockets=[listening])
 
 

@@ -6,6 +6,7 @@ A committed transaction survives kill -9 of the process (WAL, written before the
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -33,12 +34,25 @@ CREATE INDEX IF NOT EXISTS jobs_unfinished ON jobs (state) WHERE state <> 'DONE'
 """
 
 
+class InUse(OSError):
+    """Another process serves from the same directory."""
+
+
 class Database:
-    """A SQLite file; every use of the connection is under one lock, so keep transactions short."""
+    """A SQLite file; every use of the connection is under one lock, so keep transactions short.
+
+    Raises InUse when another process has the directory open.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
+        self._held = (directory / "lock").open("w")
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._held.close()
+            raise InUse(f"{directory} is in use by another embedded BigQuery; choose another directory") from None
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(
             directory / "bigquery.sqlite3", isolation_level=None, check_same_thread=False, cached_statements=256
@@ -52,6 +66,7 @@ class Database:
         """Close the file; nothing may be in use."""
         with self._lock:
             self._connection.close()
+        self._held.close()
 
     def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         """All rows of a query."""
