@@ -352,13 +352,10 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
             null_handling=FunctionNullHandling.SPECIAL,
         )
     connection.execute(MACROS)
-    # any NULL makes these NULL, unlike DuckDB's own
+    # one overload per number of arguments, because macros have no variable number of them
     names = [f"a{i}" for i in range(_VARIADIC)]
-    for name in ("bq_concat", "bq_array_concat"):
-        overloads = ", ".join(
-            f"({', '.join(names[:n])}) AS ({' || '.join(names[:n])})" for n in range(1, _VARIADIC + 1)
-        )
-        connection.execute(f"CREATE MACRO {name}{overloads}")
+    overloads = (f"({', '.join(names[:n])}) AS ({' || '.join(names[:n])})" for n in range(1, _VARIADIC + 1))
+    connection.execute(f"CREATE MACRO bq_array_concat{', '.join(overloads)}")
 
 
 def _vectorized(function: Callable[..., Any], result: pa.DataType, count: int) -> Callable[..., Any]:

@@ -6,7 +6,6 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-
 from __future__ import annotations
 
 STRINGS: dict[str, tuple[str, ...]] = {
-    "CONCAT": ("STRING* -> STRING : bq_concat({*})", "BYTES* -> BYTES : bq_concat({*})"),
     "UPPER": ("STRING -> STRING : bq_upper({0})",),
     "LOWER": ("STRING -> STRING : bq_lower({0})",),
     "LENGTH": ("STRING -> INT64 : length({0})", "BYTES -> INT64 : octet_length({0})"),

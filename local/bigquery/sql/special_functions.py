@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.bigquery.errors import not_implemented
-from local.bigquery.sql import dates, operators
+from local.bigquery.sql import casts, dates, operators
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.values import Value, common, convert
@@ -154,6 +154,21 @@ def _as_text(value: Value) -> str:
     }[value.type.kind].format(value.sql)  # fmt: skip
 
 
+def _concat(c: ExpressionCompiler, node: s.Call) -> Value:
+    """CONCAT: all BYTES, or values of any types that cast to STRING; NULL if one is."""
+    if not node.args:
+        raise c.error("No matching signature for function CONCAT with no arguments", node)
+    values = [c.compile(a) for a in node.args]
+    kind = t.BYTES if any(v.type.kind == "BYTES" for v in values) else t.STRING
+    parts = []
+    for value in values:
+        if kind == t.BYTES and value.type.kind not in {"BYTES", "NULL"}:
+            given = ", ".join(str(v.type) for v in values)
+            raise c.error(f"No matching signature for function CONCAT\n  Argument types: {given}", node)
+        parts.append(casts.convert_explicitly(value, kind, c, node))
+    return Value(f"({' || '.join(parts)})", kind, fragile=any(v.fragile for v in values))
+
+
 def _session_user(c: ExpressionCompiler, node: s.Call) -> Value:
     _arity(c, node, 0, 0)
     return Value("'anonymous@embedded.invalid'", t.STRING)
@@ -225,6 +240,7 @@ SPECIAL: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
     "JSON_REMOVE": _json_remove,
     "NORMALIZE": _normalize,
     "NORMALIZE_AND_CASEFOLD": _normalize,
+    "CONCAT": _concat,
     "FORMAT": _format,
     "SESSION_USER": _session_user,
     "HLL_COUNT.EXTRACT": _hll,

@@ -62,7 +62,9 @@ def served(data_dir: Path) -> Iterator[Server]:
 def write(client: bigquery.Client, generation: int) -> None:
     config = bigquery.QueryJobConfig(destination="crash.d.t$20250101", write_disposition="WRITE_TRUNCATE")
     sql = f"SELECT {generation} AS g, DATE '2025-01-01' AS d, x FROM UNNEST(GENERATE_ARRAY(1, {ROWS})) AS x"
-    client.query(sql, config, job_id=f"write-{generation}", job_retry=None, **CALL).result(job_retry=None, timeout=20)
+    client.query(sql, config, job_id=f"write-{generation}", job_retry=None, **CALL).result(
+        retry=None, job_retry=None, timeout=20
+    )
 
 
 @pytest.mark.timeout(60 + KILLS * 10)

@@ -31,6 +31,7 @@ CASES: list[tuple[str, Any]] = [
     # strings
     ("CONCAT('a', 'b', 'c')", "abc"),
     ("CONCAT('a', NULL)", None),
+    ("CONCAT('Summer', ' ', 1923)", "Summer 1923"),
     ("CONCAT(b'a', b'b')", b"ab"),
     ("UPPER('Straße é')", "STRASSE É"),
     ("LOWER('CAFÉ')", "café"),
