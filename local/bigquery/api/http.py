@@ -6,12 +6,13 @@ regular expression per route.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from local.bigquery.errors import ApiError, invalid, not_found, not_implemented
@@ -26,6 +27,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _LOG = logging.getLogger("local.bigquery")
 # A request's body; jobs.insert page says 10 MB, media uploads are larger.
 _MAX_BODY = 512 * 1024 * 1024
+# Up to so many rows are worked on in the event loop: a few milliseconds.
+FEW_ROWS = 300
+T = TypeVar("T")
 
 
 @dataclass
@@ -179,8 +183,26 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(pieces)
 
 
+async def _encoded(body: Any) -> bytes:
+    """JSON; of many rows in a thread, so that others need not wait for it."""
+    if isinstance(body, dict) and len(body.get("rows") or ()) > FEW_ROWS:
+        return await asyncio.get_running_loop().run_in_executor(None, _dumps, body)
+    return _dumps(body)
+
+
+def _dumps(body: Any) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+async def in_thread(rows: int, work: Callable[[], T]) -> T:
+    """Do work on so many rows: few at once, many in a thread."""
+    if rows <= FEW_ROWS:
+        return work()
+    return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
 async def _send(send: Send, response: Response) -> None:
-    content = b"" if response.body is None else json.dumps(response.body, separators=(",", ":")).encode()
+    content = b"" if response.body is None else await _encoded(response.body)
     headers = [(b"content-length", str(len(content)).encode())]
     if response.body is not None:
         headers.append((b"content-type", b"application/json; charset=UTF-8"))

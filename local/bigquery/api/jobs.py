@@ -7,7 +7,7 @@ from typing import Any
 
 from local.bigquery import rows_out, schemas
 from local.bigquery.api import paging
-from local.bigquery.api.http import Request, Response
+from local.bigquery.api.http import Request, Response, in_thread
 from local.bigquery.api.tabledata import int_timestamps
 from local.bigquery.errors import from_proto, invalid, not_implemented
 from local.bigquery.jobs.job import Job
@@ -53,7 +53,7 @@ async def query(request: Request) -> Response:
     if job.refused is not None:
         raise job.refused
     limit = int(given["maxResults"]) if given.get("maxResults") is not None else None
-    body = _results(request, job, 0, limit, int_stamps=bool(options.get("useInt64Timestamp")))
+    body = await _results(request, job, 0, limit, int_stamps=bool(options.get("useInt64Timestamp")))
     body["kind"] = "bigquery#queryResponse"
     body["queryId"] = job.id
     return Response(body)
@@ -96,10 +96,10 @@ async def results(request: Request) -> Response:
     if request.query.get("pageToken"):
         start = int(paging.read(request.query["pageToken"]).rpartition(":")[2] or 0)
     limit = request.integer("maxResults", -1) if request.query.get("maxResults") is not None else None
-    return Response(_results(request, job, start, limit, int_stamps=int_timestamps(request.query)))
+    return Response(await _results(request, job, start, limit, int_stamps=int_timestamps(request.query)))
 
 
-def _results(request: Request, job: Job, start: int, limit: int | None, *, int_stamps: bool) -> dict[str, Any]:
+async def _results(request: Request, job: Job, start: int, limit: int | None, *, int_stamps: bool) -> dict[str, Any]:
     body: dict[str, Any] = {"kind": "bigquery#getQueryResultsResponse", "etag": job.id, "jobReference": job.reference(),
                             "jobComplete": job.done}  # fmt: skip
     if not job.done:
@@ -114,7 +114,9 @@ def _results(request: Request, job: Job, start: int, limit: int | None, *, int_s
         if name in statistics:
             body[name] = statistics[name]
     count = _PAGE_ROWS if limit is None else min(limit, _PAGE_ROWS)
-    found = request.service.page(job, start, count)
+    service = request.service
+    many = 0 if job.result is not None else count
+    found = await in_thread(many, lambda: service.page(job, start, count))
     if found is None:
         body["schema"] = statistics.get("schema") or {"fields": []}
         body["totalRows"] = "0"
@@ -123,7 +125,8 @@ def _results(request: Request, job: Job, start: int, limit: int | None, *, int_s
     body["schema"] = {"fields": schemas.fields_of(columns)}
     body["totalRows"] = str(total)
     if page.num_rows:
-        body["rows"] = rows_out.encode(page, [k for _, k in columns], int_timestamps=int_stamps)
+        kinds = [k for _, k in columns]
+        body["rows"] = await in_thread(page.num_rows, lambda: rows_out.encode(page, kinds, int_timestamps=int_stamps))
     end = start + page.num_rows
     if end < total and count > 0:
         body["pageToken"] = paging.token(f"{job.id}:{end}")

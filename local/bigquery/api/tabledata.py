@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from local.bigquery import partitions, rows_in, rows_out
 from local.bigquery.api import paging
-from local.bigquery.api.http import Request, Response
+from local.bigquery.api.http import Request, Response, in_thread
 from local.bigquery.api.tables import key_of
 from local.bigquery.errors import ApiError, invalid, not_implemented
 from local.bigquery.sql import types as t
@@ -20,11 +20,10 @@ from local.bigquery.storage.catalog import Change, TableRecord
 
 # Rows per request; quotas page, "Maximum rows per request".
 _MAX_ROWS = 50_000
-# Bytes per row, likewise.
-_MAX_ROW_BYTES = 10 * 1024 * 1024
 # How long an insertId is remembered; streaming page, "best effort de-duplication": at least one minute.
 _REMEMBER_MS = 60_000
-_PAGE_BYTES_ROWS = 100_000
+# Rows of one page; pages are at most 20 MB, this is what we allow ourselves.
+_PAGE_ROWS = 100_000
 
 
 async def list_(request: Request) -> Response:
@@ -35,11 +34,12 @@ async def list_(request: Request) -> Response:
         raise invalid("Cannot list a table of type VIEW.")
     if "$" in request.parts[3]:
         raise not_implemented("listing one partition")
-    limit = min(request.integer("maxResults", _PAGE_BYTES_ROWS), _PAGE_BYTES_ROWS)
+    limit = min(request.integer("maxResults", _PAGE_ROWS), _PAGE_ROWS)
     start = request.integer("startIndex", 0)
     if request.query.get("pageToken"):
         start = int(paging.read(request.query["pageToken"]).rpartition(":")[2] or 0)
-    total, content = request.service.stored_rows(table, start, limit)
+    service = request.service
+    total, content = await in_thread(limit, lambda: service.stored_rows(table, start, limit))
     columns = _selected(table, request.query.get("selectedFields"))
     if columns is not None:
         content = content.select([n for n, _ in columns])
@@ -49,7 +49,8 @@ async def list_(request: Request) -> Response:
     if end < total and limit > 0:
         body["pageToken"] = paging.token(f"{table.uid}:{end}")
     if content.num_rows:
-        body["rows"] = rows_out.encode(content, kinds, int_timestamps=int_timestamps(request.query))
+        whole = int_timestamps(request.query)
+        body["rows"] = await in_thread(content.num_rows, lambda: rows_out.encode(content, kinds, int_timestamps=whole))
     return Response(body)
 
 
@@ -93,6 +94,11 @@ async def insert_all(request: Request) -> Response:
         raise invalid(f"Too many rows present in the request, limit: {_MAX_ROWS} row count: {len(rows)}.")
     if not table.fields:
         raise invalid("The destination table has no schema.")
+    body = await in_thread(len(rows), lambda: _take(service, table, given, rows))
+    return Response(body)
+
+
+def _take(service: Any, table: TableRecord, given: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
     read = rows_in.row_reader(table.fields, ignore_unknown=bool(given.get("ignoreUnknownValues")))
     good: list[tuple[str | None, dict[str, Any]]] = []
     errors: list[dict[str, Any]] = []
@@ -111,8 +117,8 @@ async def insert_all(request: Request) -> Response:
             _store(service, table, fresh)
     body: dict[str, Any] = {"kind": "bigquery#tableDataInsertAllResponse"}
     if errors:
-        body["insertErrors"] = sorted(errors, key=lambda e: e["index"])
-    return Response(body)
+        body["insertErrors"] = sorted(errors, key=lambda e: int(e["index"]))
+    return body
 
 
 def _row_error(error: rows_in.BadValue) -> dict[str, str]:

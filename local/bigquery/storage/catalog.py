@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,8 @@ STREAMING_MS = 30 * 60 * 1000
 _CACHED = 20_000
 # Small fragments of a table are merged when there are more than this.
 _MERGE_AT = 64
+# A file that no manifest names any more is deleted after this; what is left at the end goes at the next start.
+_LINGER_S = 60.0
 
 Key = tuple[str, str, str]
 
@@ -134,6 +137,8 @@ class Catalog:
         self.files = database.directory / "fragments"
         self._tables: OrderedDict[Key, TableRecord] = OrderedDict()
         self._datasets: OrderedDict[tuple[str, str], DatasetRecord] = OrderedDict()
+        self._garbage: deque[tuple[float, str]] = deque()
+        database.on_rollback += [self._tables.clear, self._datasets.clear]
 
     def remove_orphans(self) -> None:
         """Delete files that no manifest names: a process died between writing and committing them."""
@@ -268,8 +273,8 @@ class Catalog:
             files = db.execute("SELECT file FROM fragments WHERE uid = ? AND file IS NOT NULL", (old.uid,)).fetchall()
             db.execute("DELETE FROM fragments WHERE uid = ?", (old.uid,))
             db.execute("DELETE FROM tables WHERE uid = ?", (old.uid,))
+            self._discard(files)
         self._tables.pop(key, None)
-        self._unlink(name for (name,) in files)
 
     def tables(self, project: str, dataset: str, after: str, limit: int) -> list[TableRecord]:
         """Tables in order of their names, after one."""
@@ -360,8 +365,8 @@ class Catalog:
             )
             if change.replace is None:
                 gone += self._merge_small(old, seq)
+            self._discard(gone)
         self._tables.pop(old.key, None)
-        self._unlink(name for (name,) in gone)
         return self.table(old.key)
 
     def _merge_small(self, table: TableRecord, seq: int) -> list[tuple[str]]:
@@ -443,9 +448,18 @@ class Catalog:
         """Rows of a fragment in the table's present schema."""
         return schemas_fit(fragments.read(self.files, data, file), table.arrow)
 
-    def _unlink(self, names: Iterable[str]) -> None:
-        for name in names:
-            (self.files / name).unlink(missing_ok=True)
+    def _discard(self, files: list[tuple[str]]) -> None:
+        """Delete files of a manifest when the change is committed and whoever still reads them has had time to."""
+        if not files:
+            return
+
+        def later() -> None:
+            now = time.monotonic()
+            self._garbage.extend((now, name) for (name,) in files)
+            while self._garbage and self._garbage[0][0] < now - _LINGER_S:
+                (self.files / self._garbage.popleft()[1]).unlink(missing_ok=True)
+
+        self.database.after_commit(later)
 
     def _remember(self, cache: OrderedDict[Any, Any], key: Any, record: Any) -> None:
         cache[key] = record

@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class Database:
             self._held.close()
             raise InUse(f"{directory} is in use by another embedded BigQuery; choose another directory") from None
         self._lock = threading.RLock()
+        self._after: list[Callable[[], None]] = []
+        self.on_rollback: list[Callable[[], None]] = []  # what was cached may be of the transaction that was undone
         self._connection = sqlite3.connect(
             directory / "bigquery.sqlite3", isolation_level=None, check_same_thread=False, cached_statements=256
         )
@@ -91,5 +93,15 @@ class Database:
                 yield self._connection
             except BaseException:
                 self._connection.execute("ROLLBACK")
+                self._after.clear()
+                for forget in self.on_rollback:
+                    forget()
                 raise
             self._connection.execute("COMMIT")
+            after, self._after = self._after, []
+        for act in after:
+            act()
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do something once the transaction around the caller is committed; never if it is rolled back."""
+        self._after.append(act)
