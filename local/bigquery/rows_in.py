@@ -18,6 +18,7 @@ from local.bigquery.functions import civil, numbers
 from local.bigquery.schemas import Fields
 
 _EPOCH = datetime(1970, 1, 1)
+_CANONICAL = len("2024-01-15T12:00:00Z")
 Reader = Callable[[Any], Any]
 
 
@@ -113,6 +114,8 @@ def _timestamp(value: Any) -> datetime:
         raise ValueError(value)
     if isinstance(value, int | float):
         return _EPOCH + timedelta(microseconds=int((Decimal(repr(value)) * 1_000_000).to_integral_value()))
+    if len(value) == _CANONICAL and value[4] == value[7] == "-" and value[10] in "T " and value[-1] == "Z":
+        return datetime.fromisoformat(value[:-1])  # 2024-01-15T12:00:00Z: what exports are full of
     try:
         seconds = Decimal(str(value))
     except InvalidOperation:
@@ -149,26 +152,31 @@ def row_reader(fields: Fields, *, ignore_unknown: bool = False) -> Callable[[dic
 
 
 def _record(fields: Fields, prefix: str, *, ignore_unknown: bool) -> Callable[[Any], dict[str, Any]]:
-    readers: dict[str, tuple[str, Reader, bool]] = {}
+    # name, how to read, and the Python type whose values need no reading: a load is mostly strings and floats
+    readers: dict[str, tuple[str, Reader, type | None]] = {}
     for field in fields:
         path = f"{prefix}{field['name']}"
         reader = _cell(field, path, ignore_unknown=ignore_unknown)
-        readers[field["name"].lower()] = (field["name"], reader, field.get("mode") == "REQUIRED")
-    blank: dict[str, Any] = {f["name"]: [] if f.get("mode") == "REPEATED" else None for f in fields}
+        plain = None if field.get("mode") == "REPEATED" else _PLAIN.get(field["type"])
+        readers[field["name"]] = readers[field["name"].lower()] = (field["name"], reader, plain)
+    singles: dict[str, Any] = {f["name"]: None for f in fields}
+    repeated = [f["name"] for f in fields if f.get("mode") == "REPEATED"]
     required = [(f["name"], f"{prefix}{f['name']}") for f in fields if f.get("mode") == "REQUIRED"]
 
     def read(row: Any) -> dict[str, Any]:
         if not isinstance(row, dict):
             raise BadValue("This field: " + (prefix.rstrip(".") or "row") + " is not a record.", prefix.rstrip("."))
-        out = dict(blank)
+        out = singles.copy()
+        for name in repeated:
+            out[name] = []
         for key, value in row.items():
-            found = readers.get(key.lower())
+            found = readers.get(key) or readers.get(key.lower())
             if found is None:
                 if ignore_unknown:
                     continue
                 raise BadValue(f"no such field: {prefix}{key}.", f"{prefix}{key}")
             if value is not None:
-                out[found[0]] = found[1](value)
+                out[found[0]] = value if type(value) is found[2] else found[1](value)
         for name, path in required:
             if out[name] is None:
                 raise BadValue(f"Missing required field: {path}.", path)
@@ -178,42 +186,46 @@ def _record(fields: Fields, prefix: str, *, ignore_unknown: bool) -> Callable[[A
 
 
 def _cell(field: dict[str, Any], path: str, *, ignore_unknown: bool) -> Reader:
-    if field["type"] == "RECORD":
-        one: Reader = _record(field["fields"], f"{path}.", ignore_unknown=ignore_unknown)
-    else:
-        convert, kind = _SCALARS[field["type"]], field["type"]
-
-        def one(value: Any) -> Any:
-            try:
-                if kind not in {"JSON"} and isinstance(value, dict | list):
-                    raise TypeError(value)
-                return convert(value)
-            except BadValue:
-                raise
-            except _ERRORS:
-                raise BadValue(
-                    f"Cannot convert value to {_WORDS.get(kind, kind.lower())} (bad value): {str(value)[:100]}", path
-                ) from None
-
+    one = _one(field, path, ignore_unknown=ignore_unknown)
     if field.get("mode") != "REPEATED":
-        if field["type"] == "JSON":
-            return one
-
-        def single(value: Any) -> Any:
-            if isinstance(value, list):
-                raise BadValue(f"Array specified for non-repeated field: {path}.", path)
-            return one(value)
-
-        return single
+        return one
 
     def many(value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise BadValue(f"Non-array specified for repeated field: {path}.", path)
-        if any(v is None for v in value):
+        if None in value:
             raise BadValue(f"Only optional fields can be set to NULL. Field: {path}; Value: NULL", path)
         return [one(v) for v in value]
 
     return many
 
 
+def _one(field: dict[str, Any], path: str, *, ignore_unknown: bool) -> Reader:
+    """How a single value of the field is read, an element if it is repeated."""
+    if field["type"] == "RECORD":
+        record = _record(field["fields"], f"{path}.", ignore_unknown=ignore_unknown)
+
+        def single(value: Any) -> Any:
+            if isinstance(value, list):
+                raise BadValue(f"Array specified for non-repeated field: {path}.", path)
+            return record(value)
+
+        return single
+    convert, kind = _SCALARS[field["type"]], field["type"]
+
+    def scalar_value(value: Any) -> Any:
+        if kind != "JSON" and isinstance(value, dict | list):
+            if isinstance(value, list):
+                raise BadValue(f"Array specified for non-repeated field: {path}.", path)
+            raise BadValue(f"This field: {path} is not a record.", path)
+        try:
+            return convert(value)
+        except _ERRORS:
+            word = _WORDS.get(kind, kind.lower())
+            raise BadValue(f"Cannot convert value to {word} (bad value): {str(value)[:100]}", path) from None
+
+    return scalar_value
+
+
+_PLAIN: dict[str, type] = {"STRING": str, "FLOAT": float, "BOOLEAN": bool}
 _WORDS = {"INTEGER": "integer", "FLOAT": "floating point", "BOOLEAN": "boolean"}
