@@ -294,7 +294,8 @@ class ExpressionCompiler:
 
     def unknown_function(self, node: s.Call) -> ApiError:
         """Not in the allow-list: the embedded service's no for BigQuery's functions, BigQuery's for others."""
-        if node.name in special_functions.KNOWN_BUT_REFUSED:
+        families = special_functions.KNOWN_FAMILIES
+        if node.name in special_functions.KNOWN_BUT_REFUSED or node.name.startswith(families):
             return not_implemented(f"the function {node.name}")
         return self.error(f"Function not found: {node.name}", node)
 

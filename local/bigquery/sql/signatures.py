@@ -54,7 +54,19 @@ def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos
                 raise not_implemented(signature.template[1:])
             converted = [convert(v, k, sql, pos) for v, k in zip(values, kinds[0], strict=True)]
             return Value(render(signature.template, [c.sql for c in converted]), kinds[1], fragile=True)
+    unsure = _beyond_the_table(values, signatures)
+    if unsure:
+        raise not_implemented(f"{name} {unsure}")
     raise no_match(name, values, sql, pos, signatures)
+
+
+def _beyond_the_table(values: list[Value], signatures: list[Signature]) -> str:
+    """Why BigQuery may have an overload that the table has not; '' when the call is wrong for sure."""
+    most = max(len(s.args) for s in signatures)
+    if len(values) > most and not any(s.variadic for s in signatures):
+        return f"with {len(values)} arguments"
+    kinds = {v.type.kind for v in values} & {"BYTES", "BIGNUMERIC", "JSON"}
+    return f"over {sorted(kinds)[0]}" if kinds else ""
 
 
 def no_match(name: str, values: list[Value], sql: str, pos: int, signatures: list[Signature]) -> ApiError:

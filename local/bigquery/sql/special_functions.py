@@ -312,6 +312,12 @@ KNOWN_BUT_REFUSED = frozenset(
         "TYPEOF",
         "ST_GEOGPOINT",
         "ST_DISTANCE",
-        "NET.REG_DOMAIN",
+        "NET.REG_DOMAIN NULLIFZERO ZEROIFNULL EXTERNAL_QUERY",
     ]
 )
+# Families of functions: a name of theirs that is not served may well be one of BigQuery's.
+KNOWN_FAMILIES = (
+    "AEAD.", "AI.", "APPROX_", "ARRAY_", "BIT_", "DATE_", "DATETIME_", "DLP_", "FORMAT_", "GENERATE_", "HLL_COUNT.",
+    "JSON_", "KEYS.", "KLL_QUANTILES.", "LAX_", "ML.", "NET.", "OBJ.", "PARSE_", "RANGE_", "REGEXP_", "SAFE_", "ST_", "TIME_",
+    "TIMESTAMP_", "TO_", "VECTOR_",
+)  # fmt: skip

@@ -57,6 +57,8 @@ class StatementParser(QueryParser):
                 return reader()
             if token.text in _SCRIPTING:
                 raise not_implemented(f"the statement {token.text} (scripting)")
+        if self.is_word("FROM"):
+            raise not_implemented("pipe syntax")
         raise self.unexpected()
 
     # -- DML -------------------------------------------------------------------------------------------

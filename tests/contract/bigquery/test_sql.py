@@ -182,6 +182,10 @@ def test_wrong_sql_is_refused_in_bigquerys_words(db: Database, sql: str, message
     ("sql", "what"),
     [
         ("DECLARE x INT64", "DECLARE"),
+        ("FROM {d}.t |> WHERE a = 1", "pipe syntax"),
+        ("SELECT LEFT(b'abc', 1)", "LEFT over BYTES"),
+        ("SELECT ROUND(NUMERIC '2.5', 0, 'ROUND_HALF_EVEN')", "ROUND with 3 arguments"),
+        ("SELECT JSON_FLATTEN(JSON '[1]')", "JSON_FLATTEN"),
         ("BEGIN SELECT 1; END", "BEGIN"),
         ("CALL p()", "CALL"),
         ("EXECUTE IMMEDIATE 'SELECT 1'", "EXECUTE"),
