@@ -122,19 +122,21 @@ def truncate_numeric(value: Decimal, places: int) -> Decimal:
 
 
 def round_float(value: float, places: int) -> float:
-    """ROUND(FLOAT64, n), half away from zero.
+    """ROUND(FLOAT64, n): half away from zero of the scaled double, as C's round() does it.
 
-    >>> round_float(2.5, 0), round_float(-2.5, 0), round_float(123.456, -1)
-    (3.0, -3.0, 120.0)
+    >>> round_float(2.5, 0), round_float(-2.5, 0), round_float(123.456, -1), round_float(1.005, 2)
+    (3.0, -3.0, 120.0, 1.0)
     """
     if not math.isfinite(value) or places > 300:
         return value
-    if places < -300:
-        return math.copysign(0.0, value)
-    step = Decimal(1).scaleb(-places)
-    # repr: the shortest text of the double, so that 0.285 rounds as it reads
-    rounded = Decimal(repr(value)).quantize(step, context=decimal.Context(prec=700, rounding=decimal.ROUND_HALF_UP))
-    return math.copysign(float(rounded), value)
+    scale = 10.0 ** abs(places)
+    scaled = value * scale if places >= 0 else value / scale
+    if not math.isfinite(scaled) or abs(scaled) >= 2**52:
+        return value
+    rounded = math.copysign(math.floor(abs(scaled)), value)
+    if abs(scaled) - math.floor(abs(scaled)) >= 0.5:
+        rounded += math.copysign(1.0, value)
+    return rounded / scale if places >= 0 else rounded * scale
 
 
 def parse_int(value: str) -> int:

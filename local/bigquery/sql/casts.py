@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.bigquery.errors import not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
+from local.bigquery.sql.signatures import tried
 from local.bigquery.sql.values import Value, coerces, convert, null_of, struct_sql
 
 if TYPE_CHECKING:
@@ -72,13 +73,13 @@ def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
         return Value(null_of(target), target)
     sql = convert_explicitly(value, target, c, node)
     if node.safe:
-        if isinstance(node.value, s.Literal | s.Param | s.Name) or not value.fragile:
+        if isinstance(node.value, s.Literal | s.Param | s.Name):
             return Value(f"TRY({sql})", target)
-        inner = replace(value, sql="struct_extract(bq_s, 'v')", literal=None, items=None)
-        sql = convert_explicitly(inner, target, c, node)
-        return Value(
-            f"list_transform([struct_pack(v := {value.sql})], lambda bq_s: TRY({sql}))[1]", target, fragile=True
-        )
+
+        def inner(parts: list[str]) -> str:
+            return convert_explicitly(replace(value, sql=parts[0], literal=None, items=None), target, c, node)
+
+        return Value(tried([value.sql], inner), target, fragile=value.fragile)
     return Value(sql, target, fragile=True)
 
 

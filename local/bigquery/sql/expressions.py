@@ -12,7 +12,7 @@ from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.function_table import FUNCTIONS
 from local.bigquery.sql.scope import Column, Scope, Source
-from local.bigquery.sql.signatures import choose
+from local.bigquery.sql.signatures import choose, tried
 from local.bigquery.sql.values import Value, array_sql, coerces, common, convert, null_of, struct_sql
 
 if TYPE_CHECKING:
@@ -282,15 +282,15 @@ class ExpressionCompiler:
             return replace(value, sql=f"TRY({value.sql})", fragile=False)
         assert lines is not None
         values = [self.compile(arg) for arg in node.args]
-        if not any(v.fragile for v in values):
-            value = choose(node.name, lines, values, self.analysis.sql, node.pos)
-            return replace(value, sql=f"TRY({value.sql})", fragile=False)
-        # the arguments are computed outside of TRY: they are the parts of a one-element list
-        inner = [replace(v, sql=f"struct_extract(bq_s, 'a{i}')", items=None) for i, v in enumerate(values)]
-        value = choose(node.name, lines, inner, self.analysis.sql, node.pos)
-        packed = ", ".join(f"a{i} := {v.sql}" for i, v in enumerate(values))
-        sql = f"list_transform([struct_pack({packed})], lambda bq_s: TRY({value.sql}))[1]"
-        return replace(value, sql=sql, fragile=True)
+        kinds: list[Value] = []
+
+        def call(parts: list[str]) -> str:
+            inner = [replace(v, sql=p, items=None) for v, p in zip(values, parts, strict=True)]
+            kinds.append(choose(node.name, lines, inner, self.analysis.sql, node.pos))
+            return kinds[0].sql
+
+        sql = tried([v.sql if v.type.kind != "NULL" else null_of(t.INT64) for v in values], call)
+        return replace(kinds[0], sql=sql, fragile=any(v.fragile for v in values))
 
     def unknown_function(self, node: s.Call) -> ApiError:
         """Not in the allow-list: the embedded service's no for BigQuery's functions, BigQuery's for others."""

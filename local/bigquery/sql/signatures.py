@@ -8,6 +8,7 @@ signature of its own for its template). `{0}` is the first argument, `{*}` all o
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -53,11 +54,28 @@ def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos
             if signature.template.startswith("!"):
                 raise not_implemented(signature.template[1:])
             converted = [convert(v, k, sql, pos) for v, k in zip(values, kinds[0], strict=True)]
-            return Value(render(signature.template, [c.sql for c in converted]), kinds[1], fragile=True)
+            arguments = [c.sql for c in converted]
+            if signature.template.startswith("TRY("):
+                sql = tried(arguments, lambda parts, form=signature.template: render(form[4:-1], parts))  # type: ignore[misc]
+                return Value(sql, kinds[1], fragile=any(c.fragile for c in converted))
+            return Value(render(signature.template, arguments), kinds[1], fragile=True)
     unsure = _beyond_the_table(values, signatures)
     if unsure:
         raise not_implemented(f"{name} {unsure}")
     raise no_match(name, values, sql, pos, signatures)
+
+
+def tried(arguments: list[str], call: Callable[[list[str]], str]) -> str:
+    """The call with NULL for errors of its own.
+
+    The arguments are computed outside of TRY, as fields of a struct: their errors stay errors, and they may be
+    aggregates, which DuckDB does not take inside of TRY.
+    """
+    if not arguments:
+        return f"TRY({call([])})"
+    packed = ", ".join(f"a{i} := {a}" for i, a in enumerate(arguments))
+    inner = call([f"struct_extract(bq_s, 'a{i}')" for i in range(len(arguments))])
+    return f"list_transform([struct_pack({packed})], lambda bq_s: TRY({inner}))[1]"
 
 
 def _beyond_the_table(values: list[Value], signatures: list[Signature]) -> str:

@@ -295,6 +295,10 @@ QUERIES: list[tuple[str, list[tuple[Any, ...]]]] = [
         [(Decimal("8.350000001"), Decimal("2.08750000025").quantize(Decimal("1e-9")))],
     ),
     (
+        "SELECT SAFE_DIVIDE(SUM(n), 0), SAFE.LN(SUM(n) - 15), SAFE_CAST(MAX(k) AS INT64) FROM {d}.sales",
+        [(None, None, None)],
+    ),
+    (
         "SELECT AVG(n), MIN(k), MAX(k), COUNTIF(n > 2), ANY_VALUE(k HAVING MAX n) FROM {d}.sales",
         [(3.0, "a", "b", 3, None)],
     ),
