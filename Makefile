@@ -25,7 +25,7 @@ demo: .venv/stamp    ## the whole product on this machine, once, with a report
 	@$(BIN)/python -m local demo
 
 up: .venv/stamp      ## keep it serving on http://localhost:$(PORT) until Ctrl-C
-	@exec $(BIN)/python -m local up --port $(PORT) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+	@exec $(BIN)/python -m local up --port $(PORT) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 lint: .venv/stamp    ## ruff, mypy, import-linter
 	@$(BIN)/ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }

@@ -1,5 +1,6 @@
 """`make demo`: the whole product on one machine, step by step, with a report that is checked against the source."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -34,7 +35,8 @@ class DemoFailed(Exception):
 
 def main(console: Console | None = None) -> int:
     """Run the demo; the exit status: 0 when every figure is right."""
-    console = console or Console(width=120, highlight=False)
+    # A terminal has a width of its own; what reads the output otherwise gets whole tables.
+    console = console or Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     started = time.monotonic()
     try:
         with _step(console, "Starting the platform (functions, Pub/Sub, BigQuery, KMS, secrets, mail)"):
@@ -153,6 +155,6 @@ def _mails(ready: Ready) -> Table:
 @contextmanager
 def _step(console: Console, what: str) -> Iterator[None]:
     started = time.monotonic()
-    with console.status(what):
+    with console.status(what[: console.width - 4]):
         yield
     console.print(f"[green]✓[/green] {what} [dim]{time.monotonic() - started:.2f} s[/dim]")

@@ -23,7 +23,7 @@ def for_tenant(message: str, tenant_id: str) -> str:
         first, separator, second, third = found.groups()
         if third is None and separator == ".":
             # `dataset.table`, or else `column.field` and the end of a sentence: only tenants' datasets can be told.
-            foreign = owner_of_dataset(first) not in (None, tenant_id)
+            foreign = owner_of_dataset(first) not in (None, tenant_id) and second not in ("json", "yml")
         else:
             foreign = owner_of_dataset(second) != tenant_id
         return "(shared source)" if foreign else found[0]

@@ -19,7 +19,7 @@ from shared.contracts.sql import Sql
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Engine, Fields, Services, StepContext
 from shared.engines.registry import engine
-from shared.errors import Fault, TemplateInvalid, VariablesInvalid
+from shared.errors import Fault, PermanentError, TemplateInvalid, VariablesInvalid
 from shared.ports import Templates
 from shared.templating.fields import fill_model
 from shared.templating.isolation import Policy, guard
@@ -97,6 +97,16 @@ class Plan:
         )
 
     def _resolved(self, step: Step, variables: Variables) -> Fields:
+        """The step's fields, checked. Whatever is refused says in which file, line and step."""
+        try:
+            return self._checked(step, variables)
+        except PermanentError as error:
+            if not error.faults:
+                where = f"{self.template.where(step.path)} {step.step_id}"
+                error.faults = (Fault(where, error.code, error.message),)
+            raise
+
+    def _checked(self, step: Step, variables: Variables) -> Fields:
         made = self.engine(step)
         _check_request_texts(step, variables, made.request_text_limit)
         unfilled = _unfilled(self.template, step.index)

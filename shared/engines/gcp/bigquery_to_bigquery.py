@@ -1,12 +1,13 @@
 """`gcp.bigquery_to_bigquery`: the rows of a query become the rows of a table of the tenant."""
 
 import re
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from shared.contracts.faults import nearest
 from shared.contracts.sql import Sql
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema, read_table_schemas
 from shared.contracts.tenant import DATASET_TYPE
@@ -107,17 +108,18 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
         )
 
 
-@cache
-def _schemas(file: Path) -> dict[str, TableSchema]:
+@lru_cache(maxsize=8)
+def _schemas(file: Path, stamp: tuple[int, int]) -> dict[str, TableSchema]:  # noqa: ARG001 - a changed file is read again
     return dict(read_table_schemas(file))
 
 
 def _schema(fields: BigQueryToBigQueryFields, context: StepContext) -> TableSchema:
     """The schema that the step names. Raises TemplateInvalid with the known names."""
     file = context.services.settings.templates_dir / "gcp" / "bigquery_to_bigquery" / "schema_template.json"
-    schemas, name = _schemas(file), fields.destination.schema_template
+    status = file.stat()
+    schemas, name = _schemas(file, (status.st_mtime_ns, status.st_size)), fields.destination.schema_template
     if name not in schemas:
-        raise TemplateInvalid(f"no schema template {name!r} in {file.name}; known: {', '.join(sorted(schemas))}")
+        raise TemplateInvalid(f"no schema template {name!r} in {file.name}; {nearest(name, schemas)}")
     return schemas[name]
 
 

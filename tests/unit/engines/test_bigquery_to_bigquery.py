@@ -2,11 +2,12 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shared.contracts.tables import Column, DatasetRef
+from shared.contracts.tables import Column, DatasetRef, read_table_schemas
 from shared.contracts.tenant import TENANT_LABEL
 from shared.engines.base import StepContext, StepResult
 from shared.engines.gcp.bigquery_to_bigquery import BigQueryToBigQuery, BigQueryToBigQueryFields
@@ -238,11 +239,29 @@ def test_what_is_no_name_for_a_destination_is_refused(world: FakeServices, desti
     assert world.catalog.calls == []
 
 
-def test_an_unknown_schema_is_refused_with_the_known_ones(world: FakeServices) -> None:
-    with pytest.raises(TemplateInvalid, match=r"known: .*billing_cost"):
+def test_an_unknown_schema_is_refused_with_the_nearest_one(world: FakeServices) -> None:
+    with pytest.raises(TemplateInvalid, match=r"did you mean .billing_cost."):
         work(world, fields(destination={"schema_template": "biling_cost"}))
 
 
 def test_the_context_says_whose_job_it_is(world: FakeServices) -> None:
     step: StepContext = context(world)
     assert step.job_ids("write") == (TENANT, RUN, "extract", "write")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"a": {"fields": [{"name": "x", "type": "STRING"}],}}', r"schemas.json:1: no JSON"),
+        ('{"a": {"fields": [{"name": "x"}]}}', r"schemas.json a.fields.0.type: is required"),
+        ('{"a": {"feilds": []}}', r"did you mean 'fields'"),
+        ('{"a": {"fields": [{"name": "x", "type": "DATE"}], "partition_field": "y"}}', r"no column 'y'"),
+        ('{"a": {}, "a": {}}', r"'a' is there twice"),
+    ],
+)
+def test_what_is_wrong_with_schema_templates_is_said_with_its_place(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "schemas.json"
+    file.write_text(text)
+    with pytest.raises(TemplateInvalid) as caught:
+        read_table_schemas(file)
+    assert re.search(says, " ".join(f"{fault.where}: {fault.message}" for fault in caught.value.faults))
