@@ -58,7 +58,7 @@ def up(  # noqa: PLR0917 - typer calls it by name
         print("Starting Convergence …", flush=True)
         with Stack(options) as ready:
             _tell(ready, options)
-            threading.Event().wait()
+            _STOP.wait()
     except _Stopped:
         return
     except StackError as error:
@@ -74,9 +74,14 @@ def demo() -> None:
     raise typer.Exit(main())
 
 
+_STOP = threading.Event()
+
+
 def _stop(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of a signal handler
     for again in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(again, signal.SIG_IGN)  # stopping takes under three seconds: let it end
+    # The exception ends a start that is under way. Where some library swallows it, the start goes on and ends here.
+    _STOP.set()
     raise _Stopped
 
 

@@ -70,11 +70,16 @@ class Child:
 
     def join(self, deadline: float) -> None:
         """Wait for the end that `terminate` asked for, until the monotonic time `deadline`, then kill the group."""
-        if self._watcher is None:
+        process = self._process
+        if process is None:
             return
-        self._watcher.join(max(deadline - time.monotonic(), 0))
-        self._signal(signal.SIGKILL, group=True)
-        self._watcher.join()
+        # Not by the watcher alone: a signal to the supervisor can come when the process is there and it is not.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(deadline - time.monotonic(), 0))
+        self._kill_group(process.pid)
+        process.wait()
+        if self._watcher is not None and self._watcher.is_alive():
+            self._watcher.join()
 
     def last_lines(self, count: int = 20) -> str:
         """The end of its log."""
