@@ -100,7 +100,6 @@ def environment(
         "ADMIN_KEY_SECRET": f"{ADMIN_KEY_SECRET}/versions/1",
         "SENDGRID_KEY_SECRET": f"{SENDGRID_KEY_SECRET}/versions/1",
         "KMS_API_KEYS_KEY": f"{KEY_RING}/cryptoKeys/api-keys",
-        "KMS_CREDENTIALS_KEY": f"{KEY_RING}/cryptoKeys/credentials",
         "MAIL_FROM": "convergence@example.com",
         "OPERATOR_EMAIL": "operator@example.com",
         "TEMPLATE_VARIABLES": json.dumps({"billing_export_table": billing_table}),

@@ -130,7 +130,6 @@ class QueryJob:
     destination: TableRef | None = None
     partition: str | None = None
     write: Write = "WRITE_TRUNCATE"
-    add_columns: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     priority: Priority = "INTERACTIVE"
     maximum_bytes_billed: int | None = None

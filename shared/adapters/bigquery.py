@@ -189,8 +189,6 @@ class BigQueryJobs:
             config.destination = f"{job.destination.dataset_ref}.{decorated}"
             config.write_disposition = job.write
             config.create_disposition = "CREATE_NEVER"
-            if job.add_columns:
-                config.schema_update_options = ["ALLOW_FIELD_ADDITION"]
         with translated("BigQuery"):
             try:
                 return _job(self._client.query(job.sql.text, config, job_id=job_id, job_retry=None, **_CALL))

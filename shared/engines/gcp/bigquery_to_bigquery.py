@@ -1,6 +1,7 @@
 """`gcp.bigquery_to_bigquery`: the rows of a query become the rows of a table of the tenant."""
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -88,11 +89,8 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
     def _once(self, job: QueryJob, fields: BigQueryToBigQueryFields, context: StepContext, operation: str) -> Job:
         bulk = context.run.lane == "bulk"
         limit = context.services.settings.maximum_bytes_billed
-        job = QueryJob(
-            job.sql,
-            job.destination,
-            job.partition,
-            job.write,
+        job = replace(
+            job,
             labels=context.labels,
             # Fan-out work runs as BATCH: its queue takes 20,000 jobs, the interactive one 1,000 (FACTS 2).
             priority="BATCH" if bulk else "INTERACTIVE",
