@@ -351,10 +351,6 @@ def checked_configuration(body: dict[str, Any], media: bytes | None) -> dict[str
         raise not_implemented("extract jobs")
     if kinds[0] == "load" and media is None and not configuration["load"].get("sourceUris"):
         raise invalid("Load configuration must specify at least one source URI")
-    known = {"query", "load", "copy", "extract", "labels", "dryRun", "jobTimeoutMs", "jobType", "reservation"}
-    unknown = {k for k in configuration if k not in known and configuration[k]}
-    if unknown or configuration.get("reservation"):
-        raise not_implemented(f"the job option {sorted(unknown or {'reservation'})[0]}")
     check_labels(configuration.get("labels"))
     configuration["jobType"] = kinds[0].upper()
     configuration[kinds[0]] = dict(configuration[kinds[0]])

@@ -4,53 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.bigquery.api import paging
+from local.bigquery.api import messages, paging
 from local.bigquery.api.http import Request, Response
-from local.bigquery.errors import ApiError, invalid, not_implemented
+from local.bigquery.errors import ApiError, invalid
 from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.service import check_labels
 from local.bigquery.storage.catalog import DatasetRecord
 
-_SETTABLE = {
-    "friendlyName",
-    "description",
-    "labels",
-    "access",
-    "defaultTableExpirationMs",
-    "defaultPartitionExpirationMs",
-    "isCaseInsensitive",
-    "maxTimeTravelHours",
-    "storageBillingModel",
-    "defaultCollation",
-    "resourceTags",
-}
-_REFUSED = (
-    "defaultTableExpirationMs",
-    "defaultPartitionExpirationMs",
-    "isCaseInsensitive",
-    "defaultCollation",
-    "externalDatasetReference",
-    "defaultEncryptionConfiguration",
-    "linkedDatasetSource",
-    "resourceTags",
-    "externalCatalogDatasetOptions",
-    "defaultRoundingMode",
-)
-_READ_ONLY = {
-    "kind",
-    "etag",
-    "id",
-    "selfLink",
-    "datasetReference",
-    "creationTime",
-    "lastModifiedTime",
-    "location",
-    "type",
-    "satisfiesPzs",
-    "satisfiesPzi",
-    "tags",
-    "restrictions",
-}
+_SETTABLE = {"friendlyName", "description", "labels", "access", "maxTimeTravelHours", "storageBillingModel"}
 _DEFAULT_ACCESS = [
     {"role": "WRITER", "specialGroup": "projectWriters"},
     {"role": "OWNER", "specialGroup": "projectOwners"},
@@ -76,12 +37,6 @@ def resource(record: DatasetRecord) -> dict[str, Any]:
 
 
 def _body(given: dict[str, Any]) -> dict[str, Any]:
-    for name in _REFUSED:
-        if given.get(name):
-            raise not_implemented(f"the dataset property {name}")
-    unknown = {k for k in given if k not in _SETTABLE | _READ_ONLY | set(_REFUSED) and given[k]}
-    if unknown:
-        raise not_implemented(f"the dataset property {sorted(unknown)[0]}")
     check_labels(given.get("labels"))
     return {k: v for k, v in given.items() if k in _SETTABLE and v is not None}
 
@@ -95,7 +50,7 @@ def check_etag(request: Request, etag: str) -> None:
 
 async def insert(request: Request) -> Response:
     """datasets.insert."""
-    given = request.json()
+    given = messages.read(request.json(), messages.DATASET, "dataset")
     reference = given.get("datasetReference") or {}
     project, dataset = reference.get("projectId") or request.project, reference.get("datasetId") or ""
     if not dataset:
@@ -118,7 +73,7 @@ async def update(request: Request) -> Response:
     catalog = request.service.catalog
     record = catalog.dataset(request.project, request.parts[1])
     check_etag(request, record.etag)
-    given = request.json()
+    given = messages.read(request.json(), messages.DATASET, "dataset")
     if given.get("location") and str(given["location"]).upper() != record.location.upper():
         raise invalid("Dataset location cannot be changed")
     body = _body(given)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import json
 import logging
+import re
+import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,6 +33,7 @@ _MAX_BODY = 512 * 1024 * 1024
 # Up to so many rows are worked on in the event loop: a few milliseconds.
 FEW_ROWS = 300
 T = TypeVar("T")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass
@@ -48,8 +52,10 @@ class Request:
     def json(self) -> dict[str, Any]:
         """The body as a JSON object; raises invalid."""
         try:
-            value = json.loads(self.body or b"{}")
-        except ValueError:
+            value = json.loads(self.body or b"{}", parse_constant=_no_constant)
+            if _SURROGATE.search(self.body):
+                json.dumps(value, ensure_ascii=False).encode()  # half a character is none
+        except (ValueError, RecursionError):
             raise ApiError(400, "parseError", "Parse Error") from None
         if not isinstance(value, dict):
             raise ApiError(400, "parseError", "Parse Error: the body must be a JSON object")
@@ -112,8 +118,8 @@ class App:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"the embedded BigQuery serves HTTP, not {scope['type']}")
-        body = await _body(receive)
         try:
+            body = await _body(receive)
             response = await self._respond(scope, body)
         except ApiError as error:
             response = Response(error.body(), error.status)
@@ -139,7 +145,7 @@ class App:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         method = headers.get("x-http-method-override", scope["method"])
         if headers.get("content-encoding") == "gzip":
-            body = gzip.decompress(body)
+            body = _unpacked(body)
         raw = scope.get("raw_path") or scope["path"].encode()
         parts = [unquote(p) for p in raw.decode("ascii").partition("?")[0].strip("/").split("/")]
         if parts == [""]:
@@ -181,6 +187,21 @@ async def _body(receive: Receive) -> bytes:
         if size > _MAX_BODY:
             raise ApiError(413, "uploadTooLarge", f"The body is larger than {_MAX_BODY} bytes")
     return b"".join(pieces)
+
+
+def _unpacked(body: bytes) -> bytes:
+    try:
+        with gzip.open(io.BytesIO(body)) as packed:
+            content = packed.read(_MAX_BODY + 1)
+    except (OSError, EOFError, zlib.error):
+        raise ApiError(400, "badRequest", "The body is not what its Content-Encoding says: gzip") from None
+    if len(content) > _MAX_BODY:
+        raise ApiError(413, "uploadTooLarge", f"The body is larger than {_MAX_BODY} bytes")
+    return content
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 async def _encoded(body: Any) -> bytes:

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from local.bigquery import rows_out, schemas
-from local.bigquery.api import paging
+from local.bigquery.api import messages, paging
 from local.bigquery.api.http import Request, Response, in_thread
 from local.bigquery.api.tabledata import int_timestamps
 from local.bigquery.errors import from_proto, invalid, not_implemented
@@ -23,25 +23,27 @@ _PAGE_ROWS = 50_000
 
 async def insert(request: Request) -> Response:
     """jobs.insert without media."""
-    job = await request.service.submit(request.project, request.json(), None, _INSERT_WAIT_S)
+    job = await request.service.submit(
+        request.project, messages.read(request.json(), messages.JOB, "job"), None, _INSERT_WAIT_S
+    )
     return Response(job.resource())
 
 
 async def query(request: Request) -> Response:
     """jobs.query: insert and wait in one request."""
-    given = request.json()
+    given = messages.read(request.json(), messages.QUERY_REQUEST, "query_request")
     if given.get("queryResultsFormat") not in {None, "", "STRUCT_ENCODING", "QUERY_RESULTS_FORMAT_UNSPECIFIED"}:
         raise not_implemented(f"queryResultsFormat {given['queryResultsFormat']}")
     options = given.get("formatOptions") or {}
-    if options.get("timestampOutputFormat"):
-        raise not_implemented("timestampOutputFormat")
+    if options.get("timestampOutputFormat") not in {None, "", "TIMESTAMP_OUTPUT_FORMAT_UNSPECIFIED"}:
+        raise not_implemented(f"timestampOutputFormat {options['timestampOutputFormat']}")
     service = request.service
     known = service.request(request.project, given.get("requestId"))
     if known is not None:
         job = service.find(request.project, known, given.get("location"))
     else:
         job = await _submit_query(request, given)
-    wait_ms = int(given["timeoutMs"]) if given.get("timeoutMs") is not None else _DEFAULT_WAIT_MS
+    wait_ms = _wait_ms(given)
     if job.configuration.get("dryRun"):
         statistics = job.statistics["query"]
         return Response({
@@ -52,8 +54,7 @@ async def query(request: Request) -> Response:
     await service.wait(job, min(wait_ms / 1000, _MAX_WAIT_S))
     if job.refused is not None:
         raise job.refused
-    limit = int(given["maxResults"]) if given.get("maxResults") is not None else None
-    body = await _results(request, job, 0, limit, int_stamps=bool(options.get("useInt64Timestamp")))
+    body = await _results(request, job, 0, given.get("maxResults"), int_stamps=bool(options.get("useInt64Timestamp")))
     body["kind"] = "bigquery#queryResponse"
     body["queryId"] = job.id
     return Response(body)
@@ -70,7 +71,6 @@ async def _submit_query(request: Request, given: dict[str, Any]) -> Job:
         "formatOptions",
         "jobCreationMode",
         "queryResultsFormat",
-        "arrowSerializationOptions",
         *own,
     }
     inner = {k: v for k, v in given.items() if k not in outer}
@@ -80,9 +80,13 @@ async def _submit_query(request: Request, given: dict[str, Any]) -> Job:
     if given.get("location"):
         reference["location"] = given["location"]
     request.service.request(request.project, given.get("requestId"), job_id)
-    wait_ms = int(given["timeoutMs"]) if given.get("timeoutMs") is not None else _DEFAULT_WAIT_MS
     body = {"configuration": configuration, "jobReference": reference}
-    return await request.service.submit(request.project, body, None, min(wait_ms / 1000, 10.0))
+    return await request.service.submit(request.project, body, None, min(_wait_ms(given) / 1000, 10.0))
+
+
+def _wait_ms(given: dict[str, Any]) -> int:
+    wait_ms: int | None = given.get("timeoutMs")
+    return _DEFAULT_WAIT_MS if wait_ms is None else wait_ms
 
 
 async def results(request: Request) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from local.bigquery import partitions, rows_in, rows_out
-from local.bigquery.api import paging
+from local.bigquery.api import messages, paging
 from local.bigquery.api.http import Request, Response, in_thread
 from local.bigquery.api.tables import key_of
 from local.bigquery.errors import ApiError, invalid, not_implemented
@@ -79,7 +79,7 @@ def _selected(table: TableRecord, text: str | None) -> list[tuple[str, t.Type]] 
 async def insert_all(request: Request) -> Response:
     """tabledata.insertAll: all rows of a request, or none when one is bad (unless skipInvalidRows)."""
     service, catalog = request.service, request.service.catalog
-    given = request.json()
+    given = messages.read(request.json(), messages.INSERT_ALL, "insert_all_request")
     table = catalog.table(key_of(request))
     if table.is_view:
         raise invalid("Cannot add rows to a table of type VIEW.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local.bigquery import partitions, schemas
-from local.bigquery.api import paging
+from local.bigquery.api import messages, paging
 from local.bigquery.api.datasets import check_etag, merged
 from local.bigquery.api.http import Request, Response
 from local.bigquery.errors import invalid, not_implemented
@@ -16,47 +16,6 @@ from local.bigquery.storage.catalog import Key, TableRecord
 
 _SETTABLE = {"schema", "description", "friendlyName", "labels", "timePartitioning", "rangePartitioning", "clustering",
              "requirePartitionFilter", "view"}  # fmt: skip
-_REFUSED = (
-    "expirationTime",
-    "externalDataConfiguration",
-    "materializedView",
-    "encryptionConfiguration",
-    "defaultCollation",
-    "tableConstraints",
-    "snapshotDefinition",
-    "cloneDefinition",
-    "biglakeConfiguration",
-    "resourceTags",
-    "maxStaleness",
-    "defaultRoundingMode",
-    "tableReplicationInfo",
-    "managedTableType",
-)
-_READ_ONLY = {
-    "kind",
-    "etag",
-    "id",
-    "selfLink",
-    "tableReference",
-    "numBytes",
-    "numRows",
-    "numLongTermBytes",
-    "creationTime",
-    "lastModifiedTime",
-    "type",
-    "location",
-    "streamingBuffer",
-    "numActiveLogicalBytes",
-    "numTotalLogicalBytes",
-    "numLongTermLogicalBytes",
-    "numPhysicalBytes",
-    "numTimeTravelPhysicalBytes",
-    "numTotalPhysicalBytes",
-    "numActivePhysicalBytes",
-    "numLongTermPhysicalBytes",
-    "numCurrentPhysicalBytes",
-    "numPartitions",
-}
 
 
 def resource(service: Service, record: TableRecord) -> dict[str, Any]:
@@ -92,12 +51,6 @@ def resource(service: Service, record: TableRecord) -> dict[str, Any]:
 
 
 def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, Any]:
-    for name in _REFUSED:
-        if given.get(name):
-            raise not_implemented(f"the table property {name}")
-    unknown = {k for k in given if k not in _SETTABLE | _READ_ONLY | set(_REFUSED) and given[k]}
-    if unknown:
-        raise not_implemented(f"the table property {sorted(unknown)[0]}")
     check_labels(given.get("labels"))
     body = {k: v for k, v in given.items() if k in _SETTABLE and v not in (None, {}, False)}
     for time in [body.get("timePartitioning")]:
@@ -111,8 +64,6 @@ def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, An
         view = body["view"]
         if view.get("useLegacySql", True) is not False:
             raise not_implemented("views in legacy SQL; set useLegacySql to false")
-        if view.get("userDefinedFunctionResources"):
-            raise not_implemented("user-defined functions in views")
         body["schema"] = view_schema(service.queries, project, view["query"])
         body["view"] = {"query": view["query"], "useLegacySql": False}
     else:
@@ -123,7 +74,7 @@ def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, An
 
 async def insert(request: Request) -> Response:
     """tables.insert."""
-    given = request.json()
+    given = messages.read(request.json(), messages.TABLE, "table")
     reference = given.get("tableReference") or {}
     name = reference.get("tableId") or ""
     if not name:
@@ -155,7 +106,7 @@ async def update(request: Request) -> Response:
     catalog = request.service.catalog
     record = catalog.table(key_of(request))
     check_etag(request, record.etag)
-    given = request.json()
+    given = messages.read(request.json(), messages.TABLE, "table")
     changes = {k: v for k, v in given.items() if k in _SETTABLE}
     _body(
         request.service,

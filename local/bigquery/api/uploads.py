@@ -13,6 +13,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.bigquery.api import messages
 from local.bigquery.api.http import Request, Response
 from local.bigquery.errors import ApiError, invalid, not_found
 
@@ -37,12 +38,13 @@ async def start(request: Request) -> Response:
     kind = request.query.get("uploadType")
     if kind == "multipart":
         body, media = _multipart(request)
+        body = messages.read(body, messages.JOB, "job")
         job = await request.service.submit(request.project, body, media, _WAIT_S)
         return Response(job.resource())
     if kind == "resumable":
         uploads = request.service.uploads
         upload_id = uuid.uuid4().hex
-        uploads[upload_id] = Upload(request.project, request.json())
+        uploads[upload_id] = Upload(request.project, messages.read(request.json(), messages.JOB, "job"))
         while len(uploads) > _MAX_OPEN:
             uploads.pop(next(iter(uploads)))
         path = f"/upload/bigquery/v2/projects/{request.project}/jobs"

@@ -36,17 +36,6 @@ class CopyRunner:
             raise invalid("Required parameter is missing: sourceTable")
         if config.get("operationType") not in {None, "COPY", "OPERATION_TYPE_UNSPECIFIED"}:
             raise not_implemented(f"the copy operation {config['operationType']}")
-        known = {
-            "sourceTable",
-            "sourceTables",
-            "destinationTable",
-            "createDisposition",
-            "writeDisposition",
-            "operationType",
-        }
-        for key, value in config.items():
-            if key not in known and value:
-                raise not_implemented(f"the copy option {key}")
         destinations.read(config, default_write="WRITE_EMPTY")
 
     def run(self, job: Job) -> None:

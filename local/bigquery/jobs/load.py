@@ -24,12 +24,6 @@ from local.bigquery.sql import types as t
 if TYPE_CHECKING:
     from local.bigquery.service import Service
 
-_KNOWN = {
-    "destinationTable", "schema", "sourceFormat", "createDisposition", "writeDisposition", "maxBadRecords", "encoding",
-    "ignoreUnknownValues", "schemaUpdateOptions", "timePartitioning", "rangePartitioning", "clustering", "autodetect",
-    "skipLeadingRows", "fieldDelimiter", "quote", "allowQuotedNewlines", "allowJaggedRows", "nullMarker", "labels",
-    "parquetOptions", "destinationTableProperties", "useAvroLogicalTypes", "nullMarkers",
-}  # fmt: skip
 _SHOWN_ERRORS = 5
 _ATTEMPTS = 10
 
@@ -47,9 +41,6 @@ class LoadRunner:
             raise invalid("Required parameter is missing: destinationTable")
         if config.get("sourceUris"):
             raise not_implemented("loading from Cloud Storage; upload the file")
-        for key, value in config.items():
-            if key not in _KNOWN and value:
-                raise not_implemented(f"the load option {key}")
         source = config.get("sourceFormat") or "CSV"
         if source not in {"NEWLINE_DELIMITED_JSON", "CSV", "PARQUET"}:
             raise not_implemented(f"loading the format {source}")

@@ -36,16 +36,6 @@ if TYPE_CHECKING:
 _MINIMUM_BYTES = 10 * 1024 * 1024
 _MAX_SQL = 1024 * 1024
 _ATTEMPTS = 10
-_KNOWN_OPTIONS = {
-    "query", "destinationTable", "createDisposition", "writeDisposition", "defaultDataset", "priority", "useQueryCache",
-    "maximumBytesBilled", "useLegacySql", "parameterMode", "queryParameters", "schemaUpdateOptions", "timePartitioning",
-    "rangePartitioning", "clustering", "allowLargeResults", "flattenResults", "createSession", "preserveNulls",
-    "continuous", "writeIncrementalResults",
-}  # fmt: skip
-_REFUSED_OPTIONS = (
-    "tableDefinitions", "userDefinedFunctionResources", "destinationEncryptionConfiguration", "scriptOptions",
-    "connectionProperties", "systemVariables", "maximumBillingTier",
-)  # fmt: skip
 
 
 @dataclass
@@ -72,21 +62,12 @@ class QueryRunner:
     def check(self, config: dict[str, Any]) -> None:
         """Raise for a configuration that makes no job at all."""
         query = config.get("query")
-        if not query or not isinstance(query, str) or not query.strip():
+        if not query or not query.strip():
             raise invalid("Required parameter is missing: query")
         if len(query) > _MAX_SQL:
             raise invalid("Query exceeds maximum length of 1024.0K characters")
-        if config.get("useLegacySql", True) not in {False, "false"}:
+        if config.get("useLegacySql") is not False:
             raise not_implemented("legacy SQL; set useLegacySql to false")
-        for name in _REFUSED_OPTIONS:
-            if config.get(name):
-                raise not_implemented(f"the query option {name}")
-        unknown = set(config) - _KNOWN_OPTIONS - set(_REFUSED_OPTIONS)
-        if unknown:
-            raise not_implemented(f"the query option {sorted(unknown)[0]}")
-        for name in ("createSession", "continuous", "writeIncrementalResults"):
-            if config.get(name):
-                raise not_implemented(f"the query option {name}")
         if config.get("priority", "INTERACTIVE") not in {"INTERACTIVE", "BATCH"}:
             raise invalid(f"Invalid value for priority: {config['priority']} is not a valid value")
         if config.get("destinationTable"):
