@@ -215,6 +215,12 @@ class MailRefused(PermanentError):
     code = "mail_refused"
 
 
+class MailLimitReached(PermanentError):
+    """A run sends at most 20 mails, a tenant at most 100 a day; an address counts as a mail."""
+
+    code = "mail_limit_reached"
+
+
 class RetriesExhausted(PermanentError):
     """A transient error lasted until the last delivery of the message."""
 

@@ -21,6 +21,7 @@ from shared.settings import Settings
 from shared.tenants.api_keys import ApiKeys
 from shared.tenants.destinations import TenantDestinations
 from shared.tenants.directory import Directory
+from shared.tenants.mail_allowance import MailAllowance
 from shared.tenants.metadata import metadata_schema
 
 if TYPE_CHECKING:
@@ -136,6 +137,11 @@ class Instance:
     def destinations(self) -> TenantDestinations:
         """Tables that steps write to."""
         return TenantDestinations(self.catalog, location=self.settings.location)
+
+    @once
+    def mail_allowance(self) -> MailAllowance:
+        """How many mails a tenant may still be sent."""
+        return MailAllowance(lambda: self.jobs, self.clock, self.control)
 
     @once
     def second_opinion(self) -> DryRunOpinion:

@@ -23,6 +23,7 @@ from shared.errors import IsolationRefused, MailRefused, NotFound, PayloadRefuse
 from shared.ports import Dataset, DryRun, Job, JobError, JobExists, Mail, Message, QueryJob, Row
 from shared.settings import Settings
 from shared.tenants.destinations import TenantDestinations
+from shared.tenants.mail_allowance import MailAllowance
 
 START = datetime(2025, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -462,6 +463,8 @@ class FakeServices:
         self.api_keys_cipher = FakeCipher()
         self.mailer = FakeMailer()
         self.destinations = TenantDestinations(self.catalog, location=settings.location)
+        control = DatasetRef(settings.gcp_project_id, settings.control_dataset)
+        self.mail_allowance = MailAllowance(lambda: self.jobs, self.clock, control)
         self.second_opinion = FakeSecondOpinion()
 
     def calls(self) -> Counter[str]:

@@ -14,6 +14,7 @@ STATUS: dict[type[ConvergenceError], int] = {
     errors.RequestInvalid: 400,
     errors.VariablesInvalid: 400,
     errors.MailRefused: 400,
+    errors.MailLimitReached: 400,
     errors.KeyRejected: 401,
     errors.WrongTenant: 403,
     errors.TenantSuspended: 403,

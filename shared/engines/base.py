@@ -14,6 +14,9 @@ from shared.contracts.tenant import Tenant
 from shared.ports import Catalog, Cipher, Clock, Jobs, Mailer, Rows
 from shared.settings import Settings
 
+# PRODUCT 4: the platform is no open relay.
+MOST_MAILS_A_RUN = 20
+
 
 class Fields(BaseModel):
     """The base of every engine's model: what it does not know is an error, what it was given does not change."""
@@ -26,6 +29,14 @@ class SecondOpinion(Protocol):
 
     def confirm(self, sql: Sql, tenant_id: str) -> None:
         """Raise IsolationRefused when the service sees a table that the guard did not."""
+        ...
+
+
+class MailAllowance(Protocol):
+    """How many mails a tenant may still be sent."""
+
+    def check(self, tenant_id: str, mails: int) -> None:
+        """Raise MailLimitReached when these would be too many for the day."""
         ...
 
 
@@ -80,6 +91,11 @@ class Services(Protocol):
         ...
 
     @property
+    def mail_allowance(self) -> MailAllowance:
+        """How many mails a tenant may still be sent."""
+        ...
+
+    @property
     def destinations(self) -> Destinations:
         """Tables that steps write to."""
         ...
@@ -129,6 +145,7 @@ class StepResult:
     rows_written: int | None = None
     bytes_billed: int | None = None
     job_id: str | None = None
+    mails_sent: int | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
     secret: SecretStr | None = None
 
@@ -150,6 +167,10 @@ class Engine(ABC, Generic[F]):
 
     def check(self, fields: F, context: StepContext) -> None:
         """Refuse, before anything of the run is done, what can be seen to be wrong."""
+
+    def mails(self, fields: F) -> int:  # noqa: ARG002 - most engines send none
+        """How many mails the step sends, one for each address; all steps of a run send at most MOST_MAILS_A_RUN."""
+        return 0
 
     @abstractmethod
     def run(self, fields: F, context: StepContext) -> StepResult:

@@ -123,6 +123,7 @@ class Execution:
                     result.rows_written,
                     result.bytes_billed,
                     result.job_id,
+                    result.mails_sent,
                 )
             )
             log("step_succeeded", step_id=step.step_id, rows_written=result.rows_written)

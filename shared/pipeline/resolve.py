@@ -17,9 +17,9 @@ from shared.contracts.pipeline_template import FAILURE_BUILT_IN, PipelineTemplat
 from shared.contracts.shared_sources import SharedSource
 from shared.contracts.sql import Sql
 from shared.contracts.tenant import Tenant
-from shared.engines.base import Engine, Fields, Services, StepContext
+from shared.engines.base import MOST_MAILS_A_RUN, Engine, Fields, Services, StepContext
 from shared.engines.registry import engine
-from shared.errors import Fault, PermanentError, TemplateInvalid, VariablesInvalid
+from shared.errors import Fault, MailLimitReached, PermanentError, TemplateInvalid, VariablesInvalid
 from shared.ports import Templates
 from shared.templating.fields import fill_model
 from shared.templating.isolation import Policy, guard
@@ -63,11 +63,17 @@ class Plan:
 
     def check(self) -> None:
         """Resolve every step; those that run after a failure with stand-ins for what will have failed."""
+        mails = 0
         for step in self.template.steps:
             if step.trigger == "on_success":
-                self._fields[step.step_id] = self._resolved(step, self._variables)
+                fields = self._fields[step.step_id] = self._resolved(step, self._variables)
             else:
-                self._resolved(step, self._with(_NO_FAILURE))
+                fields = self._resolved(step, self._with(_NO_FAILURE))
+            mails += self.engine(step).mails(fields)
+            if mails > MOST_MAILS_A_RUN:
+                where = f"{self.template.where(step.path)} {step.step_id}"
+                message = f"with this step the run has {mails} mails, one for each address; at most {MOST_MAILS_A_RUN}"
+                raise MailLimitReached(f"{where}: {message}", faults=[Fault(where, MailLimitReached.code, message)])
 
     def engine(self, step: Step) -> Engine[Any]:
         """The engine that does the step's work."""

@@ -39,6 +39,7 @@ class StepRecord:
     rows_written: int | None = None
     bytes_billed: int | None = None
     job_id: str | None = None
+    mails_sent: int | None = None
     error_code: str | None = None
     error_message: str | None = None
 

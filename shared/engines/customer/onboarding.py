@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr
 from shared.contracts.tables import DatasetRef, TableRef
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from shared.engines.base import Engine, Fields, StepContext, StepResult
-from shared.errors import AlreadyOnboarded, IsolationRefused, OnboardingInProgress, TemplateInvalid, TenantIdRefused
+from shared.errors import AlreadyOnboarded, IsolationRefused, OnboardingInProgress, TenantIdRefused
 from shared.once import job_id
 from shared.ports import Catalog, Dataset
 from shared.tenants.api_keys import key_hash, mint
@@ -26,7 +26,8 @@ DONE = "done"
 LEASE_S = 60
 # Each insert is a call of its own; BigQuery takes 10 a second (FACTS 1).
 PARALLEL_TABLES = 3
-NEEDED_TABLES = frozenset({"x_meta_api_keys", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant"})
+# The platform itself needs these: they are made also where a template does not list them.
+NEEDED_TABLES = ("x_meta_api_keys", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant")
 
 
 class MetadataTable(Fields):
@@ -37,7 +38,10 @@ class MetadataTable(Fields):
 
 
 class OnboardingConfig(Fields):
-    """Where the tenant's metadata goes: always the tenant's own dataset in the data project."""
+    """Where the tenant's metadata goes: always the tenant's own dataset in the data project.
+
+    `metadata_tables` are made in this order, then what else the platform needs.
+    """
 
     gcp_project_id: str
     dataset_id: str
@@ -56,15 +60,12 @@ class Onboarding(Engine[OnboardingFields]):
     fields_model = OnboardingFields
 
     def check(self, fields: OnboardingFields, context: StepContext) -> None:
-        """The dataset must be the tenant's own, and the tables that the platform itself needs must be listed."""
+        """The dataset must be the tenant's own, and each table must have its schema."""
         expected = DatasetRef(context.services.settings.data_project, context.run.tenant_id)
         if (fields.config.gcp_project_id, fields.config.dataset_id) != (expected.project, expected.dataset):
             raise IsolationRefused(f"a tenant is onboarded into {expected}, nowhere else")
-        for table in fields.config.metadata_tables:
-            metadata_schema(context.services.settings.templates_dir, table.schema_file)
-        missing = NEEDED_TABLES - {table.table_name for table in fields.config.metadata_tables}
-        if missing:
-            raise TemplateInvalid(f"metadata_tables lacks {', '.join(sorted(missing))}, which the platform needs")
+        for schema_file in _tables(fields).values():
+            metadata_schema(context.services.settings.templates_dir, schema_file)
 
     def run(self, fields: OnboardingFields, context: StepContext) -> StepResult:
         """Outputs `dataset_created` and `tables_created`; the secret is the API key, which nothing else ever shows."""
@@ -138,17 +139,24 @@ def _is_held(dataset: Dataset, run: str) -> bool:
     return dataset.labels.get(LEASE_LABEL, "").endswith(f"-{run}")
 
 
+def _tables(fields: OnboardingFields) -> dict[str, str]:
+    """The tables to make, name → schema file."""
+    listed = {table.table_name: table.schema_file for table in fields.config.metadata_tables}
+    return {**listed, **{name: f"{name}.json" for name in NEEDED_TABLES if name not in listed}}
+
+
 def _make_tables(fields: OnboardingFields, dataset: DatasetRef, context: StepContext) -> list[str]:
     """The names of the tables that were made now, in the order of the template."""
 
-    def make(table: MetadataTable) -> bool:
-        schema = metadata_schema(context.services.settings.templates_dir, table.schema_file)
+    def make(name: str, schema_file: str) -> bool:
+        schema = metadata_schema(context.services.settings.templates_dir, schema_file)
         labels = {TENANT_LABEL: context.run.tenant_id}
-        return context.services.catalog.create_table(dataset.table(table.table_name), schema, labels=labels)
+        return context.services.catalog.create_table(dataset.table(name), schema, labels=labels)
 
-    tables = fields.config.metadata_tables
+    tables = _tables(fields)
     with ThreadPoolExecutor(PARALLEL_TABLES) as pool:
-        return [table.table_name for table, made in zip(tables, pool.map(make, tables), strict=True) if made]
+        made = pool.map(make, tables.keys(), tables.values())
+        return [name for name, was_made in zip(tables, made, strict=True) if was_made]
 
 
 def _make_key(table: TableRef, context: StepContext) -> SecretStr:

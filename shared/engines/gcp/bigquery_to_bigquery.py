@@ -29,11 +29,14 @@ class Source(Fields):
 
 
 class Destination(Fields):
-    """Where the rows go: dataset `{tenant_id}_{dataset_type}`; the schema's name is one in `schema_template.json`."""
+    """Where the rows go: dataset `{tenant_id}_{dataset_type}`; `schema_template` is a name in `schema_template.json`.
+
+    Without one the table has the query's columns and no partitions.
+    """
 
     dataset_type: str
     table: str
-    schema_template: str
+    schema_template: str | None = None
     write: Mode | None = None
 
 
@@ -54,18 +57,20 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
     def check(self, fields: BigQueryToBigQueryFields, context: StepContext) -> None:
         """The destination's names must be names, its schema known, and a partition needs a date."""
         _destination(fields, context)
-        if _mode(fields, _schema(fields, context)) == "replace_partition" and context.run.date is None:
+        if _mode(fields, _template(fields, context)) == "replace_partition" and context.run.date is None:
             raise VariablesInvalid(f"step {context.step_id} writes a day's partition; the run needs a date")
 
     def run(self, fields: BigQueryToBigQueryFields, context: StepContext) -> StepResult:
         """Guard, see to the table, write; then rows written and bytes billed."""
         services, sql, table = context.services, fields.source.query, _destination(fields, context)
-        schema = _schema(fields, context)
-        mode = _mode(fields, schema)
+        template = _template(fields, context)
+        mode = _mode(fields, template)
         services.second_opinion.confirm(sql, context.run.tenant_id)
+        columns = services.jobs.dry_run(sql).columns if mode == "replace" or template is None else ()
+        schema = template or TableSchema(fields=columns)
         services.destinations.ensure(context.run.tenant_id, table, schema)
         if mode == "replace":
-            _compare(services.jobs.dry_run(sql).columns, schema, table)
+            _compare(columns, schema, table)
         if fields.on_empty != "replace":
             probe = Sql(f"SELECT 1 FROM (\n{sql.text}\n) LIMIT 1", sql.parameters, sql.reads)
             found = self._once(QueryJob(probe), fields, context, "probe")
@@ -84,7 +89,7 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
         except NotFound:
             services.destinations.forget(table)
             raise
-        return StepResult(done.rows, done.bytes_billed, done.job_id, {"table": str(table)})
+        return StepResult(done.rows, done.bytes_billed, done.job_id, outputs={"table": str(table)})
 
     def _once(self, job: QueryJob, fields: BigQueryToBigQueryFields, context: StepContext, operation: str) -> Job:
         bulk = context.run.lane == "bulk"
@@ -111,8 +116,10 @@ def _schemas(file: Path, stamp: tuple[int, int]) -> dict[str, TableSchema]:  # n
     return dict(read_table_schemas(file))
 
 
-def _schema(fields: BigQueryToBigQueryFields, context: StepContext) -> TableSchema:
-    """The schema that the step names. Raises TemplateInvalid with the known names."""
+def _template(fields: BigQueryToBigQueryFields, context: StepContext) -> TableSchema | None:
+    """The schema that the step names, if it names one. Raises TemplateInvalid with the known names."""
+    if fields.destination.schema_template is None:
+        return None
     file = context.services.settings.templates_dir / "gcp" / "bigquery_to_bigquery" / "schema_template.json"
     status = file.stat()
     schemas, name = _schemas(file, (status.st_mtime_ns, status.st_size)), fields.destination.schema_template
@@ -121,10 +128,13 @@ def _schema(fields: BigQueryToBigQueryFields, context: StepContext) -> TableSche
     return schemas[name]
 
 
-def _mode(fields: BigQueryToBigQueryFields, schema: TableSchema) -> Mode:
+def _mode(fields: BigQueryToBigQueryFields, template: TableSchema | None) -> Mode:
     """How to write: as the step says, else by the day where the table has days."""
-    mode = fields.destination.write or ("replace_partition" if schema.partition_field else "replace")
-    if mode == "replace_partition" and not schema.partition_field:
+    has_days = template is not None and template.partition_field is not None
+    mode = fields.destination.write or ("replace_partition" if has_days else "replace")
+    if mode == "replace_partition" and template is None:
+        raise TemplateInvalid("write: replace_partition needs a schema_template with a partition_field")
+    if mode == "replace_partition" and not has_days:
         raise TemplateInvalid(
             f"schema template {fields.destination.schema_template!r} has no partition_field to replace by"
         )

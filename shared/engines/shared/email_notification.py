@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.contracts.markup import Html
 from shared.contracts.tenant import Tenant
 from shared.contracts.variable_spec import EMAIL
-from shared.engines.base import Engine, Fields, StepContext, StepResult
+from shared.engines.base import MOST_MAILS_A_RUN, Engine, Fields, StepContext, StepResult
 from shared.errors import MailRefused
 from shared.ports import Mail
 from shared.settings import Settings
@@ -24,7 +24,6 @@ FREE_MAIL = frozenset([
 FREE_MAIL_FAMILIES = frozenset(
     ["aol", "gmx", "hotmail", "live", "msn", "outlook", "rocketmail", "yahoo", "yandex", "ymail"]
 )
-MOST_ADDRESSES = 20
 # RFC 5322 2.1.1: a header line has at most 998 characters.
 LONGEST_SUBJECT = 998 - len("Subject: ")
 
@@ -32,7 +31,7 @@ LONGEST_SUBJECT = 998 - len("Subject: ")
 class EmailFields(Fields):
     """The step's fields. `message` is the text part; values in `html` are escaped."""
 
-    to_emails: tuple[str, ...] = Field(min_length=1, max_length=MOST_ADDRESSES)
+    to_emails: tuple[str, ...] = Field(min_length=1, max_length=MOST_MAILS_A_RUN)
     subject: str = Field(min_length=1)
     message: str = Field(min_length=1)
     html: Html | None = None
@@ -56,9 +55,14 @@ class EmailNotification(Engine[EmailFields]):
         if not fields.subject.isprintable() or len(fields.subject) > LONGEST_SUBJECT:
             raise MailRefused(f"step {context.step_id}: a subject is one line of at most {LONGEST_SUBJECT} characters")
 
+    def mails(self, fields: EmailFields) -> int:
+        """One for each address."""
+        return len(set(fields.to_emails))
+
     def run(self, fields: EmailFields, context: StepContext) -> StepResult:
-        """Hand the mail to SendGrid."""
+        """Hand the mail to SendGrid. Raises MailLimitReached when the tenant has had its mails of the day."""
         self.check(fields, context)
+        context.services.mail_allowance.check(context.run.tenant_id, self.mails(fields))
         context.services.mailer.send(
             Mail(
                 to=tuple(dict.fromkeys(fields.to_emails)),
@@ -68,7 +72,7 @@ class EmailNotification(Engine[EmailFields]):
                 reference={"run": context.run.pipeline_logging_id, "step": context.step_id},
             )
         )
-        return StepResult(outputs={"recipients": len(set(fields.to_emails))})
+        return StepResult(mails_sent=self.mails(fields))
 
 
 def may_receive(address: str, tenant: Tenant, settings: Settings) -> bool:

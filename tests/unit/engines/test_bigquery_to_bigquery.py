@@ -244,6 +244,30 @@ def test_an_unknown_schema_is_refused_with_the_nearest_one(world: FakeServices) 
         work(world, fields(destination={"schema_template": "biling_cost"}))
 
 
+def test_without_a_schema_the_table_has_the_querys_columns(world: FakeServices) -> None:
+    columns = (Column(name="day", type="DATE"), Column(name="cost", type="FLOAT64"))
+    world.jobs.answer(TEXT, Answer(rows=[{"day": "2025-11-15", "cost": 1.0}], columns=columns))
+    assert work(world, fields(destination={"schema_template": None}), run=run(date=None)).rows_written == 1
+    made = world.warehouse.tables[TABLE].schema
+    assert (made.fields, made.partition_field) == (columns, None)
+    assert written(world).write == "WRITE_TRUNCATE"
+    assert world.jobs.calls.count("dry_run") == 1
+
+
+def test_without_a_schema_a_column_that_changed_its_type_is_refused_by_name(world: FakeServices) -> None:
+    for kind in ("DATE", "STRING"):
+        world.jobs.answer(TEXT, Answer(columns=(Column(name="day", type=kind),)))
+        if kind == "DATE":
+            work(world, fields(destination={"schema_template": None}))
+    with pytest.raises(SchemaMismatch, match="day is DATE, not STRING"):
+        work(world, fields(destination={"schema_template": None}), run=run(pipeline_logging_id="a" * 32))
+
+
+def test_without_a_schema_no_partition_can_be_replaced(world: FakeServices) -> None:
+    with pytest.raises(TemplateInvalid, match="needs a schema_template with a partition_field"):
+        work(world, fields(destination={"schema_template": None, "write": "replace_partition"}))
+
+
 def test_the_context_says_whose_job_it_is(world: FakeServices) -> None:
     step: StepContext = context(world)
     assert step.job_ids("write") == (TENANT, RUN, "extract", "write")

@@ -29,7 +29,7 @@ def test_it_sends_the_mail_as_given(world: FakeServices) -> None:
 
 def test_an_address_given_twice_gets_one_mail(world: FakeServices) -> None:
     result = EmailNotification().run(fields(OWN, OWN), context(world))
-    assert (world.mailer.sent[0].to, result.outputs) == ((OWN,), {"recipients": 1})
+    assert (world.mailer.sent[0].to, result.mails_sent) == ((OWN,), 1)
 
 
 @pytest.mark.parametrize(

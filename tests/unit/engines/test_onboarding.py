@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from shared.contracts.tables import DatasetRef
 from shared.engines.customer.onboarding import DONE, LEASE_LABEL, Onboarding, OnboardingFields, release
 from shared.errors import IsolationRefused, TemplateInvalid
-from tests.builders import DATA, OTHER, TENANT, context, services
+from tests.builders import DATA, OTHER, TENANT, context, run, services, tenant
 from tests.fakes import FakeServices
 
 NEEDED = ("x_meta_api_keys", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant")
@@ -38,9 +38,11 @@ def test_a_tenant_is_onboarded_into_its_own_dataset_only(world: FakeServices, wh
         Onboarding().check(fields(**where), context(world))
 
 
-def test_a_table_that_the_platform_needs_is_missed_by_name(world: FakeServices) -> None:
-    with pytest.raises(TemplateInvalid, match="x_meta_step_logs, x_meta_tenant"):
-        Onboarding().check(fields(*NEEDED[:2]), context(world))
+def test_what_the_platform_needs_is_made_also_where_the_template_does_not_list_it() -> None:
+    world = services()
+    fresh = context(world, run=run(tenant_id=OTHER), tenant=tenant(tenant_id=OTHER))
+    made = Onboarding().run(fields("x_meta_dq_results", dataset_id=OTHER), fresh)
+    assert made.outputs["tables_created"] == ["x_meta_dq_results", *NEEDED]
 
 
 @pytest.mark.parametrize("file", ["no_such.json", "../../control/x_meta_runs.json", ""])

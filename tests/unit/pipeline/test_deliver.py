@@ -126,10 +126,13 @@ def test_the_first_delivery_reads_no_events_where_nothing_but_queries_runs(world
     assert state_calls(world) == 0
 
 
-def test_before_a_mail_the_events_are_read_once(world: FakeServices) -> None:
+def test_a_delivery_with_mails_reads_its_events_once_and_asks_before_each_mail_how_many_there_were(
+    world: FakeServices,
+) -> None:
     delivery(world).handle(push(run()))
+    assert (ran(world), state_calls(world)) == (["first", "second"], 1 + 2)
     delivery(world).handle(push(run()))
-    assert (ran(world), state_calls(world)) == (["first", "second"], 2)
+    assert (ran(world), state_calls(world)) == (["first", "second"], 1 + 2 + 1)
 
 
 def test_another_request_with_the_same_idempotency_key_does_not_run_and_is_recorded(world: FakeServices) -> None:
