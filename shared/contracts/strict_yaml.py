@@ -5,6 +5,7 @@ duplicate keys and deep nesting are faults, and scalars follow YAML 1.2's core s
 `2025-11-15` are text, as they read.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,16 +20,29 @@ Path = tuple[str | int, ...]
 _MAX_DEPTH = 20  # a template needs 6; far below what would exhaust the stack
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,40})")
 _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]{0,40})?(\.[0-9]{1,40}([eE][-+]?[0-9]{1,4})?|[eE][-+]?[0-9]{1,4})")
+# One character of a text as each style writes it, white space left out.
+_WRITTEN = {
+    "": re.compile(r"\S"),
+    ">": re.compile(r"\S"),
+    "'": re.compile(r"''|\S"),
+    '"': re.compile(r"\\(?:x.{2}|u.{4}|U.{8}|.)|\S", re.DOTALL),
+}
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
 @dataclass
 class Document:
-    """The values of one file, the line (from 1) of each path, and everything that was wrong."""
+    """The values of one file, the line (from 1) of each path, and everything that was wrong.
+
+    `spans` says where each text is written: its first and last index in `source`, and its style (`|`, `>`, `'`, `"` or
+    none).
+    """
 
     value: object = None
     lines: dict[Path, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    source: str = field(default="", repr=False)
+    spans: dict[Path, tuple[int, int, str]] = field(default_factory=dict, repr=False)
 
     def line_of(self, path: Path) -> int:
         """The line of a value; of its nearest ancestor when the value is not there.
@@ -40,6 +54,31 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def line_within(self, path: Path, line: int) -> int:
+        r"""The file's line of a line (from 1) of a text, in whatever style the text is written.
+
+        Folding changes white space only, so the place is found by counting the other characters.
+
+        >>> read("a: |\n  x\n\n  y\n", file="x.yml").line_within(("a",), 3)
+        4
+        >>> read('a: "x\n  \\ty\\nz"\n', file="x.yml").line_within(("a",), 2)
+        2
+        """
+        value: Any = self.value
+        if path not in self.spans:
+            return self.line_of(path)
+        for part in path:
+            value = value[part]
+        start, end, style = self.spans[path]
+        first = self.source.count("\n", 0, start) + 1
+        if style == "|":
+            return first + line
+        before = len("".join("".join(value.split("\n")[: line - 1]).split()))
+        body = self.source.index("\n", start) if style == ">" else start + len(style)
+        marks = _marks(self.source, body, end if style == ">" else end - len(style), style)
+        at = next(itertools.islice(marks, before, None), body)
+        return self.source.count("\n", 0, at) + 1
+
 
 def read(text: str, *, file: str) -> Document:
     """Read one document. `value` is None when `faults` says that there is no document to speak of.
@@ -49,7 +88,7 @@ def read(text: str, *, file: str) -> Document:
     >>> read("a: 1\\na: 2\\n", file="x.yml").faults[0].message
     "'a' is there twice, first on line 1; keep one"
     """
-    document = Document()
+    document = Document(source=text)
     try:
         events = list(_bounded(yaml.parse(text, Loader=yaml.SafeLoader)))
     except yaml.MarkedYAMLError as error:
@@ -123,6 +162,7 @@ class _Builder:
                 items.append(self.build(events, (*path, len(items)), event))
             return items
         assert isinstance(event, yaml.ScalarEvent)
+        self._document.spans[path] = event.start_mark.index, event.end_mark.index, event.style or ""
         return _scalar(event)
 
     def _mapping(self, events: Iterator[Any], path: Path) -> dict[str, object]:
@@ -149,6 +189,17 @@ class _Builder:
 
     def _fault(self, line: int, message: str) -> None:
         self._document.faults.append(Fault(f"{self._file}:{line}", "yaml_refused", message))
+
+
+def _marks(source: str, start: int, end: int, style: str) -> Iterator[int]:
+    """Where each character of a text that is no white space is written."""
+    for match in _WRITTEN[style].finditer(source, start, end):
+        written = match[0]
+        if style == '"' and written[0] == "\\":
+            digits = written[2:] if written[1] in "xuU" else ""
+            if chr(int(digits, 16)).isspace() if digits else written[1] in "nrtvf _NLP\n":
+                continue
+        yield match.start()
 
 
 def _scalar(event: Any) -> object:

@@ -1,6 +1,7 @@
 """Fill the texts of a template: plain text as it is, HTML escaped, SQL bound to parameters."""
 
 import html
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -148,8 +149,17 @@ class _Walk:
         except PermanentError as error:
             where = self._where(path)
             found = error.faults or (Fault(where, error.code, error.message),)
-            self.faults += [Fault(where, one.code, one.message) for one in found]
+            self.faults += [self._in_file(one, path) for one in found]
             return otherwise
+
+    def _in_file(self, fault: Fault, path: FieldPath) -> Fault:
+        """A fault of a text, with its place in the file: `query:3` is the third line of the text."""
+        line = re.fullmatch(r"query:([0-9]+)", fault.where)
+        if line is None or self._template is None or self._step is None:
+            return Fault(self._where(path), fault.code, fault.message)
+        at = self._template.document.line_within((*self._step.path, *path), int(line[1]))
+        where = f"{self._template.file}:{at} {self._step.step_id}.{_dotted(path)}"
+        return Fault(where, fault.code, fault.message.removeprefix(f"line {line[1]} of the query: "))
 
     def _where(self, path: FieldPath) -> str:
         if self._template is None or self._step is None:

@@ -25,8 +25,9 @@ from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import TableRef
 from shared.contracts.tenant import owner_of_dataset
 from shared.contracts.variable_spec import VariableSpec
-from shared.errors import IsolationRefused, SqlRefused
+from shared.errors import Fault, IsolationRefused, SqlRefused
 from shared.templating.fields import fill
+from shared.templating.lexing import line_at
 from shared.templating.placeholders import names
 from shared.templating.sql import bind
 from shared.templating.tables_read import Reads, TableRead, reads
@@ -127,7 +128,7 @@ def guard(sql: Sql, policy: Policy) -> Guarded:
     for one in found.tables:
         table = _resolve(one, policy)
         if table not in by_table:
-            _check_own(table, policy)
+            _check_own(table, policy, line_at(found.text, one.start))
             continue
         index, source = by_table[table]
         if one.is_sampled:
@@ -163,16 +164,17 @@ def _resolve(one: TableRead, policy: Policy) -> TableRef:
     return TableRef(*one.parts) if len(one.parts) == 3 else TableRef(policy.default_project, *one.parts)
 
 
-def _check_own(table: TableRef, policy: Policy) -> None:
+def _check_own(table: TableRef, policy: Policy, line: int) -> None:
     if table in policy.tenant_tables:
         return
     if table.project == policy.data_project and owner_of_dataset(table.dataset) == policy.tenant_id:
         return
-    raise IsolationRefused(
-        f"table {str(table)!r} is neither this tenant's nor a shared source; a query may read datasets"
-        f" {policy.tenant_id} and {policy.tenant_id}_…, tables that the operator set for the tenant,"
+    message = (
+        f"line {line} of the query: table {str(table)!r} is neither this tenant's nor a shared source; a query may"
+        f" read datasets {policy.tenant_id} and {policy.tenant_id}_…, tables that the operator set for the tenant,"
         " and those of configs/sources.yml"
     )
+    raise IsolationRefused(message, faults=[Fault(f"query:{line}", IsolationRefused.code, message)])
 
 
 def _filter(source: Source, policy: Policy, index: int) -> Sql:
@@ -213,7 +215,7 @@ def _check_again(again: Reads, policy: Policy, wrappers: Mapping[int, str]) -> N
     for one in again.tables:
         table = _resolve(one, policy)
         if table not in shared:
-            _check_own(table, policy)
+            _check_own(table, policy, line_at(again.text, one.start))
         elif one.start not in expected or one.around != _canonical(expected[one.start]):
             raise IsolationRefused(f"the shared source {str(table)!r} would be read without its tenant filter")
         else:

@@ -95,8 +95,9 @@ def line_at(text: str, offset: int) -> int:
 
 def refuse(text: str, offset: int, message: str) -> SqlRefused:
     """The error for a place in a query."""
-    message = f"line {line_at(text, offset)} of the query: {message}"
-    return SqlRefused(message, faults=[Fault("query", "sql_refused", message)])
+    line = line_at(text, offset)
+    message = f"line {line} of the query: {message}"
+    return SqlRefused(message, faults=[Fault(f"query:{line}", "sql_refused", message)])
 
 
 def _check_gap(text: str, start: int, end: int) -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from sqlglot import TokenType
 
 from shared.errors import Fault
-from shared.templating.lexing import Lexeme, lex, line_at, without_comments
+from shared.templating.lexing import Lexeme, lex, line_at, refuse, without_comments
 from shared.templating.literals import open_literal, unescape
 from shared.templating.placeholders import Name, split
 
@@ -199,7 +199,8 @@ class _Outliner:
         return f"{min(within)}(…)" if within else ""
 
     def _put(self, start: int, end: int, place: Place) -> None:
-        self._pieces += [self._clean[self._written : start], place]
+        # A place is one line once it is filled; what follows stays on the line where its author wrote it.
+        self._pieces += [self._clean[self._written : start], place, "\n" * self._clean.count("\n", start, end)]
         if re.match(r"\w", self._clean[end : end + 1]):
             self._pieces.append(" ")  # '{x}'AND is good SQL, @pAND is not
         self._written = end
@@ -208,7 +209,7 @@ class _Outliner:
         return line_at(self._text, lexeme.start)
 
     def _fault(self, lexeme: Lexeme, message: str) -> None:
-        self._faults.append(Fault("query", "sql_refused", f"line {self._line(lexeme)} of the query: {message}"))
+        self._faults += refuse(self._text, lexeme.start, message).faults
 
 
 def _glues(lexeme: Lexeme) -> bool:

@@ -58,7 +58,8 @@ class _Binder:
         faults = [fault for part in parts if isinstance(part, Name) and (fault := self._variables.fault(part, "query"))]
         if faults:
             self.faults += [
-                Fault(one.where, one.code, f"line {place.line} of the query: {one.message}") for one in faults
+                Fault(f"query:{place.line}", one.code, f"line {place.line} of the query: {one.message}")
+                for one in faults
             ]
             return ""
         if isinstance(place, InLiteral):
@@ -133,4 +134,4 @@ class _Binder:
         return f"@{name}"
 
     def _fault(self, line: int, message: str, code: str = "sql_refused") -> None:
-        self.faults.append(Fault("query", code, f"line {line} of the query: {message}"))
+        self.faults.append(Fault(f"query:{line}", code, f"line {line} of the query: {message}"))

@@ -7,13 +7,13 @@ item of another kind, an unexpected argument of one, a table that the walk did n
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sqlglot import TokenType, exp, parse
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 
-from shared.errors import IsolationRefused, SqlRefused
+from shared.errors import Fault, IsolationRefused, SqlRefused
 from shared.templating.lexing import Lexeme, lex, refuse
 
 Names = frozenset[str]
@@ -89,7 +89,7 @@ def reads(text: str) -> Reads:
             raise SqlRefused("a query is one SELECT; scripts, DML, DDL and CALL are not run")
         walk.root(statements[0])
     except SqlglotError as error:
-        raise SqlRefused(f"the query cannot be read: {_first_line(error)}") from error
+        raise _unreadable(error) from error
     except RecursionError as error:
         raise SqlRefused("the query is nested too deeply") from error
     return Reads(
@@ -100,9 +100,15 @@ def reads(text: str) -> Reads:
     )
 
 
-def _first_line(error: SqlglotError) -> str:
-    """sqlglot's message without the excerpt of the query, which is coloured and may hold values."""
-    return str(error).partition("\n")[0]
+def _unreadable(error: SqlglotError) -> SqlRefused:
+    """Where sqlglot stopped. Its own message speaks of its classes, and quotes the query."""
+    place = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
+    line, near = place.get("line"), str(place.get("highlight") or "")[:40]
+    message = "this is no SELECT that can be read; " + (f"look before {near!r}" if near else "its end is missing")
+    if line is None:
+        return SqlRefused(f"the query cannot be read: {message}")
+    message = f"line {line} of the query: {message}"
+    return SqlRefused(message, faults=[Fault(f"query:{line}", "sql_refused", message)])
 
 
 def _single_select(text: str, lexemes: list[Lexeme]) -> str:
@@ -175,8 +181,8 @@ def _check_calls(text: str, lexemes: list[Lexeme]) -> None:
 
 
 def _isolation(text: str, offset: int, message: str) -> IsolationRefused:
-    error = refuse(text, offset, message)
-    return IsolationRefused(error.message)
+    (fault,) = refuse(text, offset, message).faults
+    return IsolationRefused(fault.message, faults=[replace(fault, code=IsolationRefused.code)])
 
 
 class _Walk:

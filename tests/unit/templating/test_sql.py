@@ -38,7 +38,7 @@ def bound(text: str) -> tuple[str, list[tuple[str, Any]]]:
         ("'{date}'", "@p1_date", [("STRING", "2025-11-15")]),
         ('"{date}"', "@p1_date", [("STRING", "2025-11-15")]),
         ("'''{s} a'b'''", "@p1_s", [("STRING", "it's a'b")]),
-        ('"""\n{s}"""', "@p1_s", [("STRING", "\nit's")]),
+        ('"""\n{s}"""', "@p1_s\n", [("STRING", "\nit's")]),
         ("'%{s}%{n}'", "@p1_s_n", [("STRING", "%it's%5")]),
         (r"'it\'s {s}\n\x41\u00e9\101'", "@p1_s", [("STRING", "it's it's\nAéA")]),
         (r"r'\d{s}'", "@p1_s", [("STRING", "\\dit's")]),
