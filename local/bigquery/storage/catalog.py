@@ -157,11 +157,12 @@ class Catalog:
         key = project, dataset
         found = self._datasets.get(key)
         if found is None:
-            row = self.database.row("SELECT * FROM datasets WHERE project = ? AND dataset = ?", *key)
-            if row is None:
-                raise not_found(f"Not found: Dataset {project}:{dataset}")
-            found = _dataset(row)
-            self._remember(self._datasets, key, found)
+            with self.database.alone():  # what is remembered must not be older than what is committed
+                row = self.database.row("SELECT * FROM datasets WHERE project = ? AND dataset = ?", *key)
+                if row is None:
+                    raise not_found(f"Not found: Dataset {project}:{dataset}")
+                found = _dataset(row)
+                self._remember(self._datasets, key, found)
         return found
 
     def create_dataset(self, project: str, dataset: str, location: str, body: dict[str, Any]) -> DatasetRecord:
@@ -187,20 +188,22 @@ class Catalog:
             old.project, old.dataset, old.location, body, etag(old.etag, now, body), old.created_ms, now
         )
         with self.database.transaction() as db:
-            db.execute(
+            cursor = db.execute(
                 "UPDATE datasets SET body = ?, etag = ?, modified_ms = ? WHERE project = ? AND dataset = ?",
                 (json.dumps(body), new.etag, now, old.project, old.dataset),
             )
-        self._remember(self._datasets, (old.project, old.dataset), new)
+            if not cursor.rowcount:
+                raise not_found(f"Not found: Dataset {old.project}:{old.dataset}")
+        self._datasets.pop((old.project, old.dataset), None)
         return new
 
     def delete_dataset(self, project: str, dataset: str, *, contents: bool) -> None:
         """Delete a dataset; raises resourceInUse when it holds tables and `contents` is not given."""
-        self.dataset(project, dataset)
-        tables = self.table_names(project, dataset)
-        if tables and not contents:
-            raise ApiError(400, "resourceInUse", f"Dataset {project}:{dataset} is still in use")
         with self.database.transaction() as db:
+            self.dataset(project, dataset)
+            tables = self.table_names(project, dataset)
+            if tables and not contents:
+                raise ApiError(400, "resourceInUse", f"Dataset {project}:{dataset} is still in use")
             for name in tables:
                 self.delete_table((project, dataset, name))
             db.execute("DELETE FROM datasets WHERE project = ? AND dataset = ?", (project, dataset))
@@ -219,11 +222,12 @@ class Catalog:
         """A table, or None."""
         found = self._tables.get(key)
         if found is None:
-            row = self.database.row("SELECT * FROM tables WHERE project = ? AND dataset = ? AND name = ?", *key)
-            if row is None:
-                return None
-            found = _table(row)
-            self._remember(self._tables, key, found)
+            with self.database.alone():
+                row = self.database.row("SELECT * FROM tables WHERE project = ? AND dataset = ? AND name = ?", *key)
+                if row is None:
+                    return None
+                found = _table(row)
+                self._remember(self._tables, key, found)
         return found
 
     def table(self, key: Key) -> TableRecord:
@@ -236,9 +240,9 @@ class Catalog:
 
     def create_table(self, key: Key, body: dict[str, Any]) -> TableRecord:
         """A new table; raises duplicate, or notFound for its dataset."""
-        self.dataset(key[0], key[1])
         now = self.clock_ms()
         with self.database.transaction() as db:
+            self.dataset(key[0], key[1])
             if db.execute("SELECT 1 FROM tables WHERE project = ? AND dataset = ? AND name = ?", key).fetchone():
                 raise duplicate(f"Already Exists: Table {key[0]}:{key[1]}.{key[2]}")
             tag = etag(key, now, body)
@@ -252,24 +256,26 @@ class Catalog:
         return TableRecord(uid, *key, body, tag, now, now, 1, 1, 0)
 
     def update_table(self, old: TableRecord, body: dict[str, Any], *, name: str | None = None) -> TableRecord:
-        """Replace what the caller may set; `name` renames."""
+        """Replace what the caller may set; `name` renames. Raises conditionNotMet if `old` is no longer what is there."""
         now = self.clock_ms()
         with self.database.transaction() as db:
             if name is not None and self.find_table((old.project, old.dataset, name)) is not None:
                 raise duplicate(f"Already Exists: Table {old.project}:{old.dataset}.{name}")
-            db.execute(
+            cursor = db.execute(
                 "UPDATE tables SET body = ?, etag = ?, modified_ms = ?, version = version + 1, "
                 "epoch = epoch + 1, name = ?"
-                " WHERE uid = ?",
-                (json.dumps(body), etag(old.etag, now, body), now, name or old.name, old.uid),
+                " WHERE uid = ? AND version = ?",
+                (json.dumps(body), etag(old.etag, now, body), now, name or old.name, old.uid, old.version),
             )
+            if not cursor.rowcount:
+                raise ApiError(412, "conditionNotMet", f"Precondition check failed: {old.path} has changed.")
         self._tables.pop(old.key, None)
         return self.table((old.project, old.dataset, name or old.name))
 
     def delete_table(self, key: Key) -> None:
         """Delete a table with its rows; raises notFound."""
-        old = self.table(key)
         with self.database.transaction() as db:
+            old = self.table(key)
             files = db.execute("SELECT file FROM fragments WHERE uid = ? AND file IS NOT NULL", (old.uid,)).fetchall()
             db.execute("DELETE FROM fragments WHERE uid = ?", (old.uid,))
             db.execute("DELETE FROM tables WHERE uid = ?", (old.uid,))

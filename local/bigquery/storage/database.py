@@ -82,6 +82,12 @@ class Database:
             return found
 
     @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else reads or writes meanwhile."""
+        with self._lock:
+            yield
+
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; another transaction waits."""
         with self._lock:
