@@ -48,16 +48,16 @@ class ExpressionParser(Cursor):
             self.depth -= 1
 
     def _or(self) -> s.Expr:
+        pos = self.token.pos
         left = self._and()
-        while self.is_word("OR"):
-            pos = self.advance().pos
+        while self.take_word("OR"):
             left = s.Binary(pos, "OR", left, self._and())
         return left
 
     def _and(self) -> s.Expr:
+        pos = self.token.pos
         left = self._not()
-        while self.is_word("AND"):
-            pos = self.advance().pos
+        while self.take_word("AND"):
             left = s.Binary(pos, "AND", left, self._not())
         return left
 
@@ -68,12 +68,13 @@ class ExpressionParser(Cursor):
         return self._comparison()
 
     def _comparison(self) -> s.Expr:
+        pos = self.token.pos
         left = self._binary(0)
         token = self.token
         if token.kind == "op" and token.text in _COMPARISONS:
             self.advance()
             op = "!=" if token.text == "<>" else token.text
-            result: s.Expr = s.Binary(token.pos, op, left, self._binary(0))
+            result: s.Expr = s.Binary(pos, op, left, self._binary(0))
         elif token.kind == "word" and token.text in {"IS", "IN", "LIKE", "BETWEEN", "NOT"}:
             result = self._keyword_comparison(left)
         else:
@@ -141,10 +142,11 @@ class ExpressionParser(Cursor):
     def _binary(self, level: int) -> s.Expr:
         if level == len(_LEVELS):
             return self._unary()
+        pos = self.token.pos
         left = self._binary(level + 1)
         while self.token.kind == "op" and self.token.text in _LEVELS[level]:
             token = self.advance()
-            left = s.Binary(token.pos, token.text, left, self._binary(level + 1))
+            left = s.Binary(pos, token.text, left, self._binary(level + 1))
         return left
 
     def _unary(self) -> s.Expr:

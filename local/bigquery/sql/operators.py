@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from local.bigquery.errors import not_implemented
+from local.bigquery.errors import invalid_query, not_implemented
 from local.bigquery.sql import dates
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
@@ -72,8 +72,7 @@ def binary(c: ExpressionCompiler, node: s.Binary) -> Value:
         for side in (left, right):
             if not coerces(side, t.BOOL):
                 raise _no_operator(c, op, [left, right], node)
-        sql = f"({convert(left, t.BOOL).sql} {op} {convert(right, t.BOOL).sql})"
-        return Value(sql, t.BOOL, fragile=left.fragile or right.fragile)
+        return _logical(op, convert(left, t.BOOL), convert(right, t.BOOL))
     if op in {"+", "-"} and (isinstance(node.right, s.Interval) or isinstance(node.left, s.Interval)):
         return dates.plus_interval(c, node)
     left, right = c.compile(node.left), c.compile(node.right)
@@ -84,6 +83,17 @@ def binary(c: ExpressionCompiler, node: s.Binary) -> Value:
     if op in {"&", "|", "^", "<<", ">>"}:
         return _bits(c, op, left, right, node)
     return _arithmetic(c, op, left, right, node)
+
+
+def _logical(op: str, left: Value, right: Value) -> Value:
+    """AND, OR; what may fail on the right is computed only where the left leaves the answer open.
+
+    DuckDB computes both sides of AND in a SELECT list, and orders the parts of a filter by what they cost.
+    """
+    if not right.fragile:
+        return Value(f"({left.sql} {op} {right.sql})", t.BOOL, fragile=left.fragile)
+    decided = f"NOT {left.sql} THEN FALSE" if op == "AND" else f"{left.sql} THEN TRUE"
+    return Value(f"CASE WHEN {decided} ELSE ({right.sql} {op} {left.sql}) END", t.BOOL, fragile=True)
 
 
 def _arithmetic(c: ExpressionCompiler, op: str, left: Value, right: Value, node: s.Binary) -> Value:
@@ -241,9 +251,22 @@ def like(c: ExpressionCompiler, node: s.Like) -> Value:
                 raise not_implemented("LIKE on BYTES")
             raise _no_operator(c, "LIKE", [value, pattern], node)
     left = convert(value, t.STRING).sql
-    tests = [f"({left} LIKE {convert(p, t.STRING).sql} ESCAPE '\\')" for p in patterns]
+    tests = [f"({left} LIKE {_pattern(convert(p, t.STRING))} ESCAPE '\\')" for p in patterns]
     joined = (" AND " if node.quantifier == "ALL" else " OR ").join(tests)
     return Value(f"(NOT ({joined}))" if node.negated else f"({joined})", t.BOOL, fragile=True)
+
+
+def _pattern(value: Value) -> str:
+    """A LIKE pattern; one that ends inside of an escape is an error."""
+    wrong = "LIKE pattern ends with a backslash"
+    if value.literal is not None:
+        if (len(value.literal) - len(value.literal.rstrip("\\"))) % 2:
+            raise invalid_query(wrong)
+        return value.sql
+    return (
+        rf"list_transform([{value.sql}], lambda bq_l: CASE WHEN regexp_matches(bq_l, '(^|[^\\])(\\\\)*\\$') "
+        f"THEN CAST(bq_raise_int('{wrong}') AS VARCHAR) ELSE bq_l END)[1]"
+    )
 
 
 def is_(c: ExpressionCompiler, node: s.Is) -> Value:

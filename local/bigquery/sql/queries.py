@@ -87,7 +87,7 @@ class QueryCompiler:
 
     def _body(self, query: s.Query, outer: Scope | None) -> Compiled:
         body = query.body
-        tail = self._limit(query, outer)
+        tail = self._limit(query)
         if isinstance(body, s.Select):
             return _SelectCompiler(self, body, outer).compile(query.order, tail)
         compiled = self._set_operation(body, outer) if isinstance(body, s.SetOperation) else self.query(body, outer)
@@ -124,22 +124,21 @@ class QueryCompiler:
             )
         return columns[position - 1]
 
-    def _limit(self, query: s.Query, outer: Scope | None) -> str:
+    def _limit(self, query: s.Query) -> str:
+        """LIMIT and OFFSET: integer literals, parameters, and casts of them."""
         out = ""
         c = ExpressionCompiler(self.analysis, Scope(), self)
-        del outer
         for word, node in (("LIMIT", query.limit), ("OFFSET", query.offset)):
             if node is None:
                 continue
-            if not isinstance(node, s.Literal | s.Param):
-                if isinstance(node, s.Cast):
-                    out += f" {word} {c.as_type(node, t.INT64, word).sql}"
-                    continue
-                raise self.analysis.error(f"Syntax error: {word} expects an integer literal or parameter", node.pos)
-            value = c.as_type(node, t.INT64, word)
+            if not isinstance(node, s.Literal | s.Param | s.Cast):
+                raise not_implemented(f"{word} of an expression; give an integer literal or a parameter")
+            value = c.compile(node)
+            if value.type.kind != "INT64":
+                raise self.analysis.error(f"{word} expects an integer literal or parameter", node.pos)
             if value.literal is not None and value.literal.startswith("-"):
-                raise self.analysis.error(f"{word} must be a non-negative integer literal or parameter", node.pos)
-            out += f" {word} {value.sql}"
+                raise self.analysis.error(f"{word} expects a non-negative integer literal or parameter", node.pos)
+            out += f" {word} {value.sql if value.literal is not None else _counted(value.sql)}"
         return out
 
     def _set_operation(self, node: s.SetOperation, outer: Scope | None) -> Compiled:
@@ -201,6 +200,14 @@ class QueryCompiler:
             value = Value(f"{alias}.{column.sql}", column.type, literal=literal)
             items.append(f"{convert(value, kind, self.analysis.sql, query.pos).sql} AS c{i}")
         return f"SELECT {', '.join(items)} FROM ({side.sql}) AS {alias}"
+
+
+def _counted(sql: str) -> str:
+    """A LIMIT that is known as the query runs; DuckDB takes NULL for no limit at all."""
+    return (
+        f"(SELECT CASE WHEN bq_n IS NULL THEN bq_raise_int('Limit requires non-null count and offset') WHEN bq_n < 0 "
+        f"THEN bq_raise_int('Limit requires non-negative count and offset') ELSE bq_n END FROM (SELECT {sql} AS bq_n))"
+    )
 
 
 def _flatten(node: s.SetOperation) -> tuple[list[s.Query], str, bool]:

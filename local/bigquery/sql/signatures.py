@@ -18,6 +18,9 @@ from local.bigquery.sql.tokens import line_and_column
 from local.bigquery.sql.values import Value, coerces, convert
 
 
+_DECIMAL = {"NUMERIC", "BIGNUMERIC"}
+
+
 @dataclass(frozen=True)
 class Signature:
     """One overload."""
@@ -44,12 +47,16 @@ def read(line: str) -> Signature:
 
 
 def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos: int) -> Value:
-    """The call compiled by the first overload that fits exactly, or else by coercion."""
+    """The call compiled by the first overload that fits exactly, or else by coercion.
+
+    A literal such as 0.5 is a FLOAT64: overloads that would make it a NUMERIC come last, unless another argument is one.
+    """
     signatures = [read(line) for line in lines]
-    for exact in (True, False):
+    decimal = any(v.type.kind in _DECIMAL for v in values)
+    for exact, rounding in ((True, False), (False, decimal), (False, True)):
         for signature in signatures:
             kinds = _fit(signature, values, exact=exact)
-            if kinds is None:
+            if kinds is None or (not rounding and _rounds(values, kinds[0])):
                 continue
             if signature.template.startswith("!"):
                 raise not_implemented(signature.template[1:])
@@ -127,6 +134,11 @@ def _fit(signature: Signature, values: list[Value], *, exact: bool) -> tuple[lis
             return None
         kinds.append(kind)
     return kinds, _named(signature.result, bound)
+
+
+def _rounds(values: list[Value], kinds: list[t.Type]) -> bool:
+    """Whether a FLOAT64 literal becomes a decimal."""
+    return any(v.type == t.FLOAT64 and k.kind in _DECIMAL for v, k in zip(values, kinds, strict=True))
 
 
 def _named(shape: str, bound: t.Type | None) -> t.Type:

@@ -132,7 +132,7 @@ class Unary(Expr):
 
 @dataclass(slots=True)
 class Binary(Expr):
-    """`left op right`, op in upper case."""
+    """`left op right`, op in upper case; its place is where `left` starts, as the analyzer reports it."""
 
     op: str
     left: Expr
