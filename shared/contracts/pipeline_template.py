@@ -4,12 +4,12 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from shared.contracts import strict_yaml
+from shared.contracts.explain import explain
 from shared.contracts.faults import nearest
 from shared.contracts.variable_spec import VariableSpec
 from shared.errors import Fault, TemplateInvalid, TemplateNotFound
@@ -111,6 +111,10 @@ class StepBody(BaseModel):
     timeout: Annotated[float | None, Field(gt=0, le=21_600, description="seconds")] = None
 
 
+STEP_KEYS = tuple(StepBody.model_fields)
+"""What any step may have beside its engine's own fields."""
+
+
 def _long_form(value: object) -> object:
     """`limit: 10` means `limit: {default: 10, type: int}`; a default also says the type in the long form."""
     if value is None:
@@ -193,36 +197,57 @@ class PipelineTemplate:
         return f"{self.file}:{self.line_of(path)}"
 
 
-def read_template(data: bytes, *, address: TemplateAddress, file: str) -> PipelineTemplate:
-    """Read a template's bytes. Raises TemplateInvalid with every fault of the file, in the order of its lines."""
+@dataclass(frozen=True)
+class Examined:
+    """What a template's bytes came to: everything that is wrong, and what could be read all the same.
+
+    `body` is None where the file does not have a template's shape; `faults` then says why. They are sorted by line.
+    """
+
+    document: strict_yaml.Document
+    body: "TemplateBody | None"
+    faults: tuple[Fault, ...]
+
+
+def examine(data: bytes, *, file: str) -> Examined:
+    """Look at a template's bytes; nothing is raised."""
     if len(data) > MAX_FILE_BYTES:
-        raise _invalid(
-            file, [Fault(f"{file}:1", "too_large", f"{len(data)} bytes; a template has at most {MAX_FILE_BYTES}")]
-        )
+        return _unread(f"{file}:1", "too_large", f"{len(data)} bytes; a template has at most {MAX_FILE_BYTES}")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise _invalid(
-            file, [Fault(f"{file}:{line}", "yaml_invalid", "not UTF-8 text; save the file as UTF-8")]
-        ) from error
+        return _unread(f"{file}:{line}", "yaml_invalid", "not UTF-8 text; save the file as UTF-8")
     document = strict_yaml.read(text, file=file)
     faults = list(document.faults)
     body: TemplateBody | None = None
-    if not isinstance(document.value, dict):
-        if not faults:
-            expected = "a template is a mapping with the keys pipeline_id, description, variables, steps"
-            faults = [Fault(f"{file}:1", "template_invalid", expected)]
-    else:
+    if isinstance(document.value, dict):
         faults += _name_faults(document, file)
         try:
             body = TemplateBody.model_validate(document.value)
         except ValidationError as error:
-            faults += explain(error, document, file=file, models=_MODELS)
+            faults += explain(error, document, file=file, model=TemplateBody)
+    elif not faults:
+        empty = "the file is empty; " if document.value is None else ""
+        message = f"{empty}a template is a mapping with the keys pipeline_id, description, variables, steps"
+        faults = [Fault(f"{file}:1", "template_invalid", message)]
     if body is not None:
         faults += _step_faults(body, document, file)
+    return Examined(document, body, tuple(sorted(faults, key=lambda one: int(one.where.rpartition(":")[2]))))
+
+
+def _unread(where: str, code: str, message: str) -> Examined:
+    return Examined(strict_yaml.Document(), None, (Fault(where, code, message),))
+
+
+def read_template(data: bytes, *, address: TemplateAddress, file: str) -> PipelineTemplate:
+    """Read a template's bytes. Raises TemplateInvalid with every fault of the file, in the order of its lines."""
+    examined = examine(data, file=file)
+    faults, body, document = examined.faults, examined.body, examined.document
     if faults or body is None:
-        raise _invalid(file, faults)
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        message = f"{file} is not a valid template: {faults[0].where}: {faults[0].message}{more}"
+        raise TemplateInvalid(message, faults=faults)
     steps = tuple(
         Step(
             step_id=one.step_id,
@@ -248,57 +273,6 @@ def read_template(data: bytes, *, address: TemplateAddress, file: str) -> Pipeli
         steps=steps,
         document=document,
     )
-
-
-def explain(
-    error: ValidationError,
-    document: strict_yaml.Document,
-    *,
-    file: str,
-    models: Mapping[str, type[BaseModel]],
-    below: tuple[str | int, ...] = (),
-) -> list[Fault]:
-    """Pydantic's errors as faults with file and line. `below` is where the validated value is in the file.
-
-    `models` says, per last named key of a path ("" for the top), whose fields an unknown key is compared with.
-    """
-    faults = []
-    details = error.errors(include_url=False, include_input=False)
-    for detail in details:
-        # pydantic counts only the items that are right: "too short" beside an item that is wrong is no second fault.
-        if detail["type"] == "too_short" and any(one["loc"][:-1] for one in details if one["loc"][:1] == detail["loc"]):
-            continue
-        loc = tuple(part for part in detail["loc"] if part != "[key]")
-        path = _existing(document, (*below, *loc))
-        named = ".".join(str(part) for part in (*below, *loc))
-        line = document.line_of(path)
-        faults.append(Fault(f"{file}:{line}", "template_invalid", f"{named}: {_say(detail, models)}"))
-    # A union reports once per member; one fault per value is enough.
-    return list({(fault.where, fault.message): fault for fault in faults}.values())
-
-
-_MODELS: dict[str, type[BaseModel]] = {"": TemplateBody, "variables": VariableSpec, "retry": Retry}
-
-
-def _existing(document: strict_yaml.Document, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    while path and path not in document.lines:
-        path = path[:-1]
-    return path
-
-
-def _say(detail: ErrorDetails, models: Mapping[str, type[BaseModel]]) -> str:
-    kind, loc = detail["type"], detail["loc"]
-    context: dict[str, Any] = detail.get("ctx") or {}
-    if kind == "extra_forbidden":
-        owner = models.get(next((str(part) for part in reversed(loc[:-1]) if part in models), ""))
-        return f"unknown key; {nearest(str(loc[-1]), owner.model_fields if owner else ())}"
-    if kind == "missing":
-        return "is missing"
-    if kind == "string_pattern_mismatch":
-        return f"must match {context['pattern']}"
-    if kind == "value_error":
-        return str(context["error"])
-    return detail["msg"][0].lower() + detail["msg"][1:]
 
 
 def _name_faults(document: strict_yaml.Document, file: str) -> list[Fault]:
@@ -356,11 +330,3 @@ def _circular(needs: Mapping[str, list[str]]) -> list[str]:
         for name in free:
             del left[name]
     return list(left)
-
-
-def _invalid(file: str, faults: list[Fault]) -> TemplateInvalid:
-    faults = sorted(faults, key=lambda one: int(one.where.rpartition(":")[2]))
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return TemplateInvalid(
-        f"{file} is not a valid template: {faults[0].where}: {faults[0].message}{more}", faults=faults
-    )

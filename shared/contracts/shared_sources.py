@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.contracts import strict_yaml
-from shared.contracts.pipeline_template import explain
+from shared.contracts.explain import explain
 from shared.errors import Fault, TemplateInvalid
 
 
@@ -40,7 +40,7 @@ def read_sources(data: bytes, *, file: str) -> tuple[SharedSource, ...]:
         try:
             source = SharedSource.model_validate(item)
         except ValidationError as error:
-            faults += explain(error, document, file=file, models={"": SharedSource}, below=(index,))
+            faults += explain(error, document, file=file, model=SharedSource, below=(index,))
             continue
         if source.name in names:
             where = f"{file}:{document.line_of((index, 'name'))}"

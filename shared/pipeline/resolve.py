@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from shared.contracts.explain import explain
 from shared.contracts.faults import faults_of
 from shared.contracts.messages import RunMessage
-from shared.contracts.pipeline_template import FAILURE_BUILT_IN, PipelineTemplate, Step, explain
+from shared.contracts.pipeline_template import FAILURE_BUILT_IN, STEP_KEYS, PipelineTemplate, Step
 from shared.contracts.shared_sources import SharedSource
 from shared.contracts.sql import Sql
 from shared.contracts.tenant import Tenant
@@ -182,5 +183,5 @@ def _unfilled(template: PipelineTemplate, index: int) -> Fields:
     try:
         return model.model_validate(dict(step.fields))
     except ValidationError as error:
-        faults = explain(error, template.document, file=template.file, models={"": model}, below=step.path)
+        faults = explain(error, template.document, file=template.file, model=model, below=step.path, also=STEP_KEYS)
         raise TemplateInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults) from None

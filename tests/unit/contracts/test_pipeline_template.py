@@ -87,7 +87,7 @@ steps:
         "configs/gcp/cost/x.yml:2: descripton: unknown key; did you mean 'description'?",
         "configs/gcp/cost/x.yml:4: steps.0.step_id: must match ^[a-z0-9_]+$",
         "configs/gcp/cost/x.yml:5: steps.0.ps_type: must match ^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)+$",
-        "configs/gcp/cost/x.yml:9: steps.1.trigger: input should be 'on_success', 'on_failure' or 'always'",
+        "configs/gcp/cost/x.yml:9: steps.1.trigger: must be one of 'on_success', 'on_failure', 'always'; did you mean 'on_failure'?",
         "configs/gcp/cost/x.yml:10: steps.1.retry.attempt: unknown key; did you mean 'attempts'?",
     ]
 

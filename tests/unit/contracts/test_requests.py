@@ -72,7 +72,7 @@ def test_who_asked_is_one_short_line(trigger: object) -> None:
 @pytest.mark.parametrize("model", [RunRequest, OnboardRequest])
 @pytest.mark.parametrize("body", [[], "x", 1, None, [{}]])
 def test_a_body_is_an_object(model: type[BaseModel], body: object) -> None:
-    assert faults(model, body) == {"body": "is an object of fields"}
+    assert faults(model, body) == {"body": "must be an object of fields"}
 
 
 @pytest.mark.parametrize(
