@@ -1,7 +1,7 @@
 """What an engine is: a model of its fields in a template's step, and a function that does the step's work."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ from shared.contracts.messages import RunMessage
 from shared.contracts.sql import Sql
 from shared.contracts.tables import TableRef, TableSchema
 from shared.contracts.tenant import Tenant
+from shared.errors import Fault, PermanentError
 from shared.ports import Catalog, Cipher, Clock, Jobs, Mailer, Rows
 from shared.settings import Settings
 
@@ -22,6 +23,15 @@ class Fields(BaseModel):
     """The base of every engine's model: what it does not know is an error, what it was given does not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+E = TypeVar("E", bound=PermanentError)
+
+
+def about(field: str, error: E) -> E:
+    """The error, said of one field of the step (`destination.table`): whoever shows it knows file and line."""
+    error.faults = (Fault(field, error.code, error.message),)
+    return error
 
 
 class SecondOpinion(Protocol):
@@ -166,7 +176,20 @@ class Engine(ABC, Generic[F]):
     request_text_limit: ClassVar[int | None] = None
 
     def check(self, fields: F, context: StepContext) -> None:
-        """Refuse, before anything of the run is done, what can be seen to be wrong."""
+        """Refuse, before anything of the run is done, what can be seen to be wrong. Only settings are looked at.
+
+        The `where` of an error's faults is a field's path; `about` makes such an error.
+        """
+
+    def advise(self, fields: F, context: StepContext, used: Set[str]) -> Sequence[Fault]:  # noqa: ARG002 - see `mails`
+        """What is allowed, and probably not meant; for `make templates`. `used` are the variables of the step's texts,
+        and those that they refer to. The `where` of a fault is a field's path.
+        """
+        return ()
+
+    def preview(self, fields: F, context: StepContext) -> Mapping[str, str]:  # noqa: ARG002 - see `mails`
+        """What a run would do, in words, by what it is about; nothing is done."""
+        return {}
 
     def mails(self, fields: F) -> int:  # noqa: ARG002 - most engines send none
         """How many mails the step sends, one for each address; all steps of a run send at most MOST_MAILS_A_RUN."""

@@ -6,6 +6,7 @@ All of it happens before anything runs: whatever is wrong with a template or wit
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -62,19 +63,43 @@ class Plan:
         """What each variable is worth, and who set it."""
         return self._variables
 
+    @property
+    def policy(self) -> Policy:
+        """What the run's queries may read."""
+        return self._policy
+
     def check(self) -> None:
-        """Resolve every step; those that run after a failure with stand-ins for what will have failed."""
+        """Resolve every step; those that run after a failure with stand-ins for what will have failed.
+
+        Raises the error of the first step that is refused, with the faults of all steps.
+        """
+        errors: list[PermanentError] = []
         mails = 0
         for step in self.template.steps:
-            if step.trigger == "on_success":
-                fields = self._fields[step.step_id] = self._resolved(step, self._variables)
-            else:
-                fields = self._resolved(step, self._with(_NO_FAILURE))
-            mails += self.engine(step).mails(fields)
-            if mails > MOST_MAILS_A_RUN:
-                where = f"{self.template.where(step.path)} {step.step_id}"
-                message = f"with this step the run has {mails} mails, one for each address; at most {MOST_MAILS_A_RUN}"
-                raise MailLimitReached(f"{where}: {message}", faults=[Fault(where, MailLimitReached.code, message)])
+            try:
+                mails += self.engine(step).mails(self.checked(step))
+                if mails > MOST_MAILS_A_RUN:
+                    raise self._too_many_mails(step, mails)
+            except PermanentError as error:
+                errors.append(error)
+        if errors:
+            errors[0].faults = tuple(dict.fromkeys(fault for error in errors for fault in error.faults))
+            raise errors[0]
+
+    def checked(self, step: Step) -> Fields:
+        """The step's fields, as far as they can be known before the run; refused as the run would refuse them."""
+        if step.trigger != "on_success":
+            return self._resolved(step, self._with(_NO_FAILURE))
+        fields = self._fields[step.step_id] = self._resolved(step, self._variables)
+        return fields
+
+    def filled(self, step: Step) -> Fields:
+        """The same, not yet judged by the engine."""
+        return self._filled(step, self._variables if step.trigger == "on_success" else self._with(_NO_FAILURE))
+
+    def context(self, step: Step) -> StepContext:
+        """The step as its engine sees it before the run: no time is left to it."""
+        return StepContext(self._run, self._tenant, step.step_id, self._services, 0.0)
 
     def engine(self, step: Step) -> Engine[Any]:
         """The engine that does the step's work."""
@@ -104,29 +129,48 @@ class Plan:
         )
 
     def _resolved(self, step: Step, variables: Variables) -> Fields:
-        """The step's fields, checked. Whatever is refused says in which file, line and step."""
+        fields = self._filled(step, variables)
         try:
-            return self._checked(step, variables)
+            self.engine(step).check(fields, self.context(step))
         except PermanentError as error:
-            if not error.faults:
-                where = f"{self.template.where(step.path)} {step.step_id}"
-                error.faults = (Fault(where, error.code, error.message),)
+            error.faults = tuple(self._placed(step, fault) for fault in error.faults) or self._whole(step, error)
             raise
+        return fields
 
-    def _checked(self, step: Step, variables: Variables) -> Fields:
-        made = self.engine(step)
+    def _filled(self, step: Step, variables: Variables) -> Fields:
+        """The step's fields. Whatever is refused says in which file, line and step."""
+        try:
+            made = self.engine(step)
+        except TemplateInvalid as error:
+            error.faults = (self._placed(step, Fault("ps_type", error.code, error.message)),)
+            raise
         _check_request_texts(step, variables, made.request_text_limit)
         unfilled = _unfilled(self.template, step.index)
-        data = fill_model(
-            unfilled, variables, lambda sql: self._guarded(sql, variables), template=self.template, step=step
-        )
         try:
-            fields = made.fields_model.model_validate(data)
+            data = fill_model(
+                unfilled, variables, lambda sql: self._guarded(sql, variables), template=self.template, step=step
+            )
+            return made.fields_model.model_validate(data)
         except ValidationError as error:
-            faults = faults_of(error, f"{self.template.where(step.path)} {step.step_id}")
+            faults = [self._placed(step, replace(one, where=one.where[1:])) for one in faults_of(error, "")]
             raise VariablesInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults) from None
-        made.check(fields, StepContext(self._run, self._tenant, step.step_id, self._services, 0.0))
-        return fields
+        except PermanentError as error:
+            error.faults = error.faults or self._whole(step, error)
+            raise
+
+    def _placed(self, step: Step, fault: Fault) -> Fault:
+        """A fault of a field (`destination.table`) with its file, line and step."""
+        path = [int(part) if part.isdigit() else part for part in fault.where.split(".") if part]
+        named = ".".join(map(str, (step.step_id, *path)))
+        return replace(fault, where=f"{self.template.where((*step.path, *path))} {named}")
+
+    def _whole(self, step: Step, error: PermanentError) -> tuple[Fault, ...]:
+        return (self._placed(step, Fault("", error.code, error.message)),)
+
+    def _too_many_mails(self, step: Step, mails: int) -> MailLimitReached:
+        message = f"with this step the run has {mails} mails, one for each address; at most {MOST_MAILS_A_RUN}"
+        fault = self._placed(step, Fault("", MailLimitReached.code, message))
+        return MailLimitReached(f"{fault.where}: {message}", faults=[fault])
 
     def _guarded(self, sql: Sql, variables: Variables) -> Sql:
         guarded = guard(bind(sql, variables), self._policy)

@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr
 
 from shared.contracts.tables import DatasetRef, TableRef
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
-from shared.engines.base import Engine, Fields, StepContext, StepResult
-from shared.errors import AlreadyOnboarded, IsolationRefused, OnboardingInProgress, TenantIdRefused
+from shared.engines.base import Engine, Fields, StepContext, StepResult, about
+from shared.errors import AlreadyOnboarded, IsolationRefused, OnboardingInProgress, TemplateInvalid, TenantIdRefused
 from shared.once import job_id
 from shared.ports import Catalog, Dataset
 from shared.tenants.api_keys import key_hash, mint
@@ -63,9 +63,19 @@ class Onboarding(Engine[OnboardingFields]):
         """The dataset must be the tenant's own, and each table must have its schema."""
         expected = DatasetRef(context.services.settings.data_project, context.run.tenant_id)
         if (fields.config.gcp_project_id, fields.config.dataset_id) != (expected.project, expected.dataset):
-            raise IsolationRefused(f"a tenant is onboarded into {expected}, nowhere else")
-        for schema_file in _tables(fields).values():
-            metadata_schema(context.services.settings.templates_dir, schema_file)
+            raise about("config", IsolationRefused(f"a tenant is onboarded into {expected}, nowhere else"))
+        listed = [table.schema_file for table in fields.config.metadata_tables]
+        for index, schema_file in enumerate([*listed, *_tables(fields).values()]):
+            try:
+                metadata_schema(context.services.settings.templates_dir, schema_file)
+            except TemplateInvalid as error:
+                where = f"config.metadata_tables.{index}.schema_file" if index < len(listed) else "config"
+                raise about(where, error) from None
+
+    def preview(self, fields: OnboardingFields, context: StepContext) -> Mapping[str, str]:  # noqa: ARG002 - see base
+        """The dataset and the tables in it."""
+        dataset = DatasetRef(fields.config.gcp_project_id, fields.config.dataset_id)
+        return {"dataset": str(dataset), "tables": ", ".join(_tables(fields))}
 
     def run(self, fields: OnboardingFields, context: StepContext) -> StepResult:
         """Outputs `dataset_created` and `tables_created`; the secret is the API key, which nothing else ever shows."""

@@ -1,6 +1,7 @@
 """`gcp.bigquery_to_bigquery`: the rows of a query become the rows of a table of the tenant."""
 
 import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,8 +13,8 @@ from shared.contracts.faults import nearest
 from shared.contracts.sql import Sql
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema, read_table_schemas
 from shared.contracts.tenant import DATASET_TYPE
-from shared.engines.base import Engine, Fields, StepContext, StepResult
-from shared.errors import EmptyResult, NotFound, SchemaMismatch, TemplateInvalid, VariablesInvalid
+from shared.engines.base import Engine, Fields, StepContext, StepResult, about
+from shared.errors import EmptyResult, Fault, NotFound, SchemaMismatch, TemplateInvalid, VariablesInvalid
 from shared.once import run_once
 from shared.ports import Job, QueryJob
 
@@ -59,6 +60,26 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
         _destination(fields, context)
         if _mode(fields, _template(fields, context)) == "replace_partition" and context.run.date is None:
             raise VariablesInvalid(f"step {context.step_id} writes a day's partition; the run needs a date")
+
+    def advise(self, fields: BigQueryToBigQueryFields, context: StepContext, used: Set[str]) -> Sequence[Fault]:
+        """A partition that is replaced with rows which the run's date does not choose."""
+        if _mode(fields, _template(fields, context)) != "replace_partition" or "date" in used:
+            return ()
+        message = (
+            "does not use {date}, and its rows replace the partition of the run's date: rows of another day fail the"
+            " run; filter by '{date}', or say write: append or write: replace"
+        )
+        return (Fault("source.query", "date_not_used", message),)
+
+    def preview(self, fields: BigQueryToBigQueryFields, context: StepContext) -> Mapping[str, str]:
+        """The table, the partition, how it is written."""
+        mode = _mode(fields, _template(fields, context))
+        return {
+            "destination": str(_destination(fields, context)),
+            **({"partition": _partition(context)} if mode == "replace_partition" and context.run.date else {}),
+            "write": mode,
+            "when the query returns no row": fields.on_empty,
+        }
 
     def run(self, fields: BigQueryToBigQueryFields, context: StepContext) -> StepResult:
         """Guard, see to the table, write; then rows written and bytes billed."""
@@ -124,7 +145,8 @@ def _template(fields: BigQueryToBigQueryFields, context: StepContext) -> TableSc
     status = file.stat()
     schemas, name = _schemas(file, (status.st_mtime_ns, status.st_size)), fields.destination.schema_template
     if name not in schemas:
-        raise TemplateInvalid(f"no schema template {name!r} in {file.name}; {nearest(name, schemas)}")
+        message = f"no schema template {name!r} in {file.name}; {nearest(name, schemas)}"
+        raise about("destination.schema_template", TemplateInvalid(message))
     return schemas[name]
 
 
@@ -133,11 +155,11 @@ def _mode(fields: BigQueryToBigQueryFields, template: TableSchema | None) -> Mod
     has_days = template is not None and template.partition_field is not None
     mode = fields.destination.write or ("replace_partition" if has_days else "replace")
     if mode == "replace_partition" and template is None:
-        raise TemplateInvalid("write: replace_partition needs a schema_template with a partition_field")
+        message = "write: replace_partition needs a schema_template with a partition_field"
+        raise about("destination.write", TemplateInvalid(message))
     if mode == "replace_partition" and not has_days:
-        raise TemplateInvalid(
-            f"schema template {fields.destination.schema_template!r} has no partition_field to replace by"
-        )
+        message = f"schema template {fields.destination.schema_template!r} has no partition_field to replace by"
+        raise about("destination.write", TemplateInvalid(message))
     return mode
 
 
@@ -151,9 +173,11 @@ def _destination(fields: BigQueryToBigQueryFields, context: StepContext) -> Tabl
     """The table to write: always in a dataset of the run's tenant."""
     where = fields.destination
     if not re.fullmatch(DATASET_TYPE, where.dataset_type):
-        raise VariablesInvalid(f"dataset_type {where.dataset_type!r} is not of the form {DATASET_TYPE}")
+        message = f"dataset_type {where.dataset_type!r} is not of the form {DATASET_TYPE}"
+        raise about("destination.dataset_type", VariablesInvalid(message))
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,200}", where.table) or where.table.startswith("x_meta"):
-        raise VariablesInvalid(f"table {where.table!r} is no name for a destination: letters, digits, _; not x_meta…")
+        message = f"table {where.table!r} is no name for a destination: letters, digits, _; not x_meta…"
+        raise about("destination.table", VariablesInvalid(message))
     project = context.services.settings.data_project
     return DatasetRef(project, f"{context.run.tenant_id}_{where.dataset_type}").table(where.table)
 

@@ -1,14 +1,15 @@
 """`shared.email_notification`: a mail, to the tenant's own addresses or the operator's."""
 
 import re
+from collections.abc import Mapping, Sequence, Set
 
 from pydantic import Field
 
 from shared.contracts.markup import Html
 from shared.contracts.tenant import Tenant
 from shared.contracts.variable_spec import EMAIL
-from shared.engines.base import MOST_MAILS_A_RUN, Engine, Fields, StepContext, StepResult
-from shared.errors import MailRefused
+from shared.engines.base import MOST_MAILS_A_RUN, Engine, Fields, StepContext, StepResult, about
+from shared.errors import Fault, MailRefused
 from shared.ports import Mail
 from shared.settings import Settings
 
@@ -26,6 +27,7 @@ FREE_MAIL_FAMILIES = frozenset(
 )
 # RFC 5322 2.1.1: a header line has at most 998 characters.
 LONGEST_SUBJECT = 998 - len("Subject: ")
+_NOT_ALLOWED = "is not on the tenant's mail domain or the operator's list"
 
 
 class EmailFields(Fields):
@@ -47,13 +49,40 @@ class EmailNotification(Engine[EmailFields]):
 
     def check(self, fields: EmailFields, context: StepContext) -> None:
         """Refuse an address that is not the tenant's or the operator's, and a subject that is not one line."""
-        for address in fields.to_emails:
-            if not may_receive(address, context.tenant, context.services.settings):
-                raise MailRefused(
-                    f"step {context.step_id}: {address} is not on the tenant's mail domain or the operator's list"
-                )
+        refused = [
+            Fault(f"to_emails.{index}", MailRefused.code, f"{address} {_NOT_ALLOWED}")
+            for index, address in enumerate(fields.to_emails)
+            if not may_receive(address, context.tenant, context.services.settings)
+        ]
+        if refused:
+            raise MailRefused(f"step {context.step_id}: {refused[0].message}", faults=refused)
         if not fields.subject.isprintable() or len(fields.subject) > LONGEST_SUBJECT:
-            raise MailRefused(f"step {context.step_id}: a subject is one line of at most {LONGEST_SUBJECT} characters")
+            message = f"step {context.step_id}: a subject is one line of at most {LONGEST_SUBJECT} characters"
+            raise about("subject", MailRefused(message))
+
+    def advise(self, fields: EmailFields, context: StepContext, used: Set[str]) -> Sequence[Fault]:
+        """A mail whose reader cannot tell which tenant, pipeline and day it is about."""
+        found = []
+        if context.run.tenant_id not in fields.subject:
+            found.append(Fault("subject", "mail_unclear", "does not say whose mail this is; put {tenant_id} into it"))
+        if "pipeline_id" not in used:
+            found.append(Fault("message", "mail_unclear", "does not say which pipeline; put {pipeline_id} into it"))
+        if not used & {"date", "run_date"}:
+            found.append(Fault("message", "mail_unclear", "does not say which day; put {date} or {run_date} into it"))
+        return found
+
+    def preview(self, fields: EmailFields, context: StepContext) -> Mapping[str, str]:
+        """Who gets the mail, and who may not; what it says."""
+        settings = context.services.settings
+        return {
+            **{
+                f"to {address}": "allowed"
+                if may_receive(address, context.tenant, settings)
+                else f"refused: the address {_NOT_ALLOWED}"
+                for address in fields.to_emails
+            },
+            "from": settings.mail_from,
+        }
 
     def mails(self, fields: EmailFields) -> int:
         """One for each address."""
