@@ -40,7 +40,7 @@ def of(body: dict[str, Any]) -> Partitioning | None:
     """The partitioning of a table's body; None when it has none."""
     time, ranged = body.get("timePartitioning"), body.get("rangePartitioning")
     if time:
-        return Partitioning(time["type"], time.get("field"))
+        return Partitioning(time["type"], time.get("field") or None)
     if ranged:
         span = ranged["range"]
         return Partitioning("RANGE", ranged["field"], int(span["start"]), int(span["end"]), int(span["interval"]))
@@ -53,6 +53,10 @@ def check(body: dict[str, Any], fields: Fields) -> None:
     by_name = {f["name"].lower(): f for f in fields}
     if time and ranged:
         raise invalid("Only one of timePartitioning and rangePartitioning may be given")
+    if ranged == {} or time == {}:
+        raise invalid(
+            f"Required parameter is missing: {'timePartitioning.type' if time == {} else 'rangePartitioning'}"
+        )
     if time:
         if time.get("type") not in _FORMATS:
             raise invalid(f"Invalid value for timePartitioning.type: {time.get('type')} is not a valid value")
@@ -67,7 +71,8 @@ def check(body: dict[str, Any], fields: Fields) -> None:
             if time["type"] not in allowed:
                 raise invalid(f"{time['type']} partitioning is not supported for a column of type {field['type']}")
     if ranged:
-        field = _partition_field(by_name, ranged["field"])
+        field = _partition_field(by_name, ranged.get("field") or "")
+        _range_of(ranged)
         if field["type"] != "INTEGER" or field["mode"] == "REPEATED":
             raise invalid(
                 "The field specified for range partitioning must be of type INTEGER. The type "
@@ -82,6 +87,19 @@ def check(body: dict[str, Any], fields: Fields) -> None:
             raise invalid(f"The field specified for clustering cannot be found in the schema. Invalid field: {name}.")
         if cluster["mode"] == "REPEATED" or cluster["type"] in {"RECORD", "FLOAT", "BYTES", "JSON", "TIME"}:
             raise invalid(f"Field {name} of type {cluster['type']} cannot be used for clustering.")
+
+
+def _range_of(ranged: dict[str, Any]) -> None:
+    span = ranged.get("range") or {}
+    for name in ("start", "end", "interval"):
+        if span.get(name) in {None, ""}:
+            raise invalid(f"Required parameter is missing: rangePartitioning.range.{name}")
+    if int(span["interval"]) <= 0:
+        raise invalid(f"Invalid value for rangePartitioning.range.interval: {span['interval']}; it must be positive")
+    if int(span["start"]) >= int(span["end"]):
+        raise invalid(
+            f"Invalid value for rangePartitioning.range: start {span['start']} must be less than end {span['end']}"
+        )
 
 
 def _partition_field(by_name: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from local.bigquery.jobs.copy import CopyRunner
 from local.bigquery.jobs.job import Job, from_resource
 from local.bigquery.jobs.load import LoadRunner
 from local.bigquery.jobs.query import QueryRunner
+from local.bigquery.locations import checked_location
 from local.bigquery.partitions import split_decorator
 from local.bigquery.schemas import columns
 from local.bigquery.sql.types import Type
@@ -115,14 +116,14 @@ class Service:
                 "dashes) and must be at most 1024 "
                 "characters long."
             )
-        location = reference.get("location")
+        location = checked_location(reference["location"]) if reference.get("location") else None
         self._check_kind(configuration)
         job = Job(project, location or self._likely_location(configuration), job_id, configuration, self.now_ms())
         if location:
             configuration["_location"] = location
         if configuration.get("dryRun"):
             return await self._dry_run(job)
-        self._reserve(job)
+        self._reserve(job, location)
         loop = asyncio.get_running_loop()
         loop.run_in_executor(self._pool, self._run, job, media, loop)
         timer = self._deadline(job, loop)
@@ -154,9 +155,10 @@ class Service:
                 return self.catalog.dataset(ref["projectId"], ref["datasetId"]).location
         return "US"
 
-    def _reserve(self, job: Job) -> None:
-        taken = job.key in self._running or job.key in self._recent
-        if taken or self.history.exists(*_history_key(job)):
+    def _reserve(self, job: Job, location: str | None) -> None:
+        """Take the id; without a location it must be free in all, because the job will run where its tables are."""
+        taken = any(j.id == job.id and j.project == job.project for j in self._running.values())
+        if taken or self.history.exists(job.project, job.id, location):
             raise duplicate(f"Already Exists: Job {job.project}:{job.location}.{job.id}")
         self._running[job.key] = job
 
@@ -352,6 +354,8 @@ def checked_configuration(body: dict[str, Any], media: bytes | None) -> dict[str
     if kinds[0] == "load" and media is None and not configuration["load"].get("sourceUris"):
         raise invalid("Load configuration must specify at least one source URI")
     check_labels(configuration.get("labels"))
+    if int(configuration.get("jobTimeoutMs") or 0) < 0:
+        raise invalid(f"Invalid value for jobTimeoutMs: {configuration['jobTimeoutMs']}; it must not be negative")
     configuration["jobType"] = kinds[0].upper()
     configuration[kinds[0]] = dict(configuration[kinds[0]])
     return configuration

@@ -8,6 +8,7 @@ from local.bigquery.api import messages, paging
 from local.bigquery.api.http import Request, Response
 from local.bigquery.errors import ApiError, invalid
 from local.bigquery.jobs.resolver import check_ids
+from local.bigquery.locations import checked_location
 from local.bigquery.service import check_labels
 from local.bigquery.storage.catalog import DatasetRecord
 
@@ -38,7 +39,19 @@ def resource(record: DatasetRecord) -> dict[str, Any]:
 
 def _body(given: dict[str, Any]) -> dict[str, Any]:
     check_labels(given.get("labels"))
-    return {k: v for k, v in given.items() if k in _SETTABLE and v is not None}
+    for entry in given.get("access") or []:
+        if len({k for k, v in entry.items() if v} - {"role"}) != 1:
+            raise invalid("Exactly one of the members of an access entry must be set, besides its role")
+        role = entry.get("role") or ""
+        if role and role not in {"READER", "WRITER", "OWNER"} and not role.startswith(("roles/", "projects/", "org")):
+            raise invalid(f"Invalid value for role: {role} is not a valid value")
+    # datasets page, maxTimeTravelHours: 48 to 168, in multiples of 24
+    if given.get("maxTimeTravelHours") not in {None, *(str(h) for h in range(48, 169, 24))}:
+        raise invalid(f"Invalid value for maxTimeTravelHours: {given['maxTimeTravelHours']}; known: 48, 72, 96 … 168")
+    if given.get("storageBillingModel") not in {None, "", "LOGICAL", "PHYSICAL"}:
+        raise invalid(f"Invalid value for storageBillingModel: {given['storageBillingModel']} is not a valid value")
+    labels = {k: v for k, v in (given.get("labels") or {}).items() if v is not None}
+    return {k: v for k, v in given.items() if k in _SETTABLE and v is not None} | ({"labels": labels} if labels else {})
 
 
 def check_etag(request: Request, etag: str) -> None:
@@ -52,14 +65,15 @@ async def insert(request: Request) -> Response:
     """datasets.insert."""
     given = messages.read(request.json(), messages.DATASET, "dataset")
     reference = given.get("datasetReference") or {}
-    project, dataset = reference.get("projectId") or request.project, reference.get("datasetId") or ""
+    project, dataset = request.project, reference.get("datasetId") or ""
+    if reference.get("projectId") not in {None, "", project}:
+        raise invalid(f"Value for projectId in datasetReference must match the URL: {project}")
     if not dataset:
         raise invalid("Required parameter is missing: datasetReference.datasetId")
     check_ids((project, dataset, "x"))
     body = _body(given)
     body.setdefault("access", [dict(a) for a in _DEFAULT_ACCESS])
-    location = str(given.get("location") or "US")
-    location = location.upper() if location.upper() in {"US", "EU"} else location.lower()
+    location = checked_location(given.get("location") or "US")
     return Response(resource(request.service.catalog.create_dataset(project, dataset, location, body)))
 
 
@@ -74,6 +88,10 @@ async def update(request: Request) -> Response:
     record = catalog.dataset(request.project, request.parts[1])
     check_etag(request, record.etag)
     given = messages.read(request.json(), messages.DATASET, "dataset")
+    reference = given.get("datasetReference") or {}
+    for name, wanted in (("projectId", record.project), ("datasetId", record.dataset)):
+        if reference.get(name) not in {None, "", wanted}:
+            raise invalid(f"Value for {name} in datasetReference must match the URL: {wanted}")
     if given.get("location") and str(given["location"]).upper() != record.location.upper():
         raise invalid("Dataset location cannot be changed")
     body = _body(given)

@@ -70,7 +70,7 @@ def read(value: Any, shape: Shape, path: str) -> Any:
     if not isinstance(value, dict):
         raise _wrong(path, "TYPE_MESSAGE", value)
     if isinstance(shape, Map):
-        return {k: read(v, shape.of, f"{path}[{k}]") for k, v in value.items()}
+        return value if shape.of is ANY else {k: read(v, shape.of, f"{path}[{k}]") for k, v in value.items()}
     out: dict[str, Any] = {}
     for key, part in value.items():
         kind = shape.fields.get(key)
@@ -249,7 +249,8 @@ TABLE = Message(
 )  # fmt: skip
 INSERT_ALL = Message(
     {
-        "kind": STRING, "rows": ANY, "skipInvalidRows": BOOL, "ignoreUnknownValues": BOOL, "templateSuffix": STRING,
+        "kind": STRING, "rows": Many(Message({"insertId": STRING, "json": Map(ANY)})),
+        "skipInvalidRows": BOOL, "ignoreUnknownValues": BOOL, "templateSuffix": STRING,
         "traceId": STRING,
     }
 )  # fmt: skip

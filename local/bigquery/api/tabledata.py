@@ -18,6 +18,8 @@ from local.bigquery.sql import types as t
 from local.bigquery.storage import fragments
 from local.bigquery.storage.catalog import Change, TableRecord
 
+# Bytes of a request; quotas page, "HTTP request size limit".
+_MAX_REQUEST = 10 * 1024 * 1024
 # Rows per request; quotas page, "Maximum rows per request".
 _MAX_ROWS = 50_000
 # How long an insertId is remembered; streaming page, "best effort de-duplication": at least one minute.
@@ -90,6 +92,8 @@ async def insert_all(request: Request) -> Response:
     rows = given.get("rows")
     if not rows:
         raise invalid("No rows present in the request.")
+    if len(request.body) > _MAX_REQUEST:
+        raise ApiError(400, "badRequest", f"Request payload size exceeds the limit: {_MAX_REQUEST} bytes.")
     if len(rows) > _MAX_ROWS:
         raise invalid(f"Too many rows present in the request, limit: {_MAX_ROWS} row count: {len(rows)}.")
     if not table.fields:
@@ -104,7 +108,8 @@ def _take(service: Any, table: TableRecord, given: dict[str, Any], rows: list[di
     errors: list[dict[str, Any]] = []
     for index, row in enumerate(rows):
         try:
-            good.append((row.get("insertId"), read(row.get("json") or {})))
+            content = row.get("json")
+            good.append((row.get("insertId"), read({} if content is None else content)))
         except rows_in.BadValue as error:
             errors.append({"index": index, "errors": [_row_error(error)]})
     if errors and not given.get("skipInvalidRows"):

@@ -52,17 +52,19 @@ def resource(service: Service, record: TableRecord) -> dict[str, Any]:
 
 def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, Any]:
     check_labels(given.get("labels"))
-    body = {k: v for k, v in given.items() if k in _SETTABLE and v not in (None, {}, False)}
-    for time in [body.get("timePartitioning")]:
-        if time:
-            if time.get("expirationMs"):
-                raise not_implemented("expirationMs of partitions")
-            body["timePartitioning"] = {k: v for k, v in time.items() if v is not None} | {
-                "type": time.get("type") or "DAY"
-            }
+    body = {k: v for k, v in given.items() if k in _SETTABLE and v not in (None, False)}
+    if "timePartitioning" in body:
+        time = {k: v for k, v in body["timePartitioning"].items() if v not in (None, "")}
+        if time.get("expirationMs", "0") != "0":
+            raise not_implemented("expirationMs of partitions")
+        body["timePartitioning"] = time
     if "view" in body:
         view = body["view"]
-        if view.get("useLegacySql", True) is not False:
+        if not view.get("query"):
+            raise invalid("Required parameter is missing: view.query")
+        if body.get("schema"):
+            raise invalid("Schema field shouldn't be used as input with a view", None)
+        if view.get("useLegacySql") is not False:
             raise not_implemented("views in legacy SQL; set useLegacySql to false")
         body["schema"] = view_schema(service.queries, project, view["query"])
         body["view"] = {"query": view["query"], "useLegacySql": False}

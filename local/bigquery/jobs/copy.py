@@ -36,6 +36,8 @@ class CopyRunner:
             raise invalid("Required parameter is missing: sourceTable")
         if config.get("operationType") not in {None, "COPY", "OPERATION_TYPE_UNSPECIFIED"}:
             raise not_implemented(f"the copy operation {config['operationType']}")
+        for reference in sources(config):
+            destinations.named(reference, "sourceTable")
         destinations.read(config, default_write="WRITE_EMPTY")
 
     def run(self, job: Job) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from local.bigquery import partitions, schemas
-from local.bigquery.errors import ApiError, duplicate, invalid, not_found
+from local.bigquery.errors import ApiError, duplicate, invalid, not_found, not_implemented
+from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.storage import fragments
 from local.bigquery.storage.catalog import Catalog, Change, Key, TableRecord, schemas_fit
 from local.bigquery.storage.fragments import Fragment
@@ -40,18 +41,13 @@ class Destination:
 
 def read(config: dict[str, Any], *, default_write: str) -> Destination:
     """The destination of a query, load or copy configuration; raises invalid for what cannot be."""
-    ref = config["destinationTable"]
-    for name in ("projectId", "datasetId", "tableId"):
-        if not ref.get(name):
-            raise invalid(f"Required parameter is missing: destinationTable.{name}")
-    from local.bigquery.jobs.resolver import check_ids
-
-    check_ids((ref["projectId"], ref["datasetId"], ref["tableId"]))
-    table, part = partitions.split_decorator(ref["tableId"])
+    project, dataset, table, part = named(config["destinationTable"], "destinationTable")
     create = config.get("createDisposition") or "CREATE_IF_NEEDED"
     write = config.get("writeDisposition") or default_write
     if create not in {"CREATE_IF_NEEDED", "CREATE_NEVER"}:
         raise invalid(f"Invalid value for createDisposition: {create} is not a valid value")
+    if write == "WRITE_TRUNCATE_DATA":
+        raise not_implemented("the write disposition WRITE_TRUNCATE_DATA")
     if write not in {"WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_APPEND"}:
         raise invalid(f"Invalid value for writeDisposition: {write} is not a valid value")
     options = frozenset(config.get("schemaUpdateOptions") or ())
@@ -63,7 +59,17 @@ def read(config: dict[str, Any], *, default_write: str) -> Destination:
             "disposition on a table partition."
         )
     body = {k: config[k] for k in ("timePartitioning", "rangePartitioning", "clustering") if config.get(k)}
-    return Destination((ref["projectId"], ref["datasetId"], table), part, create, write, options, body)
+    return Destination((project, dataset, table), part, create, write, options, body)
+
+
+def named(reference: dict[str, Any], field: str) -> tuple[str, str, str, str | None]:
+    """Project, dataset, table and decorator of a REST TableReference; raises invalid."""
+    for name in ("projectId", "datasetId", "tableId"):
+        if not reference.get(name):
+            raise invalid(f"Required parameter is missing: {field}.{name}")
+    key = reference["projectId"], reference["datasetId"], reference["tableId"]
+    check_ids(key)
+    return (*key[:2], *partitions.split_decorator(key[2]))
 
 
 @dataclass

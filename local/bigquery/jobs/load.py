@@ -7,19 +7,15 @@ Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigur
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from local.bigquery import rows_in, schemas
 from local.bigquery.errors import ApiError, invalid, invalid_query, not_implemented
-from local.bigquery.jobs import destinations
+from local.bigquery.jobs import csv_rows, destinations, parquet_rows
 from local.bigquery.jobs.job import Job
-from local.bigquery.sql import types as t
 
 if TYPE_CHECKING:
     from local.bigquery.service import Service
@@ -44,8 +40,12 @@ class LoadRunner:
         source = config.get("sourceFormat") or "CSV"
         if source not in {"NEWLINE_DELIMITED_JSON", "CSV", "PARQUET"}:
             raise not_implemented(f"loading the format {source}")
-        if config.get("encoding") not in {None, "", "UTF-8", "UTF8"}:
-            raise not_implemented(f"the encoding {config['encoding']}")
+        if source == "CSV":
+            csv_rows.dialect(config)
+        elif config.get("encoding") not in {None, "", "UTF-8", "UTF8"}:
+            raise not_implemented(f"the encoding {config['encoding']} of {source}")
+        if int(config.get("maxBadRecords") or 0) < 0:
+            raise invalid(f"Invalid value for maxBadRecords: {config['maxBadRecords']}; it must not be negative")
         destinations.read(config, default_write="WRITE_APPEND")
         if config.get("schema"):
             schemas.checked(config["schema"])
@@ -63,19 +63,13 @@ class LoadRunner:
         table = self.catalog.find_table(destination.key)
         destinations.check_empty(self.catalog, destination)
         source = config.get("sourceFormat") or "CSV"
-        fields = schemas.checked(config["schema"]) if config.get("schema") else None
-        if fields is None and table is not None and table.fields and not config.get("autodetect"):
-            fields = table.fields
+        given = schemas.checked(config["schema"]) or None if config.get("schema") else None
+        known = table.fields if table is not None and table.fields and not config.get("autodetect") else None
+        bad: list[dict[str, str]] = []
         if source == "PARQUET":
-            rows, fields = _parquet(media, fields)
-            bad: list[dict[str, str]] = []
+            rows, fields = parquet_rows.read(media, given, known, config)
         else:
-            if fields is None:
-                if config.get("autodetect"):
-                    raise not_implemented("schema autodetection; give the schema")
-                raise invalid("No schema specified on job or table.", None)
-            read = _json_rows if source == "NEWLINE_DELIMITED_JSON" else _csv_rows
-            rows, bad = read(media, fields, config)
+            rows, fields, bad = _text_rows(source, media, given or known, config)
         limit = int(config.get("maxBadRecords") or 0)
         if len(bad) > limit:
             job.errors = [
@@ -117,6 +111,19 @@ _KIND = {
 }
 
 
+def _text_rows(
+    source: str, media: bytes, fields: schemas.Fields | None, config: dict[str, Any]
+) -> tuple[pa.Table, schemas.Fields, list[dict[str, str]]]:
+    if fields is None:
+        if config.get("autodetect"):
+            raise not_implemented("schema autodetection; give the schema")
+        raise invalid("No schema specified on job or table.", None)
+    read, name = (csv_rows.read, "CSV") if source == "CSV" else (_json_rows, "JSON")
+    good, bad = read(media, fields, config)
+    rows = pa.Table.from_pylist(good, schema=schemas.arrow_schema(fields))
+    return rows, fields, [_bad(at, fault, name) for at, fault in bad]
+
+
 def _bad(position: int, message: str, kind: str) -> dict[str, str]:
     return {
         "reason": "invalid",
@@ -125,138 +132,29 @@ def _bad(position: int, message: str, kind: str) -> dict[str, str]:
     }
 
 
-def _json_rows(media: bytes, fields: schemas.Fields, config: dict[str, Any]) -> tuple[pa.Table, list[dict[str, str]]]:
+def _json_rows(
+    media: bytes, fields: schemas.Fields, config: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+    """Good rows, and the bad ones as (byte where the row starts, what is wrong)."""
     read = rows_in.row_reader(fields, ignore_unknown=bool(config.get("ignoreUnknownValues")))
     good: list[dict[str, Any]] = []
-    bad: list[dict[str, str]] = []
+    bad: list[tuple[int, str]] = []
     position = 0
-    loads = json.loads
+    loads = json.JSONDecoder(parse_constant=_no_constant).decode
     for line in media.split(b"\n"):
         if line.strip():
             try:
-                good.append(read(loads(line)))
+                row = loads(line.decode())
+                if b"\\u" in line:
+                    json.dumps(row, ensure_ascii=False).encode()  # half a character is none
+                good.append(read(row))
             except rows_in.BadValue as error:
-                bad.append(_bad(position, str(error), "JSON"))
+                bad.append((position, str(error)))
             except (ValueError, RecursionError):
-                bad.append(_bad(position, "Parser terminated before end of string", "JSON"))
+                bad.append((position, "Parser terminated before end of string"))
         position += len(line) + 1
-    return pa.Table.from_pylist(good, schema=schemas.arrow_schema(fields)), bad
+    return good, bad
 
 
-def _csv_rows(media: bytes, fields: schemas.Fields, config: dict[str, Any]) -> tuple[pa.Table, list[dict[str, str]]]:
-    for field in fields:
-        if field["type"] == "RECORD" or field["mode"] == "REPEATED":
-            raise invalid(f"Cannot load CSV data with a nested schema. Field: {field['name']}")
-    try:
-        text = media.decode()
-    except UnicodeDecodeError:
-        raise invalid(
-            "Error while reading data, error message: Bad character (ASCII 0) or invalid UTF-8 encountered."
-        ) from None
-    read = rows_in.row_reader(fields)
-    null = config.get("nullMarker") or ""
-    delimiter = config.get("fieldDelimiter") or ","
-    delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
-    quote = config.get("quote", '"')
-    options: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
-    if config.get("nullMarkers"):
-        raise not_implemented("nullMarkers")
-    good: list[dict[str, Any]] = []
-    bad: list[dict[str, str]] = []
-    position = 0
-    skip = int(config.get("skipLeadingRows") or 0)
-    if "\n" in text and quote and not config.get("allowQuotedNewlines") and _has_quoted_newline(text, quote):
-        raise invalid('Error while reading data, error message: Missing close quote character (").')
-    for number, cells in enumerate(
-        csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **options)
-    ):
-        start, position = position, position + 1
-        if number < skip or not cells:
-            continue
-        if len(cells) < len(fields) and not config.get("allowJaggedRows"):
-            bad.append(
-                _bad(start, f"Too few columns: expected {len(fields)} column(s) but got {len(cells)} column(s).", "CSV")
-            )
-            continue
-        if len(cells) > len(fields) and not config.get("ignoreUnknownValues"):
-            bad.append(
-                _bad(
-                    start, f"Too many values in line. Found {len(cells)} column(s) while expected {len(fields)}.", "CSV"
-                )
-            )
-            continue
-        row = {}
-        for field, cell in zip(fields, cells, strict=False):
-            is_null = cell == null and (null != "" or field["type"] not in {"STRING", "BYTES"})
-            row[field["name"]] = None if is_null else cell
-        try:
-            good.append(read(row))
-        except rows_in.BadValue as error:
-            bad.append(_bad(start, str(error), "CSV"))
-    return pa.Table.from_pylist(good, schema=schemas.arrow_schema(fields)), bad
-
-
-def _has_quoted_newline(text: str, quote: str) -> bool:
-    return any(line.count(quote) % 2 for line in text.split("\n"))
-
-
-_PARQUET = [
-    (pa.types.is_boolean, t.BOOL),
-    (pa.types.is_integer, t.INT64),
-    (pa.types.is_floating, t.FLOAT64),
-    (pa.types.is_date, t.DATE),
-    (pa.types.is_string, t.STRING),
-    (pa.types.is_large_string, t.STRING),
-    (pa.types.is_binary, t.BYTES),
-    (pa.types.is_large_binary, t.BYTES),
-    (pa.types.is_time, t.TIME),
-]
-
-
-def _parquet_type(kind: pa.DataType, name: str) -> t.Type:
-    if pa.types.is_struct(kind):
-        return t.struct_of([(f.name, _parquet_type(f.type, f.name)) for f in kind])
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return t.array_of(_parquet_type(kind.value_type, name))
-    if pa.types.is_timestamp(kind):
-        return t.TIMESTAMP if kind.tz else t.DATETIME
-    if pa.types.is_decimal(kind) and kind.scale <= 9 and kind.precision - kind.scale <= 29:
-        return t.NUMERIC
-    for test, found in _PARQUET:
-        if test(kind):
-            return found
-    raise not_implemented(f"the Parquet column {name} of type {kind}")
-
-
-def _parquet(media: bytes, fields: schemas.Fields | None) -> tuple[pa.Table, schemas.Fields]:
-    try:
-        rows = pq.read_table(pa.BufferReader(media), use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise invalid(
-            f"Error while reading data, error message: Input file is not in Parquet format. {type(error).__name__}"
-        ) from error
-    named = [(f.name, _parquet_type(f.type, f.name)) for f in rows.schema]
-    required = frozenset(f.name for f in rows.schema if not f.nullable)
-    found = schemas.checked(schemas.fields_of(named, required))
-    given = {f["name"].lower(): f for f in fields or []}
-    for index, (field, (name, kind)) in enumerate(zip(found, named, strict=True)):
-        wanted = given.get(name.lower())
-        if wanted is None:
-            continue
-        wanted_type = schemas.type_of(wanted)
-        if wanted_type != kind and {kind.kind, wanted_type.kind} != {"DATETIME", "TIMESTAMP"}:
-            raise invalid(
-                "Error while reading data, error message: Provided Schema does not match: field "
-                f"{name} has type {kind} in the file and {wanted_type} in the schema"
-            )
-        if wanted["mode"] == "REQUIRED" and rows.column(index).null_count:
-            raise invalid(f"Error while reading data, error message: Required column '{name}' has null values")
-        found[index] = wanted | {"name": field["name"]}
-    columns = []
-    for column, field in zip(rows.columns, found, strict=True):
-        wanted_arrow = schemas.arrow_type(schemas.type_of(field))
-        plain = column
-        if pa.types.is_timestamp(column.type):
-            plain = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.timestamp("us"))
-        columns.append(plain.cast(wanted_arrow))
-    return pa.table(columns, schema=schemas.arrow_schema(found)), found
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

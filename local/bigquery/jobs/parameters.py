@@ -48,7 +48,8 @@ def type_of(node: dict[str, Any]) -> t.Type:
             raise invalid("Array of array query parameters are not allowed")
         return t.array_of(element)
     if kind == "STRUCT":
-        return t.struct_of([(str(f.get("name") or ""), type_of(f["type"])) for f in node.get("structTypes") or []])
+        listed = node.get("structTypes") or []
+        return t.struct_of([(f.get("name") or "", type_of(f.get("type") or {})) for f in listed])
     if kind not in t.SCALARS or kind == "INTERVAL":
         if kind in {"GEOGRAPHY", "INTERVAL", "RANGE"}:
             raise not_implemented(f"query parameters of type {kind}")

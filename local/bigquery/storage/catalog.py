@@ -256,7 +256,7 @@ class Catalog:
         return TableRecord(uid, *key, body, tag, now, now, 1, 1, 0)
 
     def update_table(self, old: TableRecord, body: dict[str, Any], *, name: str | None = None) -> TableRecord:
-        """Replace what the caller may set; `name` renames. Raises conditionNotMet if `old` is no longer what is there."""
+        """Replace what the caller may set; `name` renames; raises conditionNotMet if `old` is not the latest."""
         now = self.clock_ms()
         with self.database.transaction() as db:
             if name is not None and self.find_table((old.project, old.dataset, name)) is not None:

@@ -59,14 +59,10 @@ class History:
                 return found
         return None
 
-    def exists(self, project: str, id_: str, location: str) -> bool:
-        """Whether the id is used."""
-        return (
-            self._database.row(
-                "SELECT 1 FROM jobs WHERE project = ? AND id = ? AND location = ?", project, id_, location
-            )
-            is not None
-        )
+    def exists(self, project: str, id_: str, location: str | None) -> bool:
+        """Whether the id is used, in one location or, without one, in any."""
+        rows = self._database.rows("SELECT location FROM jobs WHERE project = ? AND id = ?", project, id_)
+        return any(location in {None, where} for (where,) in rows)
 
     def result(self, project: str, id_: str, location: str) -> pa.Table | None:
         """The rows a query left; None when they have expired or there are none."""

@@ -1,21 +1,16 @@
-"""Rows in and out: load jobs, streaming, tabledata.list, copy jobs.
+"""Rows in and out: types, streaming, tabledata.list.
 
-Pages: docs/loading-data-cloud-storage-json, docs/loading-data-cloud-storage-csv,
-docs/loading-data-cloud-storage-parquet, docs/streaming-data-into-bigquery,
+Pages: docs/streaming-data-into-bigquery,
 docs/reference/rest/v2/tabledata, docs/data-manipulation-language (streaming buffer),
 docs/managing-tables#copy-table (of https://cloud.google.com/bigquery).
 """
 
 import datetime as dt
-import io
 import itertools
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from google.cloud import bigquery
 
 from tests.contract.bigquery.conftest import CALL, Database, field, refusal
 
@@ -66,13 +61,6 @@ READ = (
 )
 
 
-def load_file(db: Database, name: str, content: bytes, **options: Any) -> bigquery.LoadJob:
-    config = bigquery.LoadJobConfig(**options)
-    job = db.client.load_table_from_file(io.BytesIO(content), f"{db.path}.{name}", job_config=config, timeout=30)
-    job.result(timeout=30)
-    return job
-
-
 def test_every_type_survives_load_query_and_list(db: Database) -> None:
     db.table("t", EVERY, [ROW])
 
@@ -94,149 +82,6 @@ def test_a_load_reports_what_it_loaded(db: Database) -> None:
     assert (job.output_rows, job.state, job.error_result) == (2, "DONE", None)
     table = db.client.get_table(f"{db.path}.t")
     assert (table.num_rows, table.num_bytes) == (2, 16)
-
-
-@pytest.mark.parametrize(("write", "left"), [("WRITE_APPEND", [1, 2]), ("WRITE_TRUNCATE", [2])])
-def test_load_dispositions(db: Database, write: str, left: list[int]) -> None:
-    db.table("t", "a INT64", [{"a": 1}])
-    db.load("t", [{"a": 2}], write_disposition=write)
-
-    assert [a for (a,) in db.stored("t")] == left
-
-
-def test_load_write_empty_refuses_a_table_with_rows(db: Database) -> None:
-    db.table("t", "a INT64", [{"a": 1}])
-    refused = refusal(lambda: db.load("t", [{"a": 2}], write_disposition="WRITE_EMPTY"))
-
-    assert (refused.status, refused.reason) == (409, "duplicate")
-
-
-def test_a_load_into_one_partition(db: Database) -> None:
-    db.table(
-        "t", "a INT64,d DATE", [{"a": 1, "d": "2025-01-01"}], time_partitioning=bigquery.TimePartitioning(field="d")
-    )
-    schema = [field("a INT64"), field("d DATE")]
-    config = bigquery.LoadJobConfig(schema=schema, write_disposition="WRITE_TRUNCATE")
-    rows = [{"a": 2, "d": "2025-01-02"}]
-    db.client.load_table_from_json(rows, f"{db.path}.t$20250102", job_config=config).result(timeout=30)
-
-    assert len(db.stored("t")) == 2
-    wrong = db.client.load_table_from_json(rows, f"{db.path}.t$20250101", job_config=config)
-    assert "different partitions" in refusal(lambda: wrong.result(timeout=30)).message
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ({"a": 1, "zzz": 2}, "no such field: zzz"),
-        ({"a": "x"}, "Cannot convert value to integer (bad value): x"),
-        ({"a": 1.5}, "Cannot convert value to integer"),
-        ({"a": [1]}, "Array specified for non-repeated field: a"),
-        ({"r": "x"}, "Non-array specified for repeated field: r"),
-        ({"r": [None]}, "Only optional fields can be set to NULL"),
-        ({"n": "0.0000000001"}, "Cannot convert value to numeric"),
-        ({"q": None}, "Missing required field: q"),
-        ({"s": {"k": 1, "nope": 2}}, "no such field: s.nope"),
-    ],
-)
-def test_a_bad_row_fails_the_load_and_is_named(db: Database, row: dict[str, Any], message: str) -> None:
-    schema = [field("a INT64"), field("r STRING REPEATED"), field("n NUMERIC"), field("q STRING REQUIRED")]
-    schema.append(bigquery.SchemaField("s", "RECORD", fields=[field("k INT64")]))
-    db.client.create_table(bigquery.Table(f"{db.path}.t", schema=schema), **CALL)
-    config = bigquery.LoadJobConfig(schema=schema)
-    rows = [{"q": "good"}, {"q": "x"} | row]
-    job = db.client.load_table_from_json(rows, f"{db.path}.t", job_config=config)
-
-    refused = refusal(lambda: job.result(timeout=30))
-
-    assert refused.reason == "invalid"
-    assert any(message in e["message"] for e in job.errors), job.errors
-    assert db.stored("t") == []
-
-
-def test_malformed_json_fails_the_load(db: Database) -> None:
-    db.table("t", "a INT64")
-    options = {"source_format": "NEWLINE_DELIMITED_JSON", "schema": [field("a INT64")]}
-
-    assert refusal(lambda: load_file(db, "t", b'{"a": 1}\n{"a": \n', **options)).reason == "invalid"
-
-
-def test_bad_rows_within_the_limit_are_counted_and_reported(db: Database) -> None:
-    db.table("t", "a INT64")
-    job = db.load("t", [{"a": 1}, {"a": "x"}, {"a": 3}], max_bad_records=1)
-
-    assert db.stored("t") == [(1,), (3,)]
-    assert job.output_rows == 2
-    assert "bad value" in job.errors[0]["message"]
-
-
-def test_unknown_values_are_ignored_only_if_asked(db: Database) -> None:
-    db.table("t", "a INT64")
-    db.load("t", [{"a": 1, "zzz": 2}], ignore_unknown_values=True)
-
-    assert db.stored("t") == [(1,)]
-
-
-def test_a_large_file_is_uploaded_in_pieces(db: Database) -> None:
-    db.table("t", "a INT64,s STRING")
-    content = b"".join(b'{"a": %d, "s": "%s"}\n' % (i, b"x" * 200) for i in range(12_000))
-    config = bigquery.LoadJobConfig(
-        schema=[field("a INT64"), field("s STRING")], source_format="NEWLINE_DELIMITED_JSON"
-    )
-    job = db.client.load_table_from_file(io.BytesIO(content), f"{db.path}.t", job_config=config)  # no size: resumable
-    job.result(timeout=30)
-
-    assert db.rows("SELECT COUNT(*), SUM(a) FROM {d}.t") == [(12_000, 12_000 * 11_999 // 2)]
-
-
-def test_csv_with_header_quotes_and_nulls(db: Database) -> None:
-    db.table("t", "a INT64,s STRING")
-    content = b'a,s\n1,"x, ""y"""\n,\n3,NA\n'
-    load_file(db, "t", content, source_format="CSV", skip_leading_rows=1, schema=[field("a INT64"), field("s STRING")])
-
-    assert db.stored("t") == [(1, 'x, "y"'), (None, ""), (3, "NA")]
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [("x,y", "Cannot convert value to integer"), ("1", "Too few columns"), ("1,b,c", "Too many values")],
-)
-def test_a_bad_csv_row_fails_the_load(db: Database, line: str, message: str) -> None:
-    db.table("t", "a INT64,s STRING")
-    schema = [field("a INT64"), field("s STRING")]
-    config = bigquery.LoadJobConfig(source_format="CSV", schema=schema)
-    job = db.client.load_table_from_file(io.BytesIO(f"1,ok\n{line}\n".encode()), f"{db.path}.t", job_config=config)
-
-    assert refusal(lambda: job.result(timeout=30)).reason == "invalid"
-    assert message in job.errors[1]["message"]
-    assert db.stored("t") == []
-
-
-def test_parquet_brings_its_schema(db: Database) -> None:
-    rows = pa.table(
-        {
-            "a": pa.array([1, None], pa.int64()),
-            "n": pa.array([Decimal("1.5"), None], pa.decimal128(10, 2)),
-            "t": pa.array([dt.datetime(2024, 1, 1, tzinfo=dt.UTC), None], pa.timestamp("us", "UTC")),
-            "l": pa.array([["x"], []], pa.list_(pa.string())),
-        }
-    )
-    file = io.BytesIO()
-    pq.write_table(rows, file)
-    load_file(db, "t", file.getvalue(), source_format="PARQUET")
-
-    kinds = [(f.name, f.field_type, f.mode) for f in db.client.get_table(f"{db.path}.t").schema]
-    assert kinds == [
-        ("a", "INTEGER", "NULLABLE"),
-        ("n", "NUMERIC", "NULLABLE"),
-        ("t", "TIMESTAMP", "NULLABLE"),
-        ("l", "STRING", "REPEATED"),
-    ]
-    assert db.stored("t")[0] == (1, Decimal("1.5"), dt.datetime(2024, 1, 1, tzinfo=dt.UTC), ["x"])
-
-
-def test_a_file_that_is_no_parquet_fails_the_load(db: Database) -> None:
-    assert refusal(lambda: load_file(db, "t", b"nope", source_format="PARQUET")).reason == "invalid"
 
 
 # -- streaming ---------------------------------------------------------------------------------------------------------
