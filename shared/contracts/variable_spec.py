@@ -1,6 +1,7 @@
 """What a template says of one of its variables, and whether a value obeys it."""
 
 import re
+import sys
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal, Self, get_args
@@ -78,9 +79,13 @@ class VariableSpec(BaseModel):
             raise ValueError(f"min and max are for int, float and date, not for {self.type}")
         if self.overridable and self.base_type in IDENTIFIER_TYPES and not self.is_bounded:
             raise ValueError(f"overridable {self.type} needs a pattern or an enum: it chooses what is read or written")
-        for bound in (self.min, self.max):
-            if bound is not None and (isinstance(bound, str) != (self.base_type == "date")):
-                raise ValueError(f"min and max of {self.type} are {'dates' if self.base_type == 'date' else 'numbers'}")
+        for value in self.enum or ():
+            _must_be(self.base_type, value, f"enum value {value!r}")
+        for name, bound in (("min", self.min), ("max", self.max)):
+            if bound is not None:
+                _must_be("date" if self.base_type == "date" else "float", bound, name)
+        if self.min is not None and self.max is not None and self.min > self.max:  # type: ignore[operator]
+            raise ValueError(f"min {self.min} is above max {self.max}: no value could be right")
         if self.default is not None and "{" not in str(self.default):  # else: read once its references are filled in
             try:
                 self.read(self.default)
@@ -126,7 +131,7 @@ class VariableSpec(BaseModel):
         typed = _typed(self.base_type, _from_text(self.base_type, value) if from_text else value)
         if self.pattern is not None and not re.fullmatch(self.pattern, str(typed)):
             raise ValueError(f"must match {self.pattern}")
-        if self.enum is not None and not any(typed == one and type(typed) is type(one) for one in self.enum):
+        if self.enum is not None and typed not in [_typed(self.base_type, one) for one in self.enum]:
             raise ValueError(f"must be one of {', '.join(map(str, self.enum))}")
         # Dates are ISO text here, whose order is that of the days.
         if self.min is not None and typed < self.min:  # type: ignore[operator]  # same kind: checked by _is_consistent
@@ -149,6 +154,13 @@ def _from_text(kind: str, value: object) -> object:
     return {"true": True, "false": False}.get(value.lower(), value) if kind == "bool" else value
 
 
+def _must_be(kind: str, value: object, what: str) -> None:
+    try:
+        _typed(kind, value)
+    except ValueError as error:
+        raise ValueError(f"{what} {error}") from error
+
+
 def _typed(kind: str, value: object) -> Scalar:
     if kind == "bool":
         if isinstance(value, bool):
@@ -159,7 +171,8 @@ def _typed(kind: str, value: object) -> Scalar:
             return value
         raise ValueError("must be a whole number")
     if kind == "float":
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf"):
+        # A whole number of JSON has no bound; above the largest double it has no float.
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
             return float(value)
         raise ValueError("must be a number")
     if not isinstance(value, str):

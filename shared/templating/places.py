@@ -24,14 +24,28 @@ _LITERAL_AFTER = {
     "RANGE": "a RANGE literal",
     "COLLATE": "a COLLATE clause",
 }
-_LITERAL_WITHIN = frozenset({"OPTIONS", "PIVOT", "UNPIVOT"})
+_TYPE = "the parameters of a type"
+_LITERAL_WITHIN = {
+    "OPTIONS": "OPTIONS(…)",
+    "PIVOT": "PIVOT(…)",
+    "UNPIVOT": "UNPIVOT(…)",
+    "COLLATE": "COLLATE(…)",
+    _TYPE: _TYPE,
+}
+_SIZED = frozenset({"STRING", "BYTES", "NUMERIC", "DECIMAL", "BIGNUMERIC", "BIGDECIMAL"})
 _BRACED = re.compile(r"\{\w+\}|\{\{\s*\w+\s*\}\}")
-_BY = ("GROUP BY", "ORDER BY", "PARTITION BY")
+# What ends the list after GROUP BY, ORDER BY or PARTITION BY within the same parentheses.
+_AFTER_BY = frozenset({
+    "EXCEPT", "FROM", "HAVING", "INTERSECT", "LIMIT", "QUALIFY", "RANGE", "ROWS", "SELECT", "UNION", "WHERE", "WINDOW",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
 class InLiteral:
-    """A string literal with placeholders: `parts` are what it means. With `cast` it is a typed literal."""
+    """A string literal with placeholders: `parts` are what it means.
+
+    With `cast` it is a typed literal; a JSON literal has one placeholder and nothing else.
+    """
 
     parts: tuple[str | Name, ...]
     cast: str
@@ -87,6 +101,7 @@ class _Outliner:
         self._faults: list[Fault] = []
         self._written = 0
         self._parentheses: list[str] = []
+        self._by: list[str] = [""]  # per open parenthesis: the GROUP BY or the like whose list this is
 
     def run(self) -> Outline:
         index = 0
@@ -99,10 +114,16 @@ class _Outliner:
         """Handle one token, or all tokens of one placeholder; the index of the next."""
         lexeme = self._lexemes[index]
         if lexeme.kind == TokenType.L_PAREN:
-            self._parentheses.append(self._lexemes[index - 1].word if index else "")
+            self._parentheses.append(self._opener(index))
+            self._by.append("")
         elif lexeme.kind == TokenType.R_PAREN:
             if self._parentheses:
                 self._parentheses.pop()
+                self._by.pop()
+        elif _is_by(lexeme):
+            self._by[-1] = lexeme.word
+        elif lexeme.word in _AFTER_BY:
+            self._by[-1] = ""
         elif lexeme.kind in (TokenType.PARAMETER, TokenType.PLACEHOLDER, TokenType.SESSION_PARAMETER):
             self._fault(lexeme, f"{lexeme.source} is a parameter, and parameters are the platform's; write {{name}}")
         elif lexeme.is_string:
@@ -114,6 +135,12 @@ class _Outliner:
         elif lexeme.kind in (TokenType.L_BRACE, TokenType.R_BRACE):
             return self._bare(index)
         return index + 1
+
+    def _opener(self, index: int) -> str:
+        """What a parenthesis belongs to: the word before it, or a type (`AS NUMERIC(`, `ARRAY<STRING(`)."""
+        word = self._lexemes[index - 1].word if index else ""
+        is_type = index > 1 and word in _SIZED and self._lexemes[index - 2].word in ("AS", "<")
+        return _TYPE if is_type else word
 
     def _string(self, index: int) -> None:
         lexeme = self._lexemes[index]
@@ -134,7 +161,13 @@ class _Outliner:
                 lexeme, "a placeholder in an INTERVAL literal; write INTERVAL {n} DAY with a variable of type int"
             )
             return
-        if reason := self._literal_only(before):
+        is_json = before is not None and before.word == "JSON"
+        if is_json and len(parts) > 1:
+            self._fault(
+                lexeme, "a placeholder inside a JSON text could add keys; write JSON_OBJECT('key', '{x}') or the like"
+            )
+            return
+        if not is_json and (reason := self._literal_only(before)):
             self._fault(lexeme, f"no placeholder may stand in {reason}")
             return
         if "r" not in prefix:
@@ -144,7 +177,7 @@ class _Outliner:
                 self._fault(lexeme, str(error))
                 return
         cast, start = "", lexeme.start
-        if before is not None and before.word in _CASTABLE:
+        if before is not None and (is_json or before.word in _CASTABLE):
             cast, start = before.word, before.start
         self._put(start, lexeme.end, InLiteral(parts, cast, self._line(lexeme)))
 
@@ -167,8 +200,8 @@ class _Outliner:
             self._fault(
                 first, f"{{{name.name}}} is glued to what is beside it; a name with a placeholder needs backquotes"
             )
-        elif before and before.word in _BY:
-            self._fault(first, f"{{{name.name}}} after {before.word} would be a constant, not a column")
+        elif before and (_is_by(before) or (before.kind == TokenType.COMMA and self._by[-1])):
+            self._fault(first, f"{{{name.name}}} after {self._by[-1]} would be a constant, not a column")
         elif reason := self._literal_only(before):
             self._fault(first, f"no placeholder may stand in {reason}")
         else:
@@ -195,8 +228,8 @@ class _Outliner:
         """Where this is, if BigQuery takes no parameter there; else empty."""
         if before is not None and before.word in _LITERAL_AFTER:
             return _LITERAL_AFTER[before.word]
-        within = _LITERAL_WITHIN.intersection(self._parentheses)
-        return f"{min(within)}(…)" if within else ""
+        within = _LITERAL_WITHIN.keys() & set(self._parentheses)
+        return _LITERAL_WITHIN[min(within)] if within else ""
 
     def _put(self, start: int, end: int, place: Place) -> None:
         # A place is one line once it is filled; what follows stays on the line where its author wrote it.
@@ -210,6 +243,11 @@ class _Outliner:
 
     def _fault(self, lexeme: Lexeme, message: str) -> None:
         self._faults += refuse(self._text, lexeme.start, message).faults
+
+
+def _is_by(lexeme: Lexeme) -> bool:
+    """Whether this is GROUP BY, ORDER BY or PARTITION BY; `BY` is a token of its own after a comment."""
+    return lexeme.kind in (TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.PARTITION_BY) or lexeme.word == "BY"
 
 
 def _glues(lexeme: Lexeme) -> bool:

@@ -3,12 +3,15 @@
 What becomes of a placeholder depends on where it stands (PRODUCT 4, "SQL"):
 
     in a string literal        the whole literal is one STRING parameter; text around the placeholder joins the value
-    in a typed literal         DATE '{date}' is CAST(@p AS DATE)
+    in a typed literal         DATE '{date}' is CAST(@p AS DATE); JSON '{x}' is PARSE_JSON(@p), and nothing beside {x}
     between backquotes         a name, checked against BigQuery's grammar part by part
     in a comment               dropped with the comment
     bare                       a parameter of the variable's type: int, float, bool, date
     a list, alone in IN (…)    an array parameter
     where BigQuery wants a literal (aliases, OPTIONS, PIVOT, FORMAT)   refused
+
+In a LIKE pattern a value's %, _ and \\ keep their meaning there, as the author asked for a pattern: with the value "%"
+LIKE '%{x}%' is true of every text (of the tenant's own rows). STARTS_WITH and STRPOS take a value for what it is.
 """
 
 import re
@@ -74,6 +77,8 @@ class _Binder:
                 self._fault(place.line, f"{{{part.name}}} is a list; write IN ({{{part.name}}}), without quotes")
         value = "".join(part if isinstance(part, str) else self._variables.text(part.name) for part in place.parts)
         parameter = self._parameter(place.parts, "STRING", value)
+        if place.cast == "JSON":
+            return f"PARSE_JSON({parameter})"
         return f"CAST({parameter} AS {place.cast})" if place.cast else parameter
 
     def _bare(self, place: Bare) -> str:

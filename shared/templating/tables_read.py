@@ -295,7 +295,7 @@ class _Walk:
         if (alias := node.args.get("alias")) is not None and alias.args.get("columns"):
             raise SqlRefused("an alias with a list of columns is not SQL of BigQuery")
         path = ".".join(part.name for part in parts)
-        end = parts[-1].meta.get("end", -1) + 1
+        end = (parts[-1].meta.get("end") or -1) + 1
         start = _start(self._text, end, path)
         if self._text[start:end].replace("`", "") != path:
             raise IsolationRefused("a table's path is written without spaces or comments in it")

@@ -3,13 +3,13 @@
 Precedence (PRODUCT 4): template default < operator settings < tenant variables < request < built-ins.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.contracts.faults import nearest
 from shared.contracts.pipeline_template import BUILT_IN, FAILURE_BUILT_IN, PipelineTemplate
-from shared.contracts.variable_spec import IDENTIFIER_TYPES, Value, VariableSpec
+from shared.contracts.variable_spec import IDENTIFIER_TYPES, Scalar, Value, VariableSpec
 from shared.errors import Fault, TemplateInvalid, VariablesInvalid
 from shared.templating.identifiers import naming_variables
 from shared.templating.placeholders import Name, names, split, texts
@@ -277,9 +277,9 @@ class _Resolution:
 
     def _fill_default(self, name: str, spec: VariableSpec, default: object, origin: Origin, where: str) -> None:
         if isinstance(default, str):
-            filled: object = self._filled(default)
+            filled: object = self._items(default.split(",")) if spec.is_list else self._filled(default)
         elif isinstance(default, tuple):
-            filled = tuple(self._filled(item) if isinstance(item, str) else item for item in default)
+            filled = self._items(default)
         else:
             filled = default
         try:
@@ -288,6 +288,21 @@ class _Resolution:
             self._faults.append(
                 Fault(where, "variable_invalid", f"{name!r} {error}, once its references are filled in")
             )
+
+    def _items(self, items: Iterable[Scalar]) -> tuple[Scalar, ...]:
+        """The items of a list, filled. One that is nothing but a list is all of its items; a value adds no others."""
+        found: list[Scalar] = []
+        for item in items:
+            parts = split(item.strip()) if isinstance(item, str) else (item,)
+            only = parts[0] if len(parts) == 1 else None
+            several = self._values[only.name] if isinstance(only, Name) else None
+            if isinstance(several, tuple):
+                found += several
+            elif isinstance(item, str):
+                found += [self._filled(item.strip())] if item.strip() else []
+            else:
+                found.append(item)
+        return tuple(found)
 
     def _filled(self, text: str) -> str:
         return "".join(part if isinstance(part, str) else as_text(self._values[part.name]) for part in split(text))

@@ -161,7 +161,7 @@ steps:
         ("x: {type: int, pattern: a}", "pattern is for text"),
         ("x: {type: string, pattern: '('}", "no regular expression"),
         ("x: {type: string, min: 1}", "min and max are for"),
-        ("x: {type: date, min: 1}", "dates"),
+        ("x: {type: date, min: 1}", "min must be text"),
         ("x: {type: string, enum: []}", "enum is empty"),
         ("x: {type: string, enum: [a], default: b}", "must be one of a"),
         ("x: {type: table, overridable: true}", "needs a pattern or an enum"),

@@ -177,3 +177,45 @@ def test_a_callers_value_is_never_looked_into(value: str) -> None:
 )  # fmt: skip
 def test_a_value_that_is_no_text_is_refused_for_a_text(value: object) -> None:
     assert faults({"note": value}, "\n  note: hello") == [("body.note", "variable_invalid")]
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("{type: int, min: 5, max: 4}", "min 5 is above max 4"),
+        ("{type: date, min: 2025-11-16, max: 2025-11-15}", "is above max"),
+        ("{type: date, min: 2025-1-1}", "min must be a date"),
+        ("{type: int, min: a}", "min must be a number"),
+        ("{type: int, enum: [1, two]}", "enum value 'two' must be a whole number"),
+        ("{type: email, enum: [me]}", "enum value 'me' must be an email"),
+        ("{type: float, min: 1e999}", "min must be a number"),
+    ],
+)
+def test_bounds_that_no_value_can_meet_are_the_templates_fault(spec: str, says: str) -> None:
+    with pytest.raises(TemplateInvalid, match=says):
+        template(f"\n  x: {spec}", "\nsteps: [{step_id: a, ps_type: a.b}]")
+
+
+def test_a_whole_number_is_a_float_too() -> None:
+    of = template("\n  x: {type: float, enum: [1, 2.5]}", "\nsteps: [{step_id: a, ps_type: a.b}]")
+
+    assert resolved(of, {"x": 1})["x"] == 1.0
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf"), True, "1"])
+def test_what_is_no_finite_number_is_refused_for_a_float(value: object) -> None:
+    assert faults({"x": value}, "\n  x: 1.5") == [("body.x", "variable_invalid")]
+
+
+def test_a_value_adds_no_item_to_a_list_that_it_is_part_of() -> None:
+    steps = "\nsteps: [{step_id: a, ps_type: a.b}]"
+    of = template(
+        "\n  who: one\n  some: [a]\n  all: {type: 'list[string]', default: '{who}, b'}"
+        "\n  same: {type: 'list[string]', default: 'x, {some}'}",
+        steps,
+    )
+
+    variables = resolved(of, {"who": "me, you", "some": ["c, d", "e"]})
+
+    assert variables["all"] == ("me, you", "b")
+    assert variables["same"] == ("x", "c, d", "e")
