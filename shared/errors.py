@@ -260,6 +260,17 @@ class QuotaExceeded(TransientError):
     code = "quota_exceeded"
 
 
+class RateLimited(TransientError):
+    """Too many calls of this tenant, of this endpoint, or of all together; `Retry-After` says when to try again."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, limit: int, window_s: int, wait_s: float) -> None:
+        """`limit` calls are taken in `window_s` seconds; `wait_s` is when it is worth trying again."""
+        super().__init__(message)
+        self.limit, self.window_s, self.wait_s = limit, window_s, wait_s
+
+
 class NotConfirmed(TransientError):
     """Pub/Sub has not confirmed a message: it may or may not have been published."""
 

@@ -234,6 +234,31 @@ class Mailer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """What a rate limit says of one hit: `limit` hits in `window_s` seconds, `remaining` of them left.
+
+    `wait_s` is when it is worth trying again.
+    """
+
+    allowed: bool
+    limit: int
+    remaining: int
+    window_s: int
+    wait_s: float
+
+
+class RateLimiter(Protocol):
+    """Counts hits in windows of time."""
+
+    def hit(self, limit: str, *who: str) -> Allowance:
+        """Count one hit of `who` against a limit such as `50/minute`; one that is not allowed is not counted.
+
+        Raises Unavailable when the store does not answer.
+        """
+        ...
+
+
 class Templates(Protocol):
     """Pipeline templates by address."""
 

@@ -29,6 +29,7 @@ def _parse(value: object) -> object:
 JsonObject = Annotated[Mapping[str, str], BeforeValidator(_parse)]
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
 SecretName = Annotated[str, Field(pattern=r"^projects/[^/]+/secrets/[^/]+/versions/[0-9]+$")]
+RateLimit = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$")]
 KmsKeyName = Annotated[str, Field(pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$")]
 
 
@@ -66,6 +67,26 @@ class Settings(BaseModel):
     push_deadline_s: int = Field(600, ge=10, le=600, description="Ack deadline of the push subscription, seconds.")
     maximum_bytes_billed: int = Field(
         100 * 1024**3, ge=10 * 1024**2, description="Most bytes one query may bill, unless its step says less."
+    )
+
+    rate_limit_store: str = Field(
+        "memory://",
+        pattern=r"^(memory://|rediss?://.+)$",
+        description="Where calls are counted: `memory://` in each instance, `redis://host:6379/0` for all together.",
+    )
+    rate_limit_runs: RateLimit = Field("50/minute", description="Run requests of a tenant.")
+    rate_limit_reads: RateLimit = Field("600/minute", description="All other calls of a tenant.")
+    rate_limit_endpoint: RateLimit = Field("6000/minute", description="Calls of one endpoint, all tenants together.")
+    rate_limit_global: RateLimit = Field("12000/minute", description="All calls together.")
+    rate_limit_lookups_per_address: RateLimit = Field(
+        "600/minute", description="Keys from one address that are not in the cache and have to be looked up."
+    )
+    rate_limit_lookups: RateLimit = Field("3000/minute", description="Keys that have to be looked up, all together.")
+    trusted_proxies: int = Field(
+        1,
+        ge=0,
+        le=5,
+        description="Proxies in front that add to X-Forwarded-For; 0 means that callers connect directly.",
     )
 
     admin_key_secret: SecretName | None = Field(None, description="Secret version of the admin key; for admin routes.")

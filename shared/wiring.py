@@ -5,6 +5,7 @@ Importing this module imports no vendor's client: a function pays only for the o
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from shared import settings as environment
@@ -16,13 +17,14 @@ from shared.pipeline.deliver import Delivery, RejectedMessages
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog
 from shared.pipeline.second_opinion import DryRunOpinion
-from shared.ports import Catalog, Cipher, Jobs, Mailer, MessageBus, Rows, Secrets
+from shared.ports import Catalog, Cipher, Jobs, Mailer, MessageBus, RateLimiter, Rows, Secrets
 from shared.settings import Settings
 from shared.tenants.api_keys import ApiKeys
 from shared.tenants.destinations import TenantDestinations
 from shared.tenants.directory import Directory
 from shared.tenants.mail_allowance import MailAllowance
 from shared.tenants.metadata import metadata_schema
+from shared.tenants.rate_limits import RateLimits
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -137,6 +139,21 @@ class Instance:
     def destinations(self) -> TenantDestinations:
         """Tables that steps write to."""
         return TenantDestinations(self.catalog, location=self.settings.location)
+
+    @once
+    def rate_limits(self) -> RateLimits:
+        """How often who may call."""
+
+        def limiter(store: str) -> RateLimiter:
+            from shared.adapters.rate_limits import StoredRateLimiter
+
+            return StoredRateLimiter(store)
+
+        spare = cache(lambda: limiter("memory://"))
+        store = self.settings.rate_limit_store
+        return RateLimits(
+            spare if store == "memory://" else cache(lambda: limiter(store)), spare, self.clock, self.settings
+        )
 
     @once
     def mail_allowance(self) -> MailAllowance:

@@ -20,10 +20,11 @@ from shared.contracts.shared_sources import SharedSource
 from shared.contracts.sql import Sql
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.errors import IsolationRefused, MailRefused, NotFound, PayloadRefused, QueryFailed, TemplateNotFound
-from shared.ports import Dataset, DryRun, Job, JobError, JobExists, Mail, Message, QueryJob, Row
+from shared.ports import Allowance, Dataset, DryRun, Job, JobError, JobExists, Mail, Message, QueryJob, Row
 from shared.settings import Settings
 from shared.tenants.destinations import TenantDestinations
 from shared.tenants.mail_allowance import MailAllowance
+from shared.tenants.rate_limits import RateLimits
 
 START = datetime(2025, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -449,6 +450,24 @@ class FakeSecondOpinion(Fallible):
                 raise IsolationRefused("the service sees a table that the guard did not")
 
 
+class FakeRateLimiter(Fallible):
+    """`ports.RateLimiter` whose window never ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hits: Counter[tuple[str, ...]] = Counter()
+
+    def hit(self, limit: str, *who: str) -> Allowance:
+        with self._call("hit"):
+            most, window_s = (
+                int(limit.partition("/")[0]),
+                {"second": 1, "minute": 60, "day": 86_400}[limit.partition("/")[2]],
+            )
+            allowed = self.hits[limit, *who] < most
+            self.hits[limit, *who] += allowed
+            return Allowance(allowed, most, most - self.hits[limit, *who], window_s, window_s / 2)
+
+
 class FakeServices:
     """`engines.base.Services`, made of fakes over one warehouse."""
 
@@ -465,6 +484,8 @@ class FakeServices:
         self.destinations = TenantDestinations(self.catalog, location=settings.location)
         control = DatasetRef(settings.gcp_project_id, settings.control_dataset)
         self.mail_allowance = MailAllowance(lambda: self.jobs, self.clock, control)
+        self.rate_limiter = FakeRateLimiter()
+        self.rate_limits = RateLimits(lambda: self.rate_limiter, FakeRateLimiter, self.clock, settings)
         self.second_opinion = FakeSecondOpinion()
 
     def calls(self) -> Counter[str]:

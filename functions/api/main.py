@@ -8,6 +8,8 @@ import functions_framework
 from werkzeug.exceptions import HTTPException
 
 from functions.api import body, customers, pipelines, problems
+from functions.api.calls import ANYONE, Example, call
+from shared.contracts.answers import Health
 from shared.errors import ConvergenceError
 from shared.logs import log_context
 from shared.trace import trace_of
@@ -43,12 +45,24 @@ def create_app(routes: str) -> flask.Flask:
         app.register_blueprint(pipelines.tenant)
     if routes in ("admin", "all"):
         app.register_blueprint(customers.admin)
+    app.after_request(say_what_is_left)
     app.register_error_handler(ConvergenceError, problems.from_error)
     app.register_error_handler(HTTPException, problems.from_http)
     app.register_error_handler(Exception, problems.from_bug)
     return app
 
 
-def healthz() -> flask.Response:
-    """The function is up; nothing else is asked."""
-    return flask.jsonify({"status": "ok"})
+def say_what_is_left(response: flask.Response) -> flask.Response:
+    """Tell a tenant what its rate limit leaves it, where the call counted."""
+    for name, value in flask.g.get("rate_limit", {}).items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+@call(who=ANYONE, answer=Health, example=Example(answer={"status": "ok"}))
+def healthz() -> Health:
+    """Ask whether the function is up.
+
+    Nothing else is asked.
+    """
+    return Health()

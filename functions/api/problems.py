@@ -1,10 +1,12 @@
 """Errors as RFC 9457 problem documents."""
 
+from math import ceil
 from typing import Any
 
 import flask
 from werkzeug.exceptions import HTTPException
 
+from functions.api.access import rate_limit_headers
 from shared import errors
 from shared.errors import ConvergenceError, Fault
 from shared.logs import log, log_bug
@@ -25,6 +27,7 @@ STATUS: dict[type[ConvergenceError], int] = {
     errors.AlreadyOnboarded: 409,
     errors.OnboardingInProgress: 409,
     errors.OnboardingFailed: 502,
+    errors.RateLimited: 429,
 }
 # Templates are the operator's, but whoever calls has to know what to tell the operator: these texts are shown.
 SHOWN_500 = (errors.TemplateInvalid, errors.SqlRefused, errors.IsolationRefused, errors.NotOurs)
@@ -48,6 +51,12 @@ def problem(status: int, code: str, detail: str, faults: tuple[Fault, ...] = ())
 def from_error(error: ConvergenceError) -> flask.Response:
     """The problem document of one of our errors."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 0)
+    if isinstance(error, errors.RateLimited):
+        log("rate_limited", "WARNING", detail=error.message)
+        response = problem(status, error.code, error.message)
+        response.headers["Retry-After"] = str(ceil(error.wait_s))
+        response.headers.update(rate_limit_headers(error.limit, 0, error.window_s, error.wait_s))
+        return response
     if status:
         if status >= 500:
             log("request_failed", "ERROR", error_code=error.code)

@@ -68,8 +68,8 @@ class ApiKeys:
         self._rows, self._clock, self._data_project, self._schema = rows, clock, data_project, schema
         self._kept: Fresh[str, tuple[StoredKey, ...]] = Fresh(clock, ttl_s=TTL_S, size=MOST_KEPT)
 
-    def tenant_of(self, key: str | None) -> str:
-        """The tenant whose valid key this is.
+    def tenant_of(self, key: str | None, *, before_look_up: Callable[[], None] = lambda: None) -> str:
+        """The tenant whose valid key this is. `before_look_up` is called, and may raise, before stored keys are read.
 
         Raises KeyRejected, the same for a tenant that is not there, a wrong key, a revoked and an expired one.
         """
@@ -77,7 +77,12 @@ class ApiKeys:
         if tenant_id is None or key is None:
             raise KeyRejected("send the tenant's API key in the header X-API-Key: {tenant_id}_api_…")
         given, now, valid = key_hash(key), self._clock.now(), False
-        for stored in self._kept.get(tenant_id, lambda: self._read(tenant_id)):
+
+        def read() -> tuple[StoredKey, ...]:
+            before_look_up()
+            return self._read(tenant_id)
+
+        for stored in self._kept.get(tenant_id, read):
             live = stored.revoked_at is None and (stored.expires_at is None or now < stored.expires_at)
             # Every row is compared, in constant time: how long it takes says nothing about which one is near.
             valid |= hmac.compare_digest(given, stored.key_hash) and live

@@ -40,6 +40,7 @@ class FakeInstance(Instance):
             api_keys_cipher=world.api_keys_cipher,
             secrets=FakeSecrets({ADMIN_SECRET: f"{ADMIN_KEY}\n"}),
             mailer=world.mailer,
+            rate_limits=world.rate_limits,
             templates=TemplateFiles(ROOT / "configs"),
         )
 
