@@ -6,6 +6,16 @@ An argument that a macro names twice is put into a list or struct first where it
 from __future__ import annotations
 
 MACROS = r"""
+CREATE MACRO bq_upper(x) AS list_transform([x], lambda v: CASE WHEN strlen(v) = length(v) THEN upper(v) ELSE
+  bq_upper_any(v) END)[1];
+CREATE MACRO bq_lower(x) AS list_transform([x], lambda v: CASE WHEN strlen(v) = length(v) THEN lower(v) ELSE
+  bq_lower_any(v) END)[1];
+CREATE MACRO bq_trim(x) AS list_transform([x], lambda v: CASE WHEN strlen(v) = length(v) THEN trim(v,
+  chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ') ELSE bq_trim_any(v) END)[1];
+CREATE MACRO bq_ltrim(x) AS list_transform([x], lambda v: CASE WHEN strlen(v) = length(v) THEN ltrim(v,
+  chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ') ELSE bq_ltrim_any(v) END)[1];
+CREATE MACRO bq_rtrim(x) AS list_transform([x], lambda v: CASE WHEN strlen(v) = length(v) THEN rtrim(v,
+  chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ') ELSE bq_rtrim_any(v) END)[1];
 CREATE MACRO bq_finite(x) AS list_transform([x], lambda v: CASE WHEN isinf(v) THEN
   bq_raise_float('Floating point overflow (infinite operands are not implemented)') ELSE v END)[1];
 CREATE MACRO bq_divide(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN

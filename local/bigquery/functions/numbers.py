@@ -56,12 +56,14 @@ def float_text(value: float) -> str:
     """A FLOAT64 as CAST to STRING prints it.
 
     >>> [float_text(x) for x in (1.0, 0.1, 1e20, float("inf"), -0.0)]
-    ['1', '0.1', '1e+20', 'inf', '-0']
+    ['1', '0.1', '1e+20', 'inf', '0']
     """
     if math.isnan(value):
         return "nan"
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
+    if not value:
+        return "0"  # never signed
     for digits in (15, 17):
         out = f"{value:.{digits}g}"
         if float(out) == value:

@@ -18,6 +18,12 @@ def array_to_string(parts: list[str | None], separator: str, null: str | None = 
     return separator.join(p for p in kept if p is not None)
 
 
+def array_to_bytes(parts: list[bytes | None], separator: bytes, null: bytes | None = None) -> bytes:
+    """ARRAY_TO_STRING of BYTES."""
+    kept = [p if p is not None else null for p in parts]
+    return separator.join(p for p in kept if p is not None)
+
+
 def generate(start: int, end: int, step: int) -> list[int]:
     """GENERATE_ARRAY of INT64, both ends included."""
     if step == 0:

@@ -1,22 +1,19 @@
-"""String, bytes and regular expression functions that DuckDB lacks or does differently.
+"""String functions that DuckDB lacks or does differently; those over `T` take STRING and BYTES.
 
-Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions, …/hash_functions
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import re
 import unicodedata
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 _SPACE = "".join(chr(c) for c in range(0x3001) if chr(c).isspace() and c not in range(0x1C, 0x20))
 _BIG = 2**63 - 1
+T = TypeVar("T", str, bytes)
 
 
-def substr(value: str, position: int, length: int) -> str:
+def substr(value: T, position: int, length: int) -> T:
     """SUBSTR: 1-based, negative from the end, 0 is 1; a start before the beginning is the beginning.
 
     >>> substr("apple", -3, 2), substr("apple", 0, 2), substr("apple", -9, 2)
@@ -28,49 +25,41 @@ def substr(value: str, position: int, length: int) -> str:
     return value[start : start + length] if length < _BIG else value[start:]
 
 
-def substr_bytes(value: bytes, position: int, length: int) -> bytes:
-    """SUBSTR on BYTES."""
-    if length < 0:
-        raise ValueError("Third argument in SUBSTR() cannot be negative")
-    start = position - 1 if position > 0 else max(len(value) + position, 0) if position < 0 else 0
-    return value[start : start + length] if length < _BIG else value[start:]
-
-
-def left(value: str, length: int) -> str:
+def left(value: T, length: int) -> T:
     """LEFT."""
     if length < 0:
         raise ValueError("Second argument in LEFT() cannot be negative")
     return value[:length]
 
 
-def right(value: str, length: int) -> str:
+def right(value: T, length: int) -> T:
     """RIGHT."""
     if length < 0:
         raise ValueError("Second argument in RIGHT() cannot be negative")
     return value[max(len(value) - length, 0) :]
 
 
-def trim(value: str, chars: str | None = None) -> str:
-    """TRIM of whitespace or of any of `chars`."""
-    return value.strip(_SPACE if chars is None else chars)
+def trim(value: str) -> str:
+    """TRIM of whitespace."""
+    return value.strip(_SPACE)
 
 
-def ltrim(value: str, chars: str | None = None) -> str:
-    """LTRIM."""
-    return value.lstrip(_SPACE if chars is None else chars)
+def ltrim(value: str) -> str:
+    """LTRIM of whitespace."""
+    return value.lstrip(_SPACE)
 
 
-def rtrim(value: str, chars: str | None = None) -> str:
-    """RTRIM."""
-    return value.rstrip(_SPACE if chars is None else chars)
+def rtrim(value: str) -> str:
+    """RTRIM of whitespace."""
+    return value.rstrip(_SPACE)
 
 
-def replace(value: str, old: str, new: str) -> str:
+def replace(value: T, old: T, new: T) -> T:
     """REPLACE; an empty pattern replaces nothing."""
     return value.replace(old, new) if old else value
 
 
-def repeat(value: str, times: int) -> str:
+def repeat(value: T, times: int) -> T:
     """REPEAT."""
     if times < 0:
         raise ValueError("Second argument in REPEAT() cannot be negative")
@@ -79,19 +68,19 @@ def repeat(value: str, times: int) -> str:
     return value * times
 
 
-def lpad(value: str, length: int, pad: str) -> str:
+def lpad(value: T, length: int, pad: T) -> T:
     """LPAD."""
     filler = _filler(value, length, pad, "LPAD")
     return filler + value if len(value) < length else value[:length]
 
 
-def rpad(value: str, length: int, pad: str) -> str:
+def rpad(value: T, length: int, pad: T) -> T:
     """RPAD."""
     filler = _filler(value, length, pad, "RPAD")
     return value + filler if len(value) < length else value[:length]
 
 
-def _filler(value: str, length: int, pad: str, name: str) -> str:
+def _filler(value: T, length: int, pad: T, name: str) -> T:
     if length < 0:
         raise ValueError(f"Second argument (output size) for {name} cannot be negative")
     if not pad:
@@ -101,9 +90,20 @@ def _filler(value: str, length: int, pad: str, name: str) -> str:
 
 
 def split(value: str, delimiter: str) -> list[str]:
-    """SPLIT; an empty delimiter splits into characters, an empty string is one empty part."""
+    """SPLIT; an empty delimiter splits into characters, an empty string is one empty part.
+
+    >>> split("", ""), split("ab", ""), split(",", ",")
+    ([''], ['a', 'b'], ['', ''])
+    """
     if not delimiter:
-        return list(value)
+        return list(value) or [""]
+    return value.split(delimiter)
+
+
+def split_bytes(value: bytes, delimiter: bytes) -> list[bytes]:
+    """SPLIT of BYTES."""
+    if not delimiter:
+        return [value[i : i + 1] for i in range(len(value))] or [b""]
     return value.split(delimiter)
 
 
@@ -111,12 +111,13 @@ def initcap(value: str, delimiters: str = ' \t\n\r\x0b\f[](){}/|<>!?@"^#$&~_,.:;
     """INITCAP."""
     out, first = [], True
     for char in value:
-        out.append(char.upper() if first else char.lower())
-        first = char in delimiters
+        word = char not in delimiters
+        out.append(char if not word else char.upper() if first else char.lower())
+        first = not word
     return "".join(out)
 
 
-def instr(value: str, wanted: str, position: int, occurrence: int) -> int:
+def instr(value: T, wanted: T, position: int, occurrence: int) -> int:
     """INSTR: 1-based place of an occurrence, 0 when there is none; a negative position searches backwards."""
     if position == 0:
         raise ValueError("INSTR position cannot be 0")
@@ -159,9 +160,19 @@ def unicode_code(value: str) -> int:
 
 def translate(value: str, source: str, target: str) -> str:
     """TRANSLATE."""
+    return value.translate(_translation(source, target))
+
+
+def translate_bytes(value: bytes, source: bytes, target: bytes) -> bytes:
+    """TRANSLATE of BYTES."""
+    found = _translation(source.decode("latin-1"), target.decode("latin-1"))
+    return value.decode("latin-1").translate(found).encode("latin-1")
+
+
+def _translation(source: str, target: str) -> dict[int, str | None]:
     if len(set(source)) != len(source):
         raise ValueError("Duplicate character in TRANSLATE source characters")
-    return value.translate({ord(s): target[i] if i < len(target) else None for i, s in enumerate(source)})
+    return {ord(s): target[i] if i < len(target) else None for i, s in enumerate(source)}
 
 
 def soundex(value: str) -> str:
@@ -180,14 +191,16 @@ def soundex(value: str) -> str:
     return (out + "000")[:4]
 
 
-def edit_distance(a: str, b: str) -> int:
-    """EDIT_DISTANCE (Levenshtein)."""
+def edit_distance(a: T, b: T, most: int = _BIG) -> int:
+    """EDIT_DISTANCE (Levenshtein), at most `most`."""
+    if most < 0:
+        raise ValueError("max_distance must be non-negative")
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
         previous, row[0] = row[0], i
         for j, y in enumerate(b, 1):
             previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
-    return row[-1]
+    return min(row[-1], most)
 
 
 def contains_substr(value: str, wanted: str) -> bool:
@@ -205,195 +218,54 @@ def normalize_casefold(value: str, mode: str) -> str:
     return normalize(normalize(value, mode).casefold(), mode)
 
 
-def from_hex(value: str) -> bytes:
-    """FROM_HEX; an odd number of digits gets a leading zero."""
-    try:
-        return bytes.fromhex(value if len(value) % 2 == 0 else "0" + value)
-    except ValueError:
-        raise ValueError(
-            f"Failed to decode invalid hexadecimal string due to character not in [0-9a-fA-F]: {value}"
-        ) from None
-
-
-def from_base64(value: str) -> bytes:
-    """FROM_BASE64."""
-    try:
-        return base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("Failed to decode invalid base64 string") from None
-
-
-def to_base32(value: bytes) -> str:
-    """TO_BASE32."""
-    return base64.b32encode(value).decode()
-
-
-def from_base32(value: str) -> bytes:
-    """FROM_BASE32."""
-    try:
-        return base64.b32decode(value)
-    except (binascii.Error, ValueError):
-        raise ValueError("Failed to decode invalid base32 string") from None
-
-
-def code_points(value: str) -> list[int]:
-    """TO_CODE_POINTS."""
-    return [ord(c) for c in value]
-
-
-def bytes_code_points(value: bytes) -> list[int]:
-    """TO_CODE_POINTS of BYTES."""
-    return list(value)
-
-
-def from_code_points(codes: list[int | None]) -> str | None:
-    """CODE_POINTS_TO_STRING; NULL if any code is."""
-    if None in codes:
-        return None
-    return "".join(chr_(c) for c in codes if c is not None)
-
-
-def bytes_from_code_points(codes: list[int | None]) -> bytes | None:
-    """CODE_POINTS_TO_BYTES."""
-    if None in codes:
-        return None
-    try:
-        return bytes(c for c in codes if c is not None)
-    except ValueError:
-        raise ValueError("Invalid extended ASCII code point") from None
-
-
-def bytes_to_string(value: bytes) -> str:
-    """CAST(BYTES AS STRING)."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise ValueError("Invalid cast of bytes to UTF8 string") from None
-
-
-def safe_utf8(value: bytes) -> str:
-    """SAFE_CONVERT_BYTES_TO_STRING."""
-    return value.decode(errors="replace")
-
-
-def md5(value: bytes) -> bytes:
-    """MD5."""
-    return hashlib.md5(value, usedforsecurity=False).digest()
-
-
-def sha1(value: bytes) -> bytes:
-    """SHA1."""
-    return hashlib.sha1(value, usedforsecurity=False).digest()
-
-
-def sha256(value: bytes) -> bytes:
-    """SHA256."""
-    return hashlib.sha256(value).digest()
-
-
-def sha512(value: bytes) -> bytes:
-    """SHA512."""
-    return hashlib.sha512(value).digest()
-
-
-def net_host(url: str) -> str | None:
-    """NET.HOST."""
-    rest = url.strip()
-    if "://" not in rest and not rest.startswith("//"):
-        return None
-    try:
-        host = urlsplit(rest).netloc.rsplit("@", 1)[-1]
-    except ValueError:
-        return None
-    host = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    return host or None
-
-
-# -- regular expressions: BigQuery speaks RE2, so what Python's re would read differently is refused ---------
-
-_UNLIKE_RE2 = re.compile(r"\(\?(?:[=!<]|P=|#|\()|\\[1-9]|\\[ZGXRK]|[*+?}]\+")
-_RE2_ONLY = re.compile(r"\\[pPQEC]|\[\[:|\\z|\(\?[a-zA-Z]*U")
-
-
-def check_regexp(pattern: str) -> str:
-    """The pattern, for DuckDB's own RE2; ValueError when RE2 would refuse it."""
-    return pattern
-
-
-def compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern for Python; refused where the two engines differ."""
-    if _RE2_ONLY.search(pattern):
-        raise NotImplementedError("regular expressions with \\p, \\Q, \\C, POSIX classes or U here")
-    if _UNLIKE_RE2.search(pattern):
-        raise ValueError(f"Cannot parse regular expression: invalid perl operator in {pattern}")
-    translated = pattern.replace(r"\z", r"\Z")
-    # RE2's $ is the very end of the text; its \d, \w, \s are ASCII
-    translated = re.sub(r"(?<!\\)((?:\\\\)*)\$", r"\1\\Z", translated) if "(?m" not in translated else translated
-    try:
-        return re.compile(translated, re.ASCII)
-    except re.error as error:
-        raise ValueError(f"Cannot parse regular expression: {error.msg}") from None
-
-
-def regexp_extract(value: str, pattern: str, position: int, occurrence: int) -> str | None:
-    """REGEXP_EXTRACT."""
-    regexp = _one_group(pattern, "REGEXP_EXTRACT")
-    if position < 1:
-        raise ValueError("Position must be positive")
-    if occurrence < 1:
-        raise ValueError("Occurrence must be positive")
-    for index, match in enumerate(regexp.finditer(value, position - 1), 1):
-        if index == occurrence:
-            return match[1] if regexp.groups else match[0]
-    return None
-
-
-def regexp_extract_all(value: str, pattern: str) -> list[str]:
-    """REGEXP_EXTRACT_ALL."""
-    regexp = _one_group(pattern, "REGEXP_EXTRACT_ALL")
-    return [(m[1] if regexp.groups else m[0]) or "" for m in regexp.finditer(value)]
-
-
-def regexp_instr(value: str, pattern: str, position: int, occurrence: int, after: int) -> int:
-    """REGEXP_INSTR."""
-    regexp = _one_group(pattern, "REGEXP_INSTR")
-    if position < 1 or occurrence < 1 or after not in {0, 1}:
-        raise ValueError("Invalid argument of REGEXP_INSTR")
-    for index, match in enumerate(regexp.finditer(value, position - 1), 1):
-        if index == occurrence:
-            group = 1 if regexp.groups else 0
-            return (match.end(group) if after else match.start(group)) + 1
-    return 0
-
-
-def _one_group(pattern: str, name: str) -> re.Pattern[str]:
-    regexp = compiled(pattern)
-    if regexp.groups > 1:
-        raise ValueError(f"Regular expression passed to {name} must not have more than one capturing group")
-    return regexp
-
-
-def regexp_replace(value: str, pattern: str, replacement: str) -> str:
-    r"""REGEXP_REPLACE; \\1 to \\9 in the replacement are groups, \\0 the match."""
-    regexp = compiled(pattern)
-    parts = re.split(r"\\(.)", replacement)
-    for char in parts[1::2]:
-        if not (char.isdigit() or char == "\\"):
-            raise ValueError(f"Invalid REGEXP_REPLACE pattern: invalid escape \\{char}")
-        if char.isdigit() and int(char) > regexp.groups:
-            raise ValueError(f"Invalid REGEXP_REPLACE pattern: no such group {char}")
-
-    def one(match: re.Match[str]) -> str:
-        out = parts[0]
-        for char, text in zip(parts[1::2], parts[2::2], strict=True):
-            out += (match[int(char)] or "") if char.isdigit() else "\\"
-            out += text
-        return out
-
-    return regexp.sub(one, value)
-
-
-def fingerprint(value: bytes) -> int:
-    """FARM_FINGERPRINT is not computed here."""
-    del value
-    raise NotImplementedError("the function FARM_FINGERPRINT")
+FUNCTIONS: dict[str, tuple[str, str, Any]] = {
+    "upper_any": ("s", "s", str.upper),
+    "lower_any": ("s", "s", str.lower),
+    "upper_bytes": ("x", "x", bytes.upper),
+    "lower_bytes": ("x", "x", bytes.lower),
+    "substr3": ("sii", "s", substr),
+    "substr_bytes": ("xii", "x", substr),
+    "left": ("si", "s", left),
+    "left_bytes": ("xi", "x", left),
+    "right": ("si", "s", right),
+    "right_bytes": ("xi", "x", right),
+    "trim_any": ("s", "s", trim),
+    "ltrim_any": ("s", "s", ltrim),
+    "rtrim_any": ("s", "s", rtrim),
+    "trim_chars": ("ss", "s", str.strip),
+    "ltrim_chars": ("ss", "s", str.lstrip),
+    "rtrim_chars": ("ss", "s", str.rstrip),
+    "trim_bytes": ("xx", "x", bytes.strip),
+    "ltrim_bytes": ("xx", "x", bytes.lstrip),
+    "rtrim_bytes": ("xx", "x", bytes.rstrip),
+    "replace": ("sss", "s", replace),
+    "replace_bytes": ("xxx", "x", replace),
+    "reverse": ("s", "s", lambda v: v[::-1]),
+    "reverse_bytes": ("x", "x", lambda v: v[::-1]),
+    "starts_bytes": ("xx", "b", bytes.startswith),
+    "ends_bytes": ("xx", "b", bytes.endswith),
+    "repeat": ("si", "s", repeat),
+    "repeat_bytes": ("xi", "x", repeat),
+    "lpad": ("sis", "s", lpad),
+    "lpad_bytes": ("xix", "x", lpad),
+    "rpad": ("sis", "s", rpad),
+    "rpad_bytes": ("xix", "x", rpad),
+    "split": ("ss", "S", split),
+    "split_bytes": ("xx", "X", split_bytes),
+    "strpos_bytes": ("xx", "i", lambda v, w: v.find(w) + 1),
+    "initcap": ("s", "s", initcap),
+    "initcap_by": ("ss", "s", initcap),
+    "instr": ("ssii", "i", instr),
+    "instr_bytes": ("xxii", "i", instr),
+    "ascii": ("s", "i", ascii_code),
+    "chr": ("i", "s", chr_),
+    "unicode": ("s", "i", unicode_code),
+    "translate": ("sss", "s", translate),
+    "translate_bytes": ("xxx", "x", translate_bytes),
+    "soundex": ("s", "s", soundex),
+    "edit_distance": ("ssi", "i", edit_distance),
+    "edit_distance_bytes": ("xxi", "i", edit_distance),
+    "contains_substr": ("ss", "b", contains_substr),
+    "normalize": ("ss", "s", normalize),
+    "normalize_casefold": ("ss", "s", normalize_casefold),
+}

@@ -11,6 +11,7 @@ from local.bigquery.errors import not_implemented
 from local.bigquery.sql import casts, dates, operators
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
+from local.bigquery.sql.signatures import choose
 from local.bigquery.sql.values import Value, common, convert
 
 if TYPE_CHECKING:
@@ -19,7 +20,22 @@ if TYPE_CHECKING:
     from local.bigquery.sql.expressions import ExpressionCompiler
 
 extract = dates.extract
-NAMED_ARGUMENTS: frozenset[str] = frozenset()
+# Functions that take arguments by name; each checks the names itself.
+NAMED_ARGUMENTS = frozenset(
+    [
+        "EDIT_DISTANCE", "JSON_ARRAY_APPEND", "JSON_ARRAY_INSERT", "JSON_KEYS", "JSON_SET", "JSON_STRIP_NULLS",
+        "PARSE_JSON", "TO_JSON", "FLOAT64",
+    ]
+)  # fmt: skip
+
+
+def _named(c: ExpressionCompiler, node: s.Call, name: str, kind: t.Type, default: str) -> str:
+    """A named argument as DuckDB text, or its default; raises invalidQuery when another name was given."""
+    other = next((n for n in node.named if n.lower() != name), None)
+    if other is not None:
+        raise c.error(f"Named argument {other} not found in signature for call to function {node.name}", node)
+    given = next(iter(node.named.values()), None)
+    return default if given is None else c.as_type(given, kind, f"{node.name} {name}").sql
 
 
 def _arity(c: ExpressionCompiler, node: s.Call, low: int, high: int) -> None:
@@ -132,26 +148,48 @@ def _typed(value: Value) -> Value:
 
 
 def _format(c: ExpressionCompiler, node: s.Call) -> Value:
-    """FORMAT(pattern, …): arguments travel as JSON text with their types."""
+    """FORMAT(pattern, …): arguments travel as text with their types."""
     if not node.args:
-        raise c.error("FORMAT needs a format string", node)
+        raise c.error("No matching signature for function FORMAT with no arguments", node)
     pattern = c.as_type(node.args[0], t.STRING, "FORMAT")
-    values = [_typed(c.compile(a)) for a in node.args[1:]]
-    for value in values:
-        if value.type.kind in {"ARRAY", "STRUCT", "BYTES", "BIGNUMERIC"}:
-            raise not_implemented(f"FORMAT of {value.type.kind}")
-    kinds = ",".join(v.type.kind for v in values)
+    given = [c.compile(a) for a in node.args[1:]]
+    kinds = ",".join(v.type.kind for v in given)
+    values = [_typed(v) for v in given]
     texts = ", ".join(_as_text(v) for v in values)
     return Value(f"bq_format({pattern.sql}, {t.text(kinds)}, CAST([{texts}] AS VARCHAR[]))", t.STRING, fragile=True)
 
 
+_TEXTS = {
+    "STRING": "{0}", "JSON": "{0}", "BIGNUMERIC": "{0}", "INT64": "CAST({0} AS VARCHAR)", "BYTES": "hex({0})",
+    "BOOL": "CAST({0} AS VARCHAR)", "FLOAT64": "CAST({0} AS VARCHAR)", "NUMERIC": "bq_numeric_to_string({0})",
+    "DATE": "bq_date_to_string({0})", "DATETIME": "bq_datetime_to_string({0})", "TIME": "bq_time_to_string({0})",
+    "TIMESTAMP": "bq_timestamp_to_string({0})",
+}  # fmt: skip
+
+
 def _as_text(value: Value) -> str:
-    return {
-        "STRING": "{0}", "JSON": "{0}", "INT64": "CAST({0} AS VARCHAR)", "BOOL": "CAST({0} AS VARCHAR)",
-        "FLOAT64": "CAST({0} AS VARCHAR)", "NUMERIC": "bq_numeric_to_string({0})", "DATE": "bq_date_to_string({0})",
-        "DATETIME": "bq_datetime_to_string({0})", "TIMESTAMP": "bq_timestamp_to_string({0})",
-        "TIME": "bq_time_to_string({0})",
-    }[value.type.kind].format(value.sql)  # fmt: skip
+    kind = value.type
+    if kind.kind not in {"ARRAY", "STRUCT"}:
+        return _TEXTS[kind.kind].format(value.sql)
+    both = [_shown(value.sql, kind, how) for how in ("readable", "literal")]
+    return f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE {both[0]} || chr(31) || {both[1]} END"
+
+
+def _shown(sql: str, kind: t.Type, how: str) -> str:
+    """The text of %t (readable) or %T (literal), part by part."""
+    if kind.kind == "ARRAY":
+        parts = f"list_transform({sql}, lambda bq_f: {_shown('bq_f', kind.of, how)})"
+        text = f"'[' || array_to_string({parts}, ', ') || ']'"
+    elif kind.kind == "STRUCT":
+        fields = [
+            _shown(f"struct_extract({sql}, {t.text(n)})", k, how)
+            for n, k in zip(kind.duck_names, kind.types, strict=True)
+        ]
+        opening = "STRUCT(" if how == "literal" and len(fields) == 1 else "("
+        text = f"'{opening}' || " + " || ', ' || ".join(fields) + " || ')'"
+    else:
+        text = f"bq_format_{how}({_TEXTS[kind.kind].format(sql)}, '{kind.kind}')"
+    return f"COALESCE({text}, 'NULL')"
 
 
 def _concat(c: ExpressionCompiler, node: s.Call) -> Value:
@@ -169,6 +207,47 @@ def _concat(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value(f"({' || '.join(parts)})", kind, fragile=any(v.fragile for v in values))
 
 
+def _edit_distance(c: ExpressionCompiler, node: s.Call) -> Value:
+    """EDIT_DISTANCE(a, b[, max_distance => n]) of two STRING or two BYTES."""
+    _arity(c, node, 2, 2)
+    most = _named(c, node, "max_distance", t.INT64, "9223372036854775807")
+    lines = tuple(
+        f"{kind}, {kind} -> INT64 : bq_edit_distance{name}({{0}}, {{1}}, {most})"
+        for kind, name in (("STRING", ""), ("BYTES", "_bytes"))
+    )
+    return choose(node.name, lines, [c.compile(a) for a in node.args], c.analysis.sql, node.pos)
+
+
+def _contains_substr(c: ExpressionCompiler, node: s.Call) -> Value:
+    """CONTAINS_SUBSTR(any value, text): TRUE if a part contains it, else NULL if a part is NULL."""
+    _arity(c, node, 2, 2)
+    if node.named:
+        raise not_implemented("CONTAINS_SUBSTR with json_scope")
+    value, wanted = _typed(c.compile(node.args[0])), c.as_type(node.args[1], t.STRING, node.name)
+    if value.type.kind in {"JSON", "BYTES"}:
+        raise not_implemented(f"CONTAINS_SUBSTR of {value.type.kind}")
+    if not isinstance(node.args[1], s.Literal | s.Param):
+        raise not_implemented("CONTAINS_SUBSTR of what is not a literal")
+    if isinstance(node.args[1], s.Literal) and node.args[1].kind == "NULL":
+        raise c.error("CONTAINS_SUBSTR does not take a NULL literal as what to search for", node)
+    parts = f"CAST({_texts_of(value.sql, value.type)} AS VARCHAR[])"
+    found = f"len(list_filter({parts}, lambda bq_p: bq_contains_substr(bq_p, {wanted.sql}))) > 0"
+    null = f"len(list_filter({parts}, lambda bq_p: bq_p IS NULL)) > 0"
+    sql = f"CASE WHEN {value.sql} IS NULL THEN NULL WHEN {found} THEN TRUE WHEN {null} THEN NULL ELSE FALSE END"
+    return Value(sql, t.BOOL, fragile=True)
+
+
+def _texts_of(sql: str, kind: t.Type) -> str:
+    """A list of the texts of all scalars in a value."""
+    if kind.kind == "ARRAY":
+        return f"flatten(list_transform({sql}, lambda bq_a: {_texts_of('bq_a', kind.of)}))"
+    if kind.kind == "STRUCT":
+        fields = zip(kind.duck_names, kind.types, strict=True)
+        return " || ".join(_texts_of(f"struct_extract({sql}, {t.text(n)})", k) for n, k in fields)
+    text = _TEXTS[kind.kind] if kind.kind != "FLOAT64" else "bq_float_to_string({0})"
+    return f"[{text.format(sql)}]"
+
+
 def _session_user(c: ExpressionCompiler, node: s.Call) -> Value:
     _arity(c, node, 0, 0)
     return Value("'anonymous@embedded.invalid'", t.STRING)
@@ -180,7 +259,8 @@ def _hll(c: ExpressionCompiler, node: s.Call) -> Value:
     inner = node.args[0]
     if isinstance(inner, s.Call) and inner.name == "HLL_COUNT.INIT" and len(inner.args) in {1, 2}:
         c.has_aggregate = True
-        return Value(f"count(DISTINCT {c.compile(inner.args[0]).sql})", t.INT64, aggregate=True)
+        with c.ungrouped(c.scope):
+            return Value(f"count(DISTINCT {c.compile(inner.args[0]).sql})", t.INT64, aggregate=True)
     raise not_implemented("HLL_COUNT sketches as values")
 
 
@@ -241,6 +321,8 @@ SPECIAL: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
     "NORMALIZE": _normalize,
     "NORMALIZE_AND_CASEFOLD": _normalize,
     "CONCAT": _concat,
+    "EDIT_DISTANCE": _edit_distance,
+    "CONTAINS_SUBSTR": _contains_substr,
     "FORMAT": _format,
     "SESSION_USER": _session_user,
     "HLL_COUNT.EXTRACT": _hll,
@@ -290,14 +372,7 @@ KNOWN_BUT_REFUSED = frozenset(
         "KEYS.NEW_KEYSET",
         "LAX_BOOL_ARRAY",
         "MAKE_INTERVAL",
-        "NET.IP_FROM_STRING",
-        "NET.IP_NET_MASK",
-        "NET.IP_TO_STRING",
-        "NET.IP_TRUNC",
-        "NET.IPV4_FROM_INT64",
-        "NET.IPV4_TO_INT64",
         "NET.PUBLIC_SUFFIX",
-        "NET.SAFE_IP_FROM_STRING",
         "OBJECT_PARSE",
         "PARSE_BIGNUMERIC",
         "PARSE_NUMERIC",
@@ -312,7 +387,10 @@ KNOWN_BUT_REFUSED = frozenset(
         "TYPEOF",
         "ST_GEOGPOINT",
         "ST_DISTANCE",
-        "NET.REG_DOMAIN NULLIFZERO ZEROIFNULL EXTERNAL_QUERY",
+        "NET.REG_DOMAIN",
+        "NULLIFZERO",
+        "ZEROIFNULL",
+        "EXTERNAL_QUERY",
     ]
 )
 # Families of functions: a name of theirs that is not served may well be one of BigQuery's.
