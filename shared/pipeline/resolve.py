@@ -29,7 +29,8 @@ from shared.templating.placeholders import names, texts
 from shared.templating.sql import bind
 from shared.templating.variables import Variables, resolve
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]*:\S|//|\bwww\.", re.IGNORECASE)
+# What a mail program would show as a link; an encoded word (RFC 2047) is shown as what it hides.
+_URL = re.compile(r"[a-z][a-z0-9+.-]*:\S|//|\bwww\.|\.[a-z]{2,}/|=\?[^?\s]+\?[bq]\?", re.IGNORECASE)
 # What on_failure and always steps are checked with before anything has failed.
 _NO_FAILURE = {"failed_step": "-", "error_code": "-", "error_message": "-", "logs_url": "-"}
 
@@ -133,7 +134,7 @@ class Plan:
         try:
             self.engine(step).check(fields, self.context(step))
         except PermanentError as error:
-            error.faults = tuple(self._placed(step, fault) for fault in error.faults) or self._whole(step, error)
+            error.faults = tuple(self.placed(step, fault) for fault in error.faults) or self._whole(step, error)
             raise
         return fields
 
@@ -142,7 +143,7 @@ class Plan:
         try:
             made = self.engine(step)
         except TemplateInvalid as error:
-            error.faults = (self._placed(step, Fault("ps_type", error.code, error.message)),)
+            error.faults = (self.placed(step, Fault("ps_type", error.code, error.message)),)
             raise
         _check_request_texts(step, variables, made.request_text_limit)
         unfilled = _unfilled(self.template, step.index)
@@ -152,24 +153,24 @@ class Plan:
             )
             return made.fields_model.model_validate(data)
         except ValidationError as error:
-            faults = [self._placed(step, replace(one, where=one.where[1:])) for one in faults_of(error, "")]
+            faults = [self.placed(step, replace(one, where=one.where[1:])) for one in faults_of(error, "")]
             raise VariablesInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults) from None
         except PermanentError as error:
             error.faults = error.faults or self._whole(step, error)
             raise
 
-    def _placed(self, step: Step, fault: Fault) -> Fault:
+    def placed(self, step: Step, fault: Fault) -> Fault:
         """A fault of a field (`destination.table`) with its file, line and step."""
         path = [int(part) if part.isdigit() else part for part in fault.where.split(".") if part]
         named = ".".join(map(str, (step.step_id, *path)))
         return replace(fault, where=f"{self.template.where((*step.path, *path))} {named}")
 
     def _whole(self, step: Step, error: PermanentError) -> tuple[Fault, ...]:
-        return (self._placed(step, Fault("", error.code, error.message)),)
+        return (self.placed(step, Fault("", error.code, error.message)),)
 
     def _too_many_mails(self, step: Step, mails: int) -> MailLimitReached:
         message = f"with this step the run has {mails} mails, one for each address; at most {MOST_MAILS_A_RUN}"
-        fault = self._placed(step, Fault("", MailLimitReached.code, message))
+        fault = self.placed(step, Fault("", MailLimitReached.code, message))
         return MailLimitReached(f"{fault.where}: {message}", faults=[fault])
 
     def _guarded(self, sql: Sql, variables: Variables) -> Sql:
@@ -184,9 +185,8 @@ def _check_request_texts(step: Step, variables: Variables, limit: int | None) ->
     used = {part.name for _, text in texts(dict(step.fields)) for part in names(text)}
     faults = [
         Fault(f"body.{name}", "variable_invalid", f"{name!r} goes into a mail: at most {limit} characters, no URL")
-        for name in sorted(used & set(variables) - set(FAILURE_BUILT_IN))
-        if (name in variables.caller_chosen or variables.origin(name) == "request")
-        and (len(variables.text(name)) > limit or _URL.search(variables.text(name)))
+        for name in sorted(used & variables.requested & set(variables) - set(FAILURE_BUILT_IN))
+        if len(variables.text(name)) > limit or _URL.search(variables.text(name))
     ]
     if faults:
         raise VariablesInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults)

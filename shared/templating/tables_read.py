@@ -1,4 +1,4 @@
-"""Find every table that a query reads, with its place in the text, and refuse what is more than one SELECT.
+"""Find every table that a query reads, with its place in the text.
 
 Names are told apart as BigQuery does: a single name is a CTE, a path that begins with an alias of the same FROM clause
 (or of a query around it) is an array of that alias, every other path is a table. Only what is understood passes: a FROM
@@ -7,20 +7,17 @@ item of another kind, an unexpected argument of one, a table that the walk did n
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlglot import TokenType, exp, parse
+from sqlglot import exp, parse
 from sqlglot.errors import ParseError, SqlglotError
 
 from shared.errors import Fault, IsolationRefused, SqlRefused
-from shared.templating.lexing import Lexeme, lex, refuse
+from shared.templating.one_select import isolation, one_select
 
 Names = frozenset[str]
 
-# Namespaces of built-in functions that look at nothing but their arguments. ML, AI, OBJ and user-defined functions may
-# read tables or call out of BigQuery.
-_NAMESPACES = frozenset({"SAFE", "NET", "HLL_COUNT", "KLL_QUANTILES"})
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What BigQuery takes between the parts of a table path; anything else there would be read differently by somebody.
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -31,9 +28,6 @@ _FORBIDDEN = (
 )  # fmt: skip
 _AFTER_UNNEST = re.compile(r"\bUNNEST\s*\(\s*$", re.IGNORECASE)
 _ARRAY_PATH = re.compile(r"(?:\w+|`\w+`)(?:\.(?:\w+|`\w+`))+")
-_MAX_DEPTH = 64  # far above what people write; each level of subqueries costs the parser time
-_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
-_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
 _TABLE_ARGS = frozenset({"this", "db", "catalog", "alias", "joins", "pivots", "sample"})
 _SUBQUERY_ARGS = frozenset({"this", "alias", "joins", "pivots", "sample", "with_", "order", "limit", "offset"})
 
@@ -77,14 +71,10 @@ class Reads:
 @lru_cache(maxsize=1024)
 def reads(text: str) -> Reads:
     """The tables of a query. Raises SqlRefused (not one readable SELECT) or IsolationRefused (a way around names)."""
-    lexemes = lex(text)
-    clean = _single_select(text, lexemes)
-    _check_depth(text, lexemes)
-    _check_calls(text, lexemes)
-    parameters = _parameters(text, lexemes)
-    walk = _Walk(clean)
+    plain = one_select(text)
+    walk = _Walk(plain.text)
     try:
-        statements = parse(clean, read="bigquery")
+        statements = parse(plain.text, read="bigquery")
         if len(statements) != 1 or not isinstance(statements[0], exp.Query):
             raise SqlRefused("a query is one SELECT; scripts, DML, DDL and CALL are not run")
         walk.root(statements[0])
@@ -93,10 +83,10 @@ def reads(text: str) -> Reads:
     except RecursionError as error:
         raise SqlRefused("the query is nested too deeply") from error
     return Reads(
-        clean,
+        plain.text,
         tuple(sorted(walk.tables, key=lambda one: one.start)),
         tuple(sorted(walk.arrays, key=lambda one: one.start)),
-        parameters,
+        plain.parameters,
     )
 
 
@@ -109,80 +99,6 @@ def _unreadable(error: SqlglotError) -> SqlRefused:
         return SqlRefused(f"the query cannot be read: {message}")
     message = f"line {line} of the query: {message}"
     return SqlRefused(message, faults=[Fault(f"query:{line}", "sql_refused", message)])
-
-
-def _single_select(text: str, lexemes: list[Lexeme]) -> str:
-    """The text with comments and a last semicolon blanked; refuses what begins otherwise than a SELECT does."""
-    if not lexemes:
-        raise SqlRefused("the query is empty")
-    if lexemes[0].word not in ("SELECT", "WITH", "("):
-        raise SqlRefused(f"a query begins with SELECT or WITH, not with {lexemes[0].word[:40]}")
-    pieces, end = [], 0
-    for index, lexeme in enumerate(lexemes):
-        source = lexeme.source
-        if lexeme.kind == TokenType.SEMICOLON:
-            if index < len(lexemes) - 1:
-                raise refuse(text, lexeme.start, "a second statement; a query is one SELECT")
-            source = " "
-        if lexeme.kind == TokenType.PIPE_GT:
-            raise refuse(text, lexeme.start, "pipe syntax; write the query as a SELECT")
-        pieces += [re.sub(r"[^\n]", " ", text[end : lexeme.start]), source]
-        end = lexeme.end
-    pieces.append(re.sub(r"[^\n]", " ", text[end:]))
-    return "".join(pieces)
-
-
-def _check_depth(text: str, lexemes: list[Lexeme]) -> None:
-    """Refuse nesting that would exhaust the parser: its time grows with the square, and its stack is the machine's."""
-    depth = 0
-    for index, lexeme in enumerate(lexemes):
-        if lexeme.kind in _OPENING or (lexeme.source == "<" and lexemes[index - 1].word in ("STRUCT", "ARRAY")):
-            depth += 1
-        elif lexeme.kind in _CLOSING:
-            depth -= 1
-        if depth > _MAX_DEPTH:
-            raise refuse(text, lexeme.start, f"nested deeper than {_MAX_DEPTH} levels")
-
-
-def _parameters(text: str, lexemes: list[Lexeme]) -> frozenset[str]:
-    """The names after `@`. Refuses `table@…` and `@@…`, which are table decorators and system variables."""
-    found = set()
-    for index, lexeme in enumerate(lexemes):
-        if lexeme.kind in (TokenType.PLACEHOLDER, TokenType.SESSION_PARAMETER):
-            raise refuse(text, lexeme.start, f"{lexeme.source} is not taken; write {{name}} for a variable")
-        if lexeme.kind != TokenType.PARAMETER:
-            continue
-        name = re.compile(r"@([A-Za-z_][A-Za-z0-9_]*)").match(text, lexeme.start)
-        glued = (
-            index > 0 and lexemes[index - 1].end == lexeme.start and re.search(r"[\w`@]$", lexemes[index - 1].source)
-        )
-        if name is None or glued:
-            raise refuse(text, lexeme.start, "@ here is no parameter; decorators and system variables are not taken")
-        found.add(name[1])
-    return frozenset(found)
-
-
-def _check_calls(text: str, lexemes: list[Lexeme]) -> None:
-    """Refuse calls of functions that are not built in: a user-defined one can read any table."""
-    for index in range(1, len(lexemes)):
-        name = lexemes[index - 1]
-        if lexemes[index].kind != TokenType.L_PAREN:
-            continue
-        if name.is_quoted_name:
-            raise refuse(text, name.start, "a call of a name between backquotes; only built-in functions may be called")
-        at = index - 2
-        path: list[str] = []
-        while at > 0 and lexemes[at].kind == TokenType.DOT:
-            path.append(lexemes[at - 1].word)
-            at -= 2
-        if path and _WORD.fullmatch(name.source) and not _NAMESPACES.issuperset(path):
-            called = ".".join([*reversed(path), name.word])[:100]
-            raise _isolation(text, name.start, f"a call of {called}; only BigQuery's own functions may be called")
-
-
-def _isolation(text: str, offset: int, message: str) -> IsolationRefused:
-    (fault,) = refuse(text, offset, message).faults
-    return IsolationRefused(fault.message, faults=[replace(fault, code=IsolationRefused.code)])
 
 
 class _Walk:
@@ -282,7 +198,7 @@ class _Walk:
             return
         end = max(name.meta.get("end", 0) for name in names) + 1
         if _ARRAY_PATH.fullmatch(self._text, start, end) is None:
-            raise _isolation(self._text, start, "an array in FROM is written UNNEST(alias.field)")
+            raise isolation(self._text, start, "an array in FROM is written UNNEST(alias.field)")
         last = max(names, key=lambda name: name.meta.get("start", 0))
         self.arrays.append(ArrayRead(start, end, bool(_aliases(node)), last.name))
 
@@ -297,19 +213,19 @@ class _Walk:
         path = ".".join(part.name for part in parts)
         end = (parts[-1].meta.get("end") or -1) + 1
         start = _start(self._text, end, path)
-        if self._text[start:end].replace("`", "") != path:
+        if not path or self._text[start:end].replace("`", "") != path:
             raise IsolationRefused("a table's path is written without spaces or comments in it")
         first = parts[0].name.casefold()
         # `a.b` between one pair of backquotes can be no alias and its field.
         quoted_whole = self._text[start] == "`" and "." in self._text[start : self._text.index("`", start + 1)]
         if len(parts) == 1:
             if first not in ctes:
-                raise _isolation(self._text, start, f"table {path[:100]!r} has no dataset; write project.dataset.table")
+                raise isolation(self._text, start, f"table {path[:100]!r} has no dataset; write project.dataset.table")
             local.add(first)
         elif not quoted_whole and (first in local or first in outer):
             self.arrays.append(ArrayRead(start, end, bool(node.alias), parts[-1].name))
             if node.args.get("pivots") or node.args.get("sample"):
-                raise _isolation(self._text, start, "PIVOT or TABLESAMPLE of an array; write FROM UNNEST(…)")
+                raise isolation(self._text, start, "PIVOT or TABLESAMPLE of an array; write FROM UNNEST(…)")
             local.add(parts[-1].name.casefold())
         else:
             self.tables.append(self._read(node, path, start, end))
@@ -321,7 +237,7 @@ class _Walk:
         parts = _split_path(path)
         if parts is None:
             reason = "wildcards, decorators, INFORMATION_SCHEMA and meta tables are not read"
-            raise _isolation(self._text, start, f"{path[:200]!r} is no table that a query may name; {reason}")
+            raise isolation(self._text, start, f"{path[:200]!r} is no table that a query may name; {reason}")
         around = node.find_ancestor(exp.Select)
         return TableRead(
             start,

@@ -29,7 +29,8 @@ _BUILT_IN_SPECS = {
 class Variables(Mapping[str, Value]):
     """The values of one run, by name. A name that is known but has no value is not in the mapping; `fault` says why.
 
-    `caller_chosen` are those whose value a request decides freely: they can name nothing.
+    `caller_chosen` are those whose value a request decides freely: they can name nothing. `requested` are all that hold
+    something of a request's, also within the bounds of a pattern or enum.
     """
 
     _values: Mapping[str, Value]
@@ -37,6 +38,7 @@ class Variables(Mapping[str, Value]):
     _specs: Mapping[str, VariableSpec]
     _missing: Mapping[str, str]
     caller_chosen: frozenset[str] = field(default=frozenset())
+    requested: frozenset[str] = field(default=frozenset())
 
     def __getitem__(self, name: str) -> Value:
         return self._values[name]
@@ -143,6 +145,7 @@ class _Resolution:
         self._specs: dict[str, VariableSpec] = {}
         self._missing: dict[str, str] = {}
         self._caller_chosen: set[str] = {"trigger_by", "error_message"}  # built in, but worded by others
+        self._requested = {*self._caller_chosen, *request}
         self._template_faults: list[Fault] = []
         self._faults: list[Fault] = []
         self._open: list[str] = []
@@ -162,8 +165,14 @@ class _Resolution:
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
             kind = TemplateInvalid if self._template_faults else VariablesInvalid
             raise kind(f"{faults[0].where}: {faults[0].message}{more}", faults=faults)
-        caller_chosen = frozenset(self._caller_chosen)
-        return Variables(self._values, self._origins, self._specs, self._missing, caller_chosen)
+        return Variables(
+            self._values,
+            self._origins,
+            self._specs,
+            self._missing,
+            frozenset(self._caller_chosen),
+            frozenset(self._requested),
+        )
 
     def _set(self, name: str, value: Value, origin: Origin, spec: VariableSpec) -> None:
         self._values[name], self._origins[name], self._specs[name] = value, origin, spec
@@ -265,8 +274,9 @@ class _Resolution:
                 partial = Variables(self._values, self._origins, self._specs, self._missing)
                 fault = partial.fault(part, where)
                 if fault is None:
-                    if other in self._caller_chosen:
-                        self._caller_chosen.add(name)
+                    for chosen in (self._caller_chosen, self._requested):
+                        if other in chosen:
+                            chosen.add(name)
                     continue
                 complete = False
                 if fault.code == "variable_missing":

@@ -62,7 +62,7 @@ def _from(draw: st.DrawFn, ctes: tuple[str, ...], depth: int, outer: tuple[str, 
         kind = draw(st.integers(0, 5))
         if kind == 0:
             text += f", {item.text}"
-        elif kind == 1:
+        elif kind == 1 and not text.startswith("("):
             text = f"({text} JOIN {item.text} ON {left}.k = {item.alias}.k)"
         else:
             join = draw(st.sampled_from(["JOIN", "LEFT JOIN", "FULL JOIN", "INNER JOIN"]))

@@ -29,11 +29,28 @@ def test_a_short_text_of_a_request_may_go_into_a_mail() -> None:
 
 
 @pytest.mark.parametrize(
-    "note", ["x" * 201, "see http://evil.example", "www.evil.example", "//evil.example", "javascript:x"]
+    "note",
+    [
+        "x" * 201,
+        "see http://evil.example",
+        "www.evil.example",
+        "//evil.example",
+        "javascript:x",
+        "evil.example/login",
+        "=?utf-8?B?aHR0cDovL2V2aWw=?=",
+    ],
 )
 def test_a_long_text_or_a_url_may_not_not_even_through_another_variable(note: str) -> None:
     with pytest.raises(VariablesInvalid, match="headline"):
         plan(note=note)
+
+
+def test_not_even_one_that_a_careless_pattern_lets_pass() -> None:
+    bounded = MAIL.replace('note: ""', 'note: {default: "", pattern: ".*"}')
+    asked = run(variables={"note": "http://evil.example"})
+
+    with pytest.raises(VariablesInvalid, match="headline"):
+        Resolver(FakeTemplates(template(bounded)), services()).resolve(asked, tenant())
 
 
 def test_neither_may_who_asked() -> None:
