@@ -47,6 +47,12 @@ def of(body: dict[str, Any]) -> Partitioning | None:
     return None
 
 
+def by_ingestion(body: dict[str, Any]) -> bool:
+    """Whether the table is partitioned by when rows come in."""
+    found = of(body)
+    return found is not None and found.field is None
+
+
 def check(body: dict[str, Any], fields: Fields) -> None:
     """Raise invalid unless partitioning and clustering fit the schema."""
     time, ranged = body.get("timePartitioning"), body.get("rangePartitioning")

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from local.bigquery import partitions
-from local.bigquery.errors import invalid, invalid_query, not_implemented
+from local.bigquery.errors import invalid, not_implemented
 from local.bigquery.jobs import destinations
 from local.bigquery.jobs.job import Job
+from local.bigquery.storage.catalog import TableRecord
 
 if TYPE_CHECKING:
     from local.bigquery.service import Service
-
-_ATTEMPTS = 10
 
 
 class CopyRunner:
@@ -45,42 +44,53 @@ class CopyRunner:
         config = job.configuration["copy"]
         destination = destinations.read(config, default_write="WRITE_EMPTY")
         job.location = self.catalog.dataset(destination.key[0], destination.key[1]).location
+        tables = [self._source(reference, job.location) for reference in sources(config)]
         destinations.check_empty(self.catalog, destination)
-        tables = []
-        for ref in sources(config):
-            name, part = partitions.split_decorator(ref["tableId"])
-            if part is not None:
-                raise not_implemented("copying one partition")
-            table = self.catalog.table((ref["projectId"], ref["datasetId"], name))
-            if table.is_view:
-                raise invalid(f"Cannot copy {table.path}: it is a view")
-            tables.append(table)
-        first = tables[0]
-        if any(partitions.of(t.body) is not None for t in tables) and partitions.of(first.body).field is None:  # type: ignore[union-attr]
-            raise not_implemented("copying tables partitioned by ingestion time")
-        pieces = [
-            self.catalog.read(first, data, file)
-            for table in tables
-            for _, _, _, data, file in self.catalog.manifest(table.uid, stored_only=True)
-        ]
-        rows = pa.concat_tables(pieces) if pieces else first.arrow.empty_table()
+        first, part = tables[0]
+        if any(_shape(table) != _shape(first) for table, _ in tables):
+            raise invalid("Source tables of a copy job must have the same schema and partitioning")
+        if part is not None and destination.part is None and self.catalog.find_table(destination.key) is None:
+            raise not_implemented("copying one partition into a table that is not there; name its partition")
+        content = self._content(tables)
         for key in ("timePartitioning", "rangePartitioning", "clustering"):
             if first.body.get(key):
                 destination.body[key] = first.body[key]
-        for _ in range(_ATTEMPTS):
-            prepared = destinations.prepare(self.catalog, destination, rows, first.fields, exact=True)
-            job.statistics = {
-                "copy": {
-                    "copiedRows": str(rows.num_rows),
-                    "copiedLogicalBytes": str(sum(p.size for p in prepared.pieces)),
-                }
-            }
-            try:
-                self.service.finish(job, lambda p=prepared: destinations.commit(self.catalog, p))  # type: ignore[misc]
-                return
-            except destinations.Changed:
-                continue
-        raise invalid_query("Could not serialize access to the table due to concurrent update")
+        if partitions.by_ingestion(first.body) and destination.part is None:
+            destination.parts = content  # rows stay in the partitions they came in
+        rows = pa.concat_tables([*content.values(), first.arrow.empty_table()])
+
+        def described(prepared: destinations.Prepared) -> None:
+            size = sum(p.size for p in prepared.pieces)
+            job.statistics = {"copy": {"copiedRows": str(rows.num_rows), "copiedLogicalBytes": str(size)}}
+
+        destinations.write(self.service, job, destination, rows, first.fields, described)
+
+    def _source(self, reference: dict[str, str], location: str) -> tuple[TableRecord, str | None]:
+        project, dataset, name, part = destinations.named(reference, "sourceTable")
+        table = self.catalog.table((project, dataset, name))
+        if table.is_view:
+            raise invalid(f"Cannot copy {table.path}: it is a view")
+        if self.catalog.dataset(project, dataset).location != location:
+            raise invalid(
+                "Cannot read and write in different locations: source: "
+                f"{self.catalog.dataset(project, dataset).location}, destination: {location}"
+            )
+        if part is not None:
+            partitions.check_decorator(part, partitions.of(table.body), table.path)
+        return table, part
+
+    def _content(self, tables: list[tuple[TableRecord, str | None]]) -> dict[str, pa.Table]:
+        """Stored rows by partition; those in the streaming buffer are left behind."""
+        pieces: dict[str, list[pa.Table]] = {}
+        for table, wanted in tables:
+            for _, part, _, data, file in self.catalog.manifest(table.uid, stored_only=True):
+                if wanted in {None, part}:
+                    pieces.setdefault(part, []).append(self.catalog.read(table, data, file))
+        return {part: pa.concat_tables(some) for part, some in pieces.items()}
+
+
+def _shape(table: TableRecord) -> tuple[object, ...]:
+    return table.columns, table.info.required, partitions.of(table.body)
 
 
 def sources(config: dict[str, Any]) -> list[dict[str, str]]:

@@ -166,7 +166,7 @@ class _Ddl:
             if field["mode"] == "REQUIRED" and rows.column(field["name"]).null_count:
                 raise invalid_query(f"Required field {field['name']} cannot be null")
         destination = destinations.Destination(key, None, "CREATE_IF_NEEDED", "WRITE_APPEND", frozenset(), body)
-        pieces = destinations._cut(self.catalog, destination, rows, body["schema"], partitions.of(body))
+        pieces = destinations.cut(self.catalog, destination, rows, body["schema"], partitions.of(body))
 
         def apply() -> None:
             table = self._replace(key, existing, body)

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from local.bigquery import partitions, schemas
-from local.bigquery.errors import ApiError, duplicate, invalid, not_found, not_implemented
+from local.bigquery.errors import ApiError, duplicate, invalid, invalid_query, not_found, not_implemented
+from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.storage import fragments
 from local.bigquery.storage.catalog import Catalog, Change, Key, TableRecord, schemas_fit
 from local.bigquery.storage.fragments import Fragment
 
+if TYPE_CHECKING:
+    from local.bigquery.service import Service
+
+_ATTEMPTS = 10
 _OPTIONS = {"ALLOW_FIELD_ADDITION", "ALLOW_FIELD_RELAXATION"}
 
 
@@ -32,6 +37,7 @@ class Destination:
     write: str
     options: frozenset[str]
     body: dict[str, Any] = field(default_factory=dict)  # partitioning, clustering, labels… of a table to be created
+    parts: dict[str, pa.Table] | None = None  # the rows by partition, where they are not cut by a column
 
     @property
     def path(self) -> str:
@@ -83,22 +89,39 @@ class Prepared:
     table: TableRecord | None
 
 
-def prepare(
-    catalog: Catalog, destination: Destination, rows: pa.Table, given: schemas.Fields, *, exact: bool
-) -> Prepared:
-    """Check everything that can be, and encode; nothing is visible yet.
+def write(
+    service: Service,
+    job: Job,
+    destination: Destination,
+    rows: pa.Table,
+    given: schemas.Fields,
+    described: Callable[[Prepared], None] = lambda _: None,
+) -> None:
+    """Put the rows into the destination and end the job, in one transaction; `described` sees what will be written.
 
-    `given` is the schema of the rows; `exact` says that it was stated by the caller (a load job), so its modes count.
+    Raises ApiError for what does not fit, and when the table's schema changes again and again meanwhile.
     """
+    for _ in range(_ATTEMPTS):
+        prepared = prepare(service.catalog, destination, rows, given)
+        described(prepared)
+        try:
+            service.finish(job, lambda p=prepared: commit(service.catalog, p))  # type: ignore[misc]
+            return
+        except Changed:
+            continue
+    raise invalid_query("Could not serialize access to the table due to concurrent update")
+
+
+def prepare(catalog: Catalog, destination: Destination, rows: pa.Table, given: schemas.Fields) -> Prepared:
+    """Check everything that can be, and encode; nothing is visible yet. `given` is the schema of the rows."""
     table = catalog.find_table(destination.key)
-    dataset = catalog.dataset(destination.key[0], destination.key[1])
+    catalog.dataset(destination.key[0], destination.key[1])
     if table is not None and table.is_view:
         raise invalid(f"{destination.path} is a view and cannot be written to.")
     body = _body_of_new(destination, given) if table is None else table.body
     if table is None and destination.create == "CREATE_NEVER":
         raise not_found(f"Not found: Table {destination.key[0]}:{destination.key[1]}.{destination.key[2]}")
-    del dataset
-    fields = given if table is None else _fields(table, destination, given, exact=exact)
+    fields = given if table is None else _fields(table, destination, given)
     if table is not None:
         _same_partitioning(table, destination)
         body = table.body | {"schema": fields}
@@ -106,8 +129,7 @@ def prepare(
     partitioning = partitions.of(body)
     if destination.part is not None:
         partitions.check_decorator(destination.part, partitioning, destination.path.partition("$")[0])
-    fitted = _fit(rows, fields)
-    pieces = _cut(catalog, destination, fitted, fields, partitioning)
+    pieces = cut(catalog, destination, rows, fields, partitioning)
     created = body | {"schema": fields} if table is None else None
     return Prepared(destination, pieces, fields, created, table)
 
@@ -148,7 +170,7 @@ def _spec(partitioning: partitions.Partitioning | None) -> str:
     return f"interval(type:{partitioning.type.lower()}{field_text})"
 
 
-def _fields(table: TableRecord, destination: Destination, given: schemas.Fields, *, exact: bool) -> schemas.Fields:
+def _fields(table: TableRecord, destination: Destination, given: schemas.Fields) -> schemas.Fields:
     """The schema the table will have."""
     if destination.write == "WRITE_TRUNCATE" and destination.part is None:
         return given
@@ -156,7 +178,6 @@ def _fields(table: TableRecord, destination: Destination, given: schemas.Fields,
         return given
     addition = "ALLOW_FIELD_ADDITION" in destination.options
     relaxation = "ALLOW_FIELD_RELAXATION" in destination.options
-    del exact
     try:
         fields = schemas.widened(table.fields, given, addition=addition, relaxation=relaxation)
     except ApiError as error:
@@ -171,27 +192,27 @@ def _fields(table: TableRecord, destination: Destination, given: schemas.Fields,
     return fields
 
 
-def _fit(rows: pa.Table, fields: schemas.Fields) -> pa.Table:
-    return schemas_fit(rows, schemas.arrow_schema(fields))
-
-
-def _cut(
+def cut(
     catalog: Catalog,
     destination: Destination,
     rows: pa.Table,
     fields: schemas.Fields,
     partitioning: partitions.Partitioning | None,
 ) -> list[Fragment]:
-    columns = schemas.columns(fields)
+    """Rows as encoded fragments, one for each partition that has any."""
+    columns, arrow = schemas.columns(fields), schemas.arrow_schema(fields)
+    parts = destination.parts
+    if parts is None:
+        parts = partitions.split(schemas_fit(rows, arrow), partitioning, catalog.clock_ms(), destination.part)
     pieces = []
-    for part, some in partitions.split(rows, partitioning, catalog.clock_ms(), destination.part).items():
+    for part, some in parts.items():
         if some.num_rows == 0:
             continue
         if destination.part is not None and part != destination.part:
             raise invalid(
                 f"Some rows belong to different partitions rather than destination partition {destination.path}"
             )
-        pieces.append(fragments.write(catalog.files, some, columns, part))
+        pieces.append(fragments.write(catalog.files, schemas_fit(some, arrow), columns, part))
     return pieces
 
 
@@ -233,6 +254,3 @@ def has_rows(catalog: Catalog, uid: int, part: str | None) -> bool:
 
 class Changed(Exception):
     """The destination changed its schema between `prepare` and `commit`: prepare again."""
-
-
-Committer = Callable[[], None]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from local.bigquery import rows_in, schemas
-from local.bigquery.errors import ApiError, invalid, invalid_query, not_implemented
+from local.bigquery.errors import ApiError, invalid, not_implemented
 from local.bigquery.jobs import csv_rows, destinations, parquet_rows
 from local.bigquery.jobs.job import Job
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from local.bigquery.service import Service
 
 _SHOWN_ERRORS = 5
-_ATTEMPTS = 10
 
 
 class LoadRunner:
@@ -86,22 +85,16 @@ class LoadRunner:
                 job.errors[0]["message"] + ". Please look into the errors[] collection for more details.",
             )
         job.errors = bad[:_SHOWN_ERRORS]
-        size = 0
-        for _ in range(_ATTEMPTS):
-            prepared = destinations.prepare(self.catalog, destination, rows, fields, exact=True)
-            size = sum(p.size for p in prepared.pieces)
+
+        def described(prepared: destinations.Prepared) -> None:
             job.statistics = {
                 "load": {
                     "inputFiles": "1", "inputFileBytes": str(len(media)), "outputRows": str(rows.num_rows),
-                    "outputBytes": str(size), "badRecords": str(len(bad)),
+                    "outputBytes": str(sum(p.size for p in prepared.pieces)), "badRecords": str(len(bad)),
                 }
             }  # fmt: skip
-            try:
-                self.service.finish(job, lambda p=prepared: destinations.commit(self.catalog, p))  # type: ignore[misc]
-                return
-            except destinations.Changed:
-                continue
-        raise invalid_query("Could not serialize access to the table due to concurrent update")
+
+        destinations.write(self.service, job, destination, rows, fields, described)
 
 
 _KIND = {

@@ -348,14 +348,7 @@ class QueryRunner:
         fields = schemas.fields_of(result.columns)
         schemas.checked(fields)
         rows = result.rows.rename_columns(names).cast(schemas.arrow_schema(fields))
-        for _ in range(_ATTEMPTS):
-            prepared = destinations.prepare(self.catalog, destination, rows, fields, exact=False)
-            try:
-                self.service.finish(job, lambda p=prepared: destinations.commit(self.catalog, p))  # type: ignore[misc]
-                return
-            except destinations.Changed:
-                continue
-        raise invalid_query("Could not serialize access to the table due to concurrent update")
+        destinations.write(self.service, job, destination, rows, fields)
 
     # -- DML -------------------------------------------------------------------------------------------
 

@@ -6,18 +6,72 @@ docs/managing-table-schemas, docs/partitioned-tables (of https://cloud.google.co
 
 import concurrent.futures
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from google.cloud import bigquery
 
-from tests.contract.bigquery.conftest import Database, field
+from tests.contract.bigquery.conftest import CALL, Database, field, refusal
 
 DAY = dt.date(2025, 11, 15)
 
 
 def by_day(name: str | None = "d", kind: str = "DAY") -> bigquery.TimePartitioning:
     return bigquery.TimePartitioning(type_=kind, field=name)
+
+
+def write_by_query(db: Database, disposition: str) -> None:
+    db.run("SELECT 9 AS a", destination=f"{db.path}.out", write_disposition=disposition)
+
+
+def write_by_load(db: Database, disposition: str) -> None:
+    db.load("out", [{"a": 9}], [field("a INT64")], write_disposition=disposition)
+
+
+def write_by_copy(db: Database, disposition: str) -> None:
+    db.table("src", "a INT64", [{"a": 9}])
+    config = bigquery.CopyJobConfig(write_disposition=disposition)
+    db.client.copy_table(f"{db.path}.src", f"{db.path}.out", job_config=config, **CALL).result(timeout=30)
+
+
+@pytest.mark.parametrize("write", [write_by_query, write_by_load, write_by_copy])
+@pytest.mark.parametrize("before", [None, [], [1]], ids=["missing", "empty", "rows"])
+@pytest.mark.parametrize("disposition", ["WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_APPEND"])
+def test_every_disposition_on_every_kind_of_table(
+    db: Database, disposition: str, before: list[int] | None, write: Callable[[Database, str], None]
+) -> None:
+    """docs/reference/rest/v2/Job: writeDisposition of JobConfigurationQuery, …Load and …TableCopy."""
+    if before is not None:
+        db.table("out", "a INT64", [{"a": a} for a in before])
+    if disposition == "WRITE_EMPTY" and before:
+        refused = refusal(lambda: write(db, disposition))
+        assert (refused.status, refused.reason) == (409, "duplicate")
+        assert f"Already Exists: Table {db.project}:{db.dataset}.out" in refused.message
+        assert db.stored("out") == [(1,)]
+        return
+
+    write(db, disposition)
+
+    kept = before or [] if disposition == "WRITE_APPEND" else []
+    assert db.stored("out") == [(a,) for a in [*kept, 9]]
+
+
+@pytest.mark.parametrize("name", ["createDisposition", "writeDisposition", "schemaUpdateOptions"])
+def test_an_unknown_disposition_is_refused(db: Database, name: str) -> None:
+    target = {"projectId": db.project, "datasetId": db.dataset, "tableId": "out"}
+    value = ["NOPE"] if name == "schemaUpdateOptions" else "NOPE"
+    query = {"query": "SELECT 1 AS a", "useLegacySql": False, "destinationTable": target, name: value}
+    status, answer = db.call("POST", "jobs", {"configuration": {"query": query}})
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+    assert f"Invalid value for {name}: NOPE is not a valid value" in answer["error"]["message"]
+
+
+def test_write_truncate_data_is_refused_by_name(db: Database) -> None:
+    refused = db.refused("SELECT 1 AS a", destination=f"{db.path}.out", write_disposition="WRITE_TRUNCATE_DATA")
+
+    assert (refused.status, refused.reason) == (501, "notImplemented")
 
 
 def test_write_empty_is_the_default_and_refuses_a_table_with_rows(db: Database) -> None:
@@ -284,6 +338,108 @@ def test_null_rows_have_a_partition_of_their_own(db: Database) -> None:
     sql = "SELECT partition_id, total_rows FROM {d}.INFORMATION_SCHEMA.PARTITIONS WHERE table_name = 'out' ORDER BY 1"
 
     assert db.rows(sql) == [("20251115", 1), ("__NULL__", 1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "other"),
+    [("HOUR", "2025111510", "2025111511"), ("DAY", "20251115", "20251116"), ("MONTH", "202511", "202512"),
+     ("YEAR", "2025", "2024")],
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["at_", None], ids=["column", "ingestion"])
+def test_decorators_of_every_granularity(db: Database, kind: str, part: str, other: str, column: str | None) -> None:
+    """docs/managing-partitioned-table-data#write-to-partition: yyyymmddhh, yyyymmdd, yyyymm, yyyy."""
+    db.table("out", "a INT64,at_ TIMESTAMP", time_partitioning=by_day(column, kind))
+    sql = "SELECT {} AS a, TIMESTAMP '2025-11-15 10:30:00+00' AS at_"
+    for value in (1, 2):
+        truncate(db, sql.format(value), part)
+    partitions = "SELECT partition_id, total_rows FROM {d}.INFORMATION_SCHEMA.PARTITIONS WHERE table_name = 'out'"
+
+    assert [a for a, _ in db.stored("out")] == [2]
+    assert db.rows(partitions) == [(part, 1)]
+    if column is None:
+        truncate(db, sql.format(3), other)
+        assert sorted(db.rows(partitions)) == sorted([(part, 1), (other, 1)])
+    else:
+        refused = db.refused(sql.format(3), destination=f"{db.path}.out${other}", write_disposition="WRITE_TRUNCATE")
+        assert "Some rows belong to different partitions rather than destination partition" in refused.message
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [("HOUR", "20251115"), ("MONTH", "20251115"), ("YEAR", "202511")])
+def test_a_decorator_of_another_granularity_is_refused(db: Database, kind: str, wrong: str) -> None:
+    db.table("out", "a INT64,at_ TIMESTAMP", time_partitioning=by_day("at_", kind))
+    refused = db.refused(
+        "SELECT 1 AS a, TIMESTAMP '2025-11-15 10:30:00+00' AS at_",
+        destination=f"{db.path}.out${wrong}",
+        write_disposition="WRITE_TRUNCATE",
+    )
+
+    assert (refused.status, refused.reason) == (400, "invalid")
+    assert f"Invalid partition id {wrong}" in refused.message
+
+
+@pytest.mark.parametrize(("part", "status"), [("5", 501), ("x", 400)])
+def test_decorators_of_integer_ranges_are_refused(db: Database, part: str, status: int) -> None:
+    span = bigquery.PartitionRange(start=0, end=100, interval=10)
+    db.table("out", "a INT64", range_partitioning=bigquery.RangePartitioning(range_=span, field="a"))
+
+    assert db.refused("SELECT 1 AS a", destination=f"{db.path}.out${part}").status == status
+
+
+def test_a_decorator_appends_to_one_partition_and_write_empty_looks_at_it_alone(db: Database) -> None:
+    day_table(db)
+    sql = "SELECT 9 AS a, DATE '2025-11-16' AS d"
+    db.run(sql, destination=f"{db.path}.out$20251116", write_disposition="WRITE_EMPTY")
+    db.run(sql, destination=f"{db.path}.out$20251116", write_disposition="WRITE_APPEND")
+
+    assert len(db.stored("out")) == 5
+    refused = db.refused(sql, destination=f"{db.path}.out$20251116", write_disposition="WRITE_EMPTY")
+    assert (refused.status, refused.reason) == (409, "duplicate")
+
+
+def test_create_never_with_a_decorator_refuses_a_missing_table(db: Database) -> None:
+    refused = db.refused(
+        "SELECT 1 AS a", destination=f"{db.path}.no$20251115", create_disposition="CREATE_NEVER",
+        write_disposition="WRITE_TRUNCATE",
+    )  # fmt: skip
+
+    assert (refused.status, refused.reason) == (404, "notFound")
+
+
+def test_rows_go_to_the_partition_of_their_ingestion(db: Database) -> None:
+    """docs/partitioned-tables#ingestion_time: of the time of writing, in UTC."""
+    db.table("out", "a INT64", time_partitioning=by_day(None))
+    db.run("INSERT INTO {d}.out (a) VALUES (1)")
+    with db.clock.later(days=40):
+        db.run("SELECT 2 AS a", destination=f"{db.path}.out", write_disposition="WRITE_APPEND")
+
+    (first, second) = (day for _, day in sorted(db.rows("SELECT a, _PARTITIONDATE FROM {d}.out")))
+    assert (second - first).days == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "disposition", "part", "message"),
+    [
+        ([], "WRITE_APPEND", "", "Cannot add fields (field: b)"),
+        (["ALLOW_FIELD_RELAXATION"], "WRITE_APPEND", "", "Cannot add fields (field: b)"),
+        ([], "WRITE_TRUNCATE", "$20251115", "Cannot add fields (field: b)"),
+        (["ALLOW_FIELD_ADDITION"], "WRITE_EMPTY", "", "should only be specified with WRITE_APPEND"),
+        (["ALLOW_FIELD_ADDITION"], "WRITE_TRUNCATE", "", "should only be specified with WRITE_APPEND"),
+    ],
+)
+def test_schema_updates_that_are_refused(
+    db: Database, options: list[str], disposition: str, part: str, message: str
+) -> None:
+    """docs/reference/rest/v2/Job: schemaUpdateOptions."""
+    day_table(db)
+    before = db.stored("out")
+    refused = db.refused(
+        "SELECT 9 AS a, DATE '2025-11-15' AS d, 'n' AS b", destination=f"{db.path}.out{part}",
+        write_disposition=disposition, schema_update_options=options,
+    )  # fmt: skip
+
+    assert (refused.status, refused.reason) == (400, "invalid")
+    assert message in refused.message
+    assert db.stored("out") == before
 
 
 # -- at once -----------------------------------------------------------------------------------------------------------
