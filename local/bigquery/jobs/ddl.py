@@ -138,16 +138,8 @@ class _Ddl:
         select = s.QueryStatement(node.query.pos, node.query)
         cached = self.runner.analyse(self.job, self.text, select, self.kinds, self.default)
         assert cached.plan.rows is not None
-        names = [n for n, _ in cached.plan.rows.columns]
-        if len({n.lower() for n in names}) != len(names) or any(
-            n.startswith("f") and n[1:-1].isdigit() and n.endswith("_") for n in names
-        ):
-            unnamed = next((n for n in names if n.startswith("f") and n[1:-1].isdigit()), None)
-            if unnamed and not body["schema"]:
-                position = names.index(unnamed) + 1
-                raise invalid_query(
-                    f"CREATE TABLE columns must be named, but column {position} has no name{self._at(node)}"
-                )
+        if not body["schema"]:
+            cached.plan.rows.check_names("CREATE TABLE", self._at(node.query))
         given = schemas.fields_of(cached.plan.rows.columns)
         if body["schema"]:
             self._declared(node, body["schema"], cached.plan.rows.columns)
@@ -277,7 +269,7 @@ class _Ddl:
         if existing is not None and (not node.or_replace or not existing.is_view):
             raise ApiError(409, "duplicate", f"Already Exists: Table {key[0]}:{key[1]}.{key[2]}")
         body = self._options(node.options, node)
-        fields = view_schema(self.runner, self.job.project, node.text)
+        fields = view_schema(self.runner, self.job.project, node.text, self._at(node.query), named=bool(node.columns))
         if node.columns:
             if len(node.columns) != len(fields):
                 raise invalid_query(
@@ -411,14 +403,21 @@ _OPTION_KEYS = {
 }  # fmt: skip
 
 
-def view_schema(runner: QueryRunner, project: str, query: str) -> schemas.Fields:
-    """The schema of a view's query; raises what analysing it raises."""
+def view_schema(
+    runner: QueryRunner, project: str, query: str, where: str = " at [1:1]", *, named: bool = False
+) -> schemas.Fields:
+    """The schema of a view's query; raises what analysing it raises.
+
+    Without a list of names (`named`) the query must name each column once; `where` is its place for that error.
+    """
     from local.bigquery.sql.statement_parser import parse
 
     statements = parse(query)
     if len(statements) != 1 or not isinstance(statements[0], s.QueryStatement):
         raise invalid_query("A view must be one query")
     resolver = Resolver(runner.catalog, project, None)
-    plan = compile_statement(query, statements[0], resolver, {}, None)
+    plan = compile_statement(query, statements[0], resolver, {}, None, runs=False)
     assert plan.rows is not None
+    if not named:
+        plan.rows.check_names("CREATE VIEW", where)
     return schemas.fields_of(plan.rows.columns)

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from local.bigquery import schemas
-from local.bigquery.engine import StaleTable
 from local.bigquery.errors import ApiError, invalid, invalid_query, not_implemented
 from local.bigquery.functions import civil
 from local.bigquery.jobs import ddl, destinations, faults, parameters
 from local.bigquery.jobs.job import Job, Result
 from local.bigquery.jobs.resolver import Resolver
+from local.bigquery.snapshots import StaleTable
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.compiler import Plan, compile_statement
@@ -147,6 +147,8 @@ class QueryRunner:
         for attempt in range(_ATTEMPTS):
             try:
                 cached = self.analyse(job, text, statement, kinds, default)
+                if config.get("destinationTable") and cached.plan.rows is not None:
+                    cached.plan.rows.check_destination()
                 self._measure(job, cached, config)
                 if dry_run:
                     return
@@ -176,7 +178,6 @@ class QueryRunner:
             job.location = resolver.location
         cached = _Cached(plan, [resolver.records[uid] for uid in plan.tables])
         self._check_parameters(plan, kinds)
-        self._check_partition_filters(plan)
         if plan.cacheable:
             self._plans[key] = cached
             while len(self._plans) > 2000:
@@ -193,24 +194,6 @@ class QueryRunner:
             raise invalid("Named and positional parameters cannot be mixed")
         if positional and len(positional) > len([k for k in plan.parameters if k.isdigit()]):
             raise invalid_query("Too many positional parameters: the query has fewer than were given")
-
-    def _check_partition_filters(self, plan: Plan) -> None:
-        filtered = {(uid, path.split(".")[0].lower()) for uid, path in plan.filtered}
-        for uid, table in plan.tables.items():
-            if not table.require_filter:
-                continue
-            columns = {(table.partition_field or "_PARTITIONTIME").lower()}
-            if not any((uid, c) in filtered for c in columns):
-                shown = (
-                    f"'{table.partition_field}'"
-                    if table.partition_field
-                    else "'_PARTITION_LOAD_TIME', '_PARTITIONDATE', '_PARTITIONTIME'"
-                )
-                raise invalid_query(
-                    f"Cannot query over table '{table.project}.{table.dataset}.{table.name}' "
-                    "without a filter over column(s) "
-                    f"{shown} that can be used for partition elimination"
-                )
 
     # -- statistics ------------------------------------------------------------------------------------
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from local.bigquery.errors import ApiError, invalid_query
 from local.bigquery.sql import types as t
+from local.bigquery.sql.partition_filters import NO_SCANS, Scan, Scans
+from local.bigquery.sql.scope import Column
 from local.bigquery.sql.tokens import line_and_column
 
 
@@ -65,8 +67,24 @@ class Analysis:
     uses_now: bool = False
     uncacheable: bool = False
     counter: int = 0
-    filtered: set[tuple[int, str]] = field(default_factory=set)  # columns that a WHERE narrows
+    scans: list[Scan] = field(default_factory=list)  # of tables that require a filter over partitions
     view_depth: int = 0
+
+    def scan(self, table: TableInfo) -> Scans:
+        """A new reading of a table; no scan when it requires no filter."""
+        if not table.require_filter:
+            return NO_SCANS
+        self.scans.append(Scan(table))
+        return frozenset(self.scans[-1:])
+
+    def copies(self, columns: list[Column]) -> list[Column]:
+        """Columns of a CTE as one use of it sees them: each use needs a filter of its own."""
+        made: dict[Scan, Scan] = {}
+        for scan in frozenset().union(*(c.partitions for c in columns)):
+            made[scan] = Scan(scan.table)
+            scan.copies.append(made[scan])
+            self.scans.append(made[scan])
+        return [replace(c, partitions=frozenset(made[scan] for scan in c.partitions)) for c in columns]
 
     def alias(self, prefix: str = "t") -> str:
         """A fresh DuckDB alias."""

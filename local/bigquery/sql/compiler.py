@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from local.bigquery.errors import not_implemented
+from local.bigquery.errors import invalid_query, not_implemented
+from local.bigquery.sql import partition_filters
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.analysis import Analysis, Catalog, InlineTable, TableInfo
@@ -21,6 +22,23 @@ class Rows:
 
     sql: str
     columns: list[tuple[str, t.Type]]
+    repeated: tuple[str, ...] = ()  # names that the query gave more than once
+    unnamed: int = 0  # the first column without a name, counted from 1
+
+    def check_names(self, what: str, where: str) -> None:
+        """Raise unless each column has a name of its own, as CREATE TABLE AS and CREATE VIEW ask."""
+        if self.unnamed:
+            raise invalid_query(f"{what} columns must be named, but column {self.unnamed} has no name{where}")
+        if self.repeated:
+            raise invalid_query(f"{what} has columns with duplicate name {self.repeated[0]}{where}")
+
+    def check_destination(self) -> None:
+        """Raise for repeated names, which no table can hold."""
+        if self.repeated:
+            raise invalid_query(
+                "Duplicate column names in the result are not supported when a destination table is present. "
+                f"Found duplicate(s): {', '.join(self.repeated)}"
+            )
 
 
 @dataclass
@@ -44,20 +62,30 @@ class Plan:
     tables: dict[int, TableInfo] = field(default_factory=dict)
     views: list[TableInfo] = field(default_factory=list)
     reads: set[tuple[int, str]] = field(default_factory=set)
-    filtered: set[tuple[int, str]] = field(default_factory=set)
     parameters: set[str] = field(default_factory=set)
     uses_now: bool = False
     cacheable: bool = True
 
 
 def compile_statement(
-    sql: str, statement: s.Statement, catalog: Catalog, parameters: dict[str, t.Type], default: tuple[str, str] | None
+    sql: str,
+    statement: s.Statement,
+    catalog: Catalog,
+    parameters: dict[str, t.Type],
+    default: tuple[str, str] | None,
+    *,
+    runs: bool = True,
 ) -> Plan:
-    """The plan of a query or DML statement; raises what BigQuery's analyzer would, or notImplemented."""
+    """The plan of a query or DML statement; raises what BigQuery's analyzer would, or notImplemented.
+
+    A query that never `runs`, because it becomes a view, needs no filter over partitions.
+    """
     analysis = Analysis(sql, catalog, parameters, default)
     plan = _Compiler(analysis).compile(statement)
     plan.tables, plan.views, plan.reads = analysis.tables, analysis.views, analysis.reads
-    plan.filtered, plan.parameters, plan.uses_now = analysis.filtered, analysis.used_parameters, analysis.uses_now
+    plan.parameters, plan.uses_now = analysis.used_parameters, analysis.uses_now
+    if runs:
+        partition_filters.check(analysis.scans)
     plan.cacheable = not analysis.uncacheable and not analysis.views
     return plan
 
@@ -91,8 +119,8 @@ class _Compiler:
             alias = self.analysis.alias("v")
             parts = [f"struct_extract({alias}.c0, {t.text(n)}) AS c{i}" for i, n in enumerate(kind.duck_names)]
             sql = f"SELECT {', '.join(parts)} FROM ({compiled.sql}) AS {alias}"
-            return Rows(sql, result_names(list(kind.fields)))
-        return Rows(compiled.sql, result_names([(c.name, c.type) for c in columns]))
+            return _named_rows(sql, list(kind.fields), [not name for name, _ in kind.fields])
+        return _named_rows(compiled.sql, [(c.name, c.type) for c in columns], [c.unnamed for c in columns])
 
     # -- targets ---------------------------------------------------------------------------------------
 
@@ -192,16 +220,13 @@ class _Compiler:
         return Plan(node, "DELETE", target=table, effects=[effect])
 
     def _where(self, c: ExpressionCompiler, node: s.Expr, table: TableInfo) -> str:
-        before = set(self.analysis.reads)
-        self.analysis.reads.clear()
         sql = c.condition(node, "WHERE").sql
-        self.analysis.filtered |= self.analysis.reads
-        self.analysis.reads |= before
+        partition_filters.note(c, node, c.scope.scans())
         self.analysis.reads |= {(table.uid, n) for n, _ in table.columns}
         return sql
 
     def _target_scope(self, table: TableInfo, ref: s.TableRef) -> tuple[Scope, str]:
-        scope = Scope(None, [Source(ref.alias or ref.parts[-1], table_columns(table, "t0"))])
+        scope = Scope(None, [Source(ref.alias or ref.parts[-1], table_columns(table, "t0", self.analysis.scan(table)))])
         return scope, f"{table_name(table.uid)} AS t0"
 
     def _new_columns(
@@ -234,7 +259,7 @@ class _Compiler:
         both = Scope(None, scope.sources + source_scope.sources)
         c = ExpressionCompiler(self.analysis, both, self.queries)
         on = c.condition(node.on, "JOIN ON").sql
-        self.analysis.filtered |= self.analysis.reads
+        self._note_merge(c, node, scope)
         self.analysis.reads |= {(table.uid, n) for n, _ in table.columns}
         matched = [w for w in node.whens if w.match == "matched"]
         orphans = [w for w in node.whens if w.match == "not_matched_by_source"]
@@ -255,6 +280,17 @@ class _Compiler:
             for when in fresh:
                 plan.inserts.append(self._merge_insert(own, table, when, source_scope, source, absent, taken))
         return plan
+
+    def _note_merge(self, c: ExpressionCompiler, node: s.Merge, target: Scope) -> None:
+        """ON narrows the target unless its rows count without a match; then every WHEN must narrow it.
+
+        Source: https://cloud.google.com/bigquery/docs/using-dml-with-partitioned-tables, "MERGE statements"
+        """
+        scans = target.scans()
+        if not any(w.match == "not_matched_by_source" for w in node.whens):
+            partition_filters.note(c, node.on, scans)
+        elif scans:
+            raise not_implemented("WHEN NOT MATCHED BY SOURCE on a table that requires a partition filter")
 
     def _effect(
         self, c: ExpressionCompiler, table: TableInfo, whens: list[s.MergeWhen], source: str, where: str
@@ -313,6 +349,17 @@ class _Compiler:
         return Rows(
             f"SELECT {', '.join(parts)} FROM {source} WHERE {absent} AND ({test}){earlier}", list(table.columns)
         )
+
+
+def _named_rows(sql: str, columns: list[tuple[str, t.Type]], unnamed: list[bool]) -> Rows:
+    seen: set[str] = set()
+    repeated = []
+    for (name, _), made_up in zip(columns, unnamed, strict=True):
+        if not made_up and name.lower() in seen:
+            repeated.append(name)
+        seen.add(name.lower())
+    first = unnamed.index(True) + 1 if True in unnamed else 0
+    return Rows(sql, result_names(columns), tuple(dict.fromkeys(repeated)), first)
 
 
 def result_names(columns: list[tuple[str, t.Type]]) -> list[tuple[str, t.Type]]:

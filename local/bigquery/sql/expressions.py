@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ from local.bigquery.sql import aggregates, casts, literals, operators, special_f
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.function_table import FUNCTIONS
+from local.bigquery.sql.partition_filters import NO_SCANS
 from local.bigquery.sql.scope import Column, Scope, Source
 from local.bigquery.sql.signatures import choose, tried
 from local.bigquery.sql.values import Value, array_sql, coerces, common, convert, null_of, struct_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from local.bigquery.sql.analysis import Analysis
     from local.bigquery.sql.queries import QueryCompiler
@@ -40,8 +42,24 @@ class ExpressionCompiler:
         return self.analysis.error(message, node.pos)
 
     def compile(self, node: s.Expr) -> Value:
-        """The node as a typed DuckDB expression."""
-        return _COMPILERS[type(node)](self, node)
+        """The node as a typed DuckDB expression; where rows are grouped, one that is the same in each group."""
+        if isinstance(node, s.Name | s.Literal | s.Param) or not any(sc.grouped for sc in self.scope.chain()):
+            return _COMPILERS[type(node)](self, node)
+        with self.ungrouped(*self.scope.chain()) as keys:
+            value = _COMPILERS[type(node)](self, node)
+        return value if value.sql in keys else _COMPILERS[type(node)](self, node)
+
+    @contextlib.contextmanager
+    def ungrouped(self, *scopes: Scope) -> Iterator[set[str]]:
+        """Let columns of these scopes be used in any expression; yields the grouping keys."""
+        kept = [(scope, scope.grouped) for scope in scopes]
+        try:
+            for scope in scopes:
+                scope.grouped = None
+            yield {key for _, keys in kept for key in keys or ()}
+        finally:
+            for scope, keys in kept:
+                scope.grouped = keys
 
     def as_type(self, node: s.Expr, kind: t.Type, what: str) -> Value:
         """The node coerced to a type, or an error that names `what`."""
@@ -58,10 +76,23 @@ class ExpressionCompiler:
     # -- names -----------------------------------------------------------------------------------------
 
     def _name(self, node: s.Name) -> Value:
-        found = self.scope.lookup(node.name)
-        if found is None:
+        place = self.scope.find(node.name)
+        if place is None:
             raise self.unrecognized(node)
+        found, scope = place
+        if node.name.lower() not in scope.aliases:
+            self._check_grouped(found.visible() if isinstance(found, Source) else [found], scope, node, node.name)
         return self._found(found, node.name)
+
+    def _check_grouped(self, columns: list[Column], scope: Scope, node: s.Expr, path: str) -> None:
+        """Columns beside aggregates must be grouping keys."""
+        if scope.grouped is None or (scope is self.scope and self.in_aggregate):
+            return
+        if any(column.sql not in scope.grouped for column in columns):
+            what = path if "." in path else f"column {path}"
+            raise self.error(
+                f"{scope.clause} expression references {what} which is neither grouped nor aggregated", node
+            )
 
     def unrecognized(self, node: s.Name) -> ApiError:
         """`Unrecognized name`, with the nearest name there is."""
@@ -80,7 +111,7 @@ class ExpressionCompiler:
             kind = t.struct_of([(c.name, c.type) for c in columns])
             return Value(struct_sql(kind, [c.sql for c in columns]), kind, name=name)
         self.analysis.reads |= found.reads
-        return Value(found.sql, found.type, name=name)
+        return Value(found.sql, found.type, name=name, partitions=found.partitions)
 
     def _field(self, node: s.Field) -> Value:
         path, root = [node.name], node.of
@@ -92,9 +123,11 @@ class ExpressionCompiler:
         return self._fields_of(self.compile(root), path, node)
 
     def _path(self, root: s.Name, path: list[str], node: s.Field) -> Value:
-        found = self.scope.lookup(root.name)
-        if found is None:
+        place = self.scope.find(root.name)
+        if place is None:
             raise self.unrecognized(root)
+        found, scope = place
+        written = ".".join([root.name, *path])
         if isinstance(found, Source):
             columns = found.find(path[0])
             if len(columns) > 1:
@@ -104,7 +137,10 @@ class ExpressionCompiler:
                 hint = f"; Did you mean {near[0]}?" if near else ""
                 raise self.error(f"Name {path[0]} not found inside {root.name}{hint}", node)
             found, path = columns[0], path[1:]
-        value = Value(found.sql, found.type, name=path[-1] if path else found.name)
+        if root.name.lower() not in scope.aliases:
+            self._check_grouped([found], scope, root, written)
+        partitions = NO_SCANS if path else found.partitions
+        value = Value(found.sql, found.type, name=path[-1] if path else found.name, partitions=partitions)
         reads = found.reads
         result = self._fields_of(value, path, node)
         if len(reads) == 1:  # a column of a table: only the field is read, which is what is billed
@@ -300,7 +336,8 @@ class ExpressionCompiler:
         return self.error(f"Function not found: {node.name}", node)
 
     def _subquery(self, node: s.Subquery) -> Value:
-        compiled = self.queries.subquery(node.query, self.scope)
+        with self.ungrouped(*([self.scope] if self.in_aggregate else [])):
+            compiled = self.queries.subquery(node.query, self.scope)
         for column in compiled.columns:
             self.analysis.reads |= column.reads
         if node.kind == "exists":
@@ -322,8 +359,7 @@ class ExpressionCompiler:
                 raise self.error(
                     "Cannot use array subquery with column of type ARRAY because nested arrays are not supported", node
                 )
-            order = compiled.row_order
-            sql = f"(SELECT COALESCE(list(bq_q.{column.sql}{order}), []) FROM ({compiled.sql}) AS bq_q)"
+            sql = f"(SELECT COALESCE(list(bq_q.{column.sql}), []) FROM ({compiled.sql}) AS bq_q)"
             return Value(sql, t.array_of(column.type), fragile=True)
         return Value(f"({compiled.sql})", column.type, fragile=True)
 

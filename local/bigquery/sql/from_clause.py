@@ -5,19 +5,22 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.bigquery.errors import not_implemented
-from local.bigquery.sql import pivots
+from local.bigquery.sql import partition_filters, pivots
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.analysis import InlineTable, TableInfo
 from local.bigquery.sql.expressions import ExpressionCompiler
+from local.bigquery.sql.partition_filters import NO_SCANS, Scans
 from local.bigquery.sql.scope import Column, Scope, Source
 from local.bigquery.sql.values import Value, convert
 
 if TYPE_CHECKING:
-    from local.bigquery.sql.queries import Compiled, QueryCompiler
+    from local.bigquery.sql.compiled import Compiled
+    from local.bigquery.sql.queries import QueryCompiler
 
 _MAX_VIEW_DEPTH = 16  # quotas page, "Maximum nested view levels"
 _JOINS = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "FULL": "FULL JOIN"}
@@ -50,7 +53,7 @@ class FromCompiler:
     def derived(self, compiled: Compiled, name: str | None) -> str:
         """A subquery as a source."""
         alias = self.analysis.alias()
-        columns = [Column(c.name, c.type, f"{alias}.{c.sql}", c.reads) for c in compiled.columns]
+        columns = [replace(c, sql=f"{alias}.{c.sql}", unnamed=False) for c in compiled.columns]
         if compiled.value_table and len(columns) == 1:
             self.add(value_source(name, columns[0]))
         else:
@@ -75,7 +78,8 @@ class FromCompiler:
             for cte in reversed(self.queries.ctes):
                 if cte.name.lower() == ref.parts[0].lower():
                     alias = self.analysis.alias()
-                    columns = [Column(c.name, c.type, f"{alias}.{c.sql}", c.reads) for c in cte.compiled.columns]
+                    columns = [replace(c, sql=f"{alias}.{c.sql}", unnamed=False) for c in cte.compiled.columns]
+                    columns = self.analysis.copies(columns)
                     self.add(Source(ref.alias or ref.parts[0], columns))
                     return f"{cte.alias} AS {alias}"
         if ref.parts[-1].endswith("*"):
@@ -108,7 +112,7 @@ class FromCompiler:
             return self._view(table, name)
         alias = self.analysis.alias()
         self.analysis.tables[table.uid] = table
-        self.add(Source(name, table_columns(table, alias)))
+        self.add(Source(name, table_columns(table, alias, self.analysis.scan(table))))
         return f"{table_name(table.uid)} AS {alias}"
 
     def _view(self, table: TableInfo, name: str) -> str:
@@ -132,7 +136,7 @@ class FromCompiler:
         if table.columns:
             for column, (column_name, _) in zip(list(compiled.columns), table.columns, strict=False):
                 index = compiled.columns.index(column)
-                compiled.columns[index] = Column(column_name, column.type, column.sql, column.reads)
+                compiled.columns[index] = replace(column, name=column_name)
         return self.derived(compiled, name)
 
     def _wildcard(self, ref: s.TableRef) -> str:
@@ -159,10 +163,15 @@ class FromCompiler:
                     parts.append(f"{inner}.{t.quote(found[0])} AS c{i}")
             parts.append(f"{t.text(table.name[prefix:])} AS suffix")
             branches.append(f"SELECT {', '.join(parts)} FROM {table_name(table.uid)} AS {inner}")
+        scans = NO_SCANS.union(*(self.analysis.scan(table) for table in tables))
+        field = (latest.partition_field or "").lower()
         columns = [
-            Column(n, k, f"{alias}.c{i}", frozenset((tb.uid, n) for tb in tables))
+            Column(
+                n, k, f"{alias}.c{i}", frozenset((tb.uid, n) for tb in tables),
+                partitions=scans if n.lower() == field else NO_SCANS,
+            )
             for i, (n, k) in enumerate(latest.columns)
-        ]
+        ]  # fmt: skip
         columns.append(Column("_TABLE_SUFFIX", t.STRING, f"{alias}.suffix", hidden=True))
         self.add(Source(ref.alias or ref.parts[-1], columns))
         return f"({' UNION ALL '.join(branches)}) AS {alias}"
@@ -210,7 +219,10 @@ class FromCompiler:
                 f"{join.kind} JOIN must have an immediately following ON or USING clause", join.pos
             )
         c = ExpressionCompiler(self.analysis, self.scope, self.queries)
+        sources = self.scope.sources
         condition = c.condition(join.on, "JOIN ON")
+        sides = {"INNER": sources[before:], "LEFT": sources[middle:], "RIGHT": sources[before:middle], "FULL": []}
+        partition_filters.note(c, join.on, self.scope.scans(sides[join.kind]))
         if correlated and join.kind == "LEFT" and not (isinstance(join.on, s.Literal) and join.on.value is True):
             raise not_implemented("LEFT JOIN UNNEST with a condition other than ON TRUE")
         return f"{left} {word} {right} ON {condition.sql}"
@@ -241,7 +253,10 @@ class FromCompiler:
             kind = t.supertype([(a.type, False, False), (b.type, False, False)]) or a.type
             a_sql, b_sql = convert(a, kind).sql, convert(b, kind).sql
             sql = {"LEFT": a_sql, "INNER": a_sql, "RIGHT": b_sql}.get(join.kind, f"COALESCE({a_sql}, {b_sql})")
-            merged.append(Column(left[0].name, kind, sql, left[0].reads | right[0].reads))
+            reads = left[0].reads | right[0].reads
+            narrows = {"LEFT": left[0].partitions, "RIGHT": right[0].partitions, "FULL": NO_SCANS}
+            partitions = narrows.get(join.kind, left[0].partitions | right[0].partitions)
+            merged.append(Column(left[0].name, kind, sql, reads, partitions=partitions))
         names = {n.lower() for n in join.using}
         self.scope.merged = merged + [m for m in self.scope.merged if m.name.lower() not in names]
         return " AND ".join(tests)
@@ -252,15 +267,23 @@ def table_name(uid: int) -> str:
     return f"src_{uid}"
 
 
-def table_columns(table: TableInfo, alias: str) -> list[Column]:
+def table_columns(table: TableInfo, alias: str, scans: Scans = NO_SCANS) -> list[Column]:
     """The columns of a table, with the pseudo columns of ingestion-time partitioning."""
-    columns = [Column(n, k, f"{alias}.{t.quote(n)}", frozenset({(table.uid, n)})) for n, k in table.columns]
+    field = (table.partition_field or "").lower()
+    columns = [
+        Column(
+            n, k, f"{alias}.{t.quote(n)}", frozenset({(table.uid, n)}),
+            partitions=scans if n.lower() == field else NO_SCANS,
+        )
+        for n, k in table.columns
+    ]  # fmt: skip
     if table.ingestion_time:
         reads = frozenset({(table.uid, "_PARTITIONTIME")})
-        columns.append(Column("_PARTITIONTIME", t.TIMESTAMP, f'{alias}."_PARTITIONTIME"', reads, hidden=True))
+        sql = f'{alias}."_PARTITIONTIME"'
+        columns.append(Column("_PARTITIONTIME", t.TIMESTAMP, sql, reads, hidden=True, partitions=scans))
         if table.partition_type == "DAY":
-            sql = f'CAST({alias}."_PARTITIONTIME" AS DATE)'
-            columns.append(Column("_PARTITIONDATE", t.DATE, sql, reads, hidden=True))
+            sql = f"CAST({sql} AS DATE)"
+            columns.append(Column("_PARTITIONDATE", t.DATE, sql, reads, hidden=True, partitions=scans))
     return columns
 
 

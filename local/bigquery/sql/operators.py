@@ -13,7 +13,7 @@ from local.bigquery.sql import dates
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.tokens import line_and_column
-from local.bigquery.sql.values import Value, coerces, common, convert
+from local.bigquery.sql.values import Value, coerces, common, common_type, convert
 
 if TYPE_CHECKING:
     from local.bigquery.sql.expressions import ExpressionCompiler
@@ -105,11 +105,9 @@ def _arithmetic(c: ExpressionCompiler, op: str, left: Value, right: Value, node:
         return Value(f"bq_date_add({right.sql}, {left.sql}, 'DAY')", t.DATE, fragile=True)
     if op == "-" and kinds[0] == kinds[1] and kinds[0] in {"DATE", "TIMESTAMP", "DATETIME"}:
         raise not_implemented(f"{kinds[0]} - {kinds[0]}, which yields an INTERVAL")
-    kind = t.supertype([(v.type, v.is_literal, v.parameter) for v in (left, right)])
-    if kind is None or not (kind.is_numeric or kind.kind == "NULL"):
+    kind = common_type([left, right])
+    if kind is None or not kind.is_numeric:
         raise _no_operator(c, op, [left, right], node)
-    if kind.kind == "NULL":
-        kind = t.INT64
     if kind.kind == "BIGNUMERIC":
         raise not_implemented("arithmetic on BIGNUMERIC")
     if op == "/" and kind.kind == "INT64":
@@ -149,11 +147,9 @@ def _concat(c: ExpressionCompiler, left: Value, right: Value, node: s.Binary) ->
 
 def compare(c: ExpressionCompiler, op: str, left: Value, right: Value, node: s.Node) -> Value:
     """A comparison; both sides coerce to a common type or the analyzer refuses."""
-    kind = t.supertype([(v.type, v.is_literal, v.parameter) for v in (left, right)])
+    kind = common_type([left, right])
     if kind is None:
         raise _no_operator(c, op, [left, right], node)
-    if kind.kind == "NULL":
-        kind = t.INT64
     if kind.kind == "BIGNUMERIC":
         raise not_implemented("comparison of BIGNUMERIC")
     if op in {"=", "!="}:

@@ -136,32 +136,38 @@ class QueryParser(ExpressionParser):
     def _group(self, select: s.Select) -> None:
         if self.take_word("ALL"):
             select.group_all = True
-            return
-        if self.is_word("GROUPING") and self.is_word("SETS", ahead=1):
-            self.at += 2
-            self.expect_op("(")
-            select.sets = self.comma_separated(self._grouping_set)
-            self.expect_op(")")
-            return
-        if self.is_word("CUBE"):
-            raise not_implemented("GROUP BY CUBE")
-        if self.take_word("ROLLUP"):
-            self.expect_op("(")
+        elif self._is_grouping_set() or (self.is_op("(") and self.is_op(")", 1)):
+            select.group_sets = self._grouping_set()
+        else:
             select.group = self.comma_separated(self.expression)
-            self.expect_op(")")
-            select.rollup = True
-            return
-        select.group = self.comma_separated(self.expression)
 
-    def _grouping_set(self) -> list[s.Expr]:
-        if self.is_word("ROLLUP") or self.is_word("CUBE"):
-            raise not_implemented("ROLLUP and CUBE within GROUPING SETS")
-        if not self.is_op("("):
-            return [self.expression()]
-        self.advance()
-        items = [] if self.is_op(")") else self.comma_separated(self.expression)
+    def _is_grouping_set(self) -> bool:
+        return self.is_word("GROUPING", "SETS") or self.is_word("ROLLUP") or self.is_word("CUBE")
+
+    def _grouping_set(self) -> s.GroupingSet:
+        pos = self.token.pos
+        if not self._is_grouping_set():
+            return s.GroupingSet(pos, "", [self._grouping_item()])
+        found = s.GroupingSet(pos, self.advance().text)
+        if found.kind == "GROUPING":
+            found.kind += f" {self.advance().text}"
+            self.expect_op("(")
+            found.sets = self.comma_separated(self._grouping_set)
+        else:
+            self.expect_op("(")
+            found.items = self.comma_separated(self._grouping_item)
         self.expect_op(")")
-        return items
+        return found
+
+    def _grouping_item(self) -> list[s.Expr]:
+        """One expression, or a parenthesised list of them."""
+        if self.is_op("(") and self.is_op(")", 1):
+            self.at += 2
+            return []
+        item = self.expression()
+        if isinstance(item, s.Struct) and item.type is None and self.sql[item.pos] == "(":
+            return [expr for expr, _ in item.fields]
+        return [item]
 
     def _select_item(self) -> tuple[s.Expr, str | None]:
         pos = self.token.pos

@@ -5,10 +5,12 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from local.bigquery.errors import invalid_query
 from local.bigquery.sql import types as t
+from local.bigquery.sql.partition_filters import NO_SCANS, Scans
 
 Reads = frozenset[tuple[int, str]]  # (table uid, column path): what must be read to know a value
 NO_READS: Reads = frozenset()
@@ -23,6 +25,8 @@ class Column:
     sql: str
     reads: Reads = NO_READS
     hidden: bool = False  # pseudo columns: known by name, not part of *
+    partitions: Scans = NO_SCANS  # the scans whose partitioning column it is, unchanged
+    unnamed: bool = False  # its name was made up
 
 
 @dataclass
@@ -52,6 +56,8 @@ class Scope:
     sources: list[Source] = field(default_factory=list)
     merged: list[Column] = field(default_factory=list)  # columns of JOIN … USING, before all others
     aliases: dict[str, Column] = field(default_factory=dict)  # SELECT aliases, where they are visible
+    grouped: frozenset[str] | None = None  # DuckDB text of the grouping keys, once rows are grouped
+    clause: str = "SELECT list"  # what is compiled, for errors of grouping
 
     def range_variable(self, name: str) -> Source | None:
         """The source with that alias here (not around)."""
@@ -78,25 +84,42 @@ class Scope:
             out += [c for c in source.visible() if c.name.lower() not in names or source.is_from == "merged"]
         return out
 
-    def lookup(self, name: str) -> Column | Source | None:
-        """What a bare name means: a range variable or a column, from the inside out; None when unknown.
+    def find(self, name: str) -> tuple[Column | Source, Scope] | None:
+        """What a bare name means and where it is known, from the inside out; None when unknown.
 
         A range variable hides a column of the same name, as name resolution of the analyzer does.
         """
         scope: Scope | None = self
         while scope is not None:
             if name.lower() in scope.aliases:
-                return scope.aliases[name.lower()]
+                return scope.aliases[name.lower()], scope
             source = scope.range_variable(name)
             if source is not None:
-                return source.value or source
+                return source.value or source, scope
             found = scope.columns(name)
             if len(found) > 1:
                 raise invalid_query(f"Column name {name} is ambiguous")
             if found:
-                return found[0]
+                return found[0], scope
             scope = scope.parent
         return None
+
+    def lookup(self, name: str) -> Column | Source | None:
+        """What a bare name means; None when unknown."""
+        found = self.find(name)
+        return found[0] if found else None
+
+    def chain(self) -> Iterator[Scope]:
+        """This scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def scans(self, sources: list[Source] | None = None) -> Scans:
+        """The scans that a filter over these sources (all of them, unless told) can narrow."""
+        given = self.sources if sources is None else sources
+        return NO_SCANS.union(*(c.partitions for source in given for c in source.columns))
 
     def all_names(self) -> list[str]:
         """Every visible name, for hints."""

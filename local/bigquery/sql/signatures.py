@@ -17,7 +17,6 @@ from local.bigquery.sql import types as t
 from local.bigquery.sql.tokens import line_and_column
 from local.bigquery.sql.values import Value, coerces, convert
 
-
 _DECIMAL = {"NUMERIC", "BIGNUMERIC"}
 
 
@@ -49,7 +48,7 @@ def read(line: str) -> Signature:
 def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos: int) -> Value:
     """The call compiled by the first overload that fits exactly, or else by coercion.
 
-    A literal such as 0.5 is a FLOAT64: overloads that would make it a NUMERIC come last, unless another argument is one.
+    A literal such as 0.5 is a FLOAT64: overloads that make it a NUMERIC come last, unless another argument is one.
     """
     signatures = [read(line) for line in lines]
     decimal = any(v.type.kind in _DECIMAL for v in values)

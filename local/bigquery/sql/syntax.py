@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 
 
 @dataclass(slots=True)
@@ -317,6 +318,15 @@ class Unpivot(FromItem):
 
 
 @dataclass(slots=True)
+class GroupingSet(Node):
+    """ROLLUP, CUBE, or (no kind) one set, over lists of expressions; GROUPING SETS over such `sets`."""
+
+    kind: str
+    items: list[list[Expr]] = field(default_factory=list)
+    sets: list[GroupingSet] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Select(Node):
     """One SELECT without its CTEs, ORDER BY and LIMIT."""
 
@@ -328,8 +338,7 @@ class Select(Node):
     where: Expr | None = None
     group: list[Expr] | None = None
     group_all: bool = False
-    rollup: bool = False
-    sets: list[list[Expr]] | None = None
+    group_sets: GroupingSet | None = None
     having: Expr | None = None
     qualify: Expr | None = None
     windows: dict[str, Window] = field(default_factory=dict)
@@ -493,3 +502,17 @@ class AlterTable(Statement):
     table: TableRef
     if_exists: bool
     actions: list[AlterAction]
+
+
+def walk(node: object) -> Iterator[Node]:
+    """A node and all nodes within it, parents before their parts."""
+    if isinstance(node, Node):
+        yield node
+    if is_dataclass(node):
+        for one in fields(node):
+            yield from walk(getattr(node, one.name))
+    elif isinstance(node, list | tuple):
+        for part in node:
+            yield from walk(part)
+    elif isinstance(node, dict):
+        yield from walk(list(node.values()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from local.bigquery.errors import ApiError, invalid_query
 from local.bigquery.sql import literals
 from local.bigquery.sql import types as t
+from local.bigquery.sql.partition_filters import NO_SCANS, Scans
 from local.bigquery.sql.tokens import line_and_column
 
 
@@ -26,6 +27,7 @@ class Value:
     fragile: bool = False  # may raise, so SAFE. must not swallow it with its own errors
     aggregate: bool = False
     items: tuple[Value, ...] | None = None  # parts of an array or struct literal
+    partitions: Scans = NO_SCANS  # the scans whose partitioning column it is
 
     @property
     def is_literal(self) -> bool:
@@ -113,13 +115,36 @@ def widen(sql: str, source: t.Type, target: t.Type) -> str:
     return _WIDEN[source.kind, target.kind].format(sql)
 
 
+def common_type(values: list[Value]) -> t.Type | None:
+    """The type all values coerce to, INT64 where all are NULL; None when there is none."""
+    kind = t.supertype([(_untyped(v), v.is_literal, v.parameter) for v in values])
+    return kind and _typed(kind)
+
+
+def _untyped(value: Value) -> t.Type:
+    """The type of a value, in which a NULL that stands in a struct or array literal has no type yet."""
+    if value.items and value.type.kind == "STRUCT":
+        names = [name for name, _ in value.type.fields]
+        return t.struct_of(list(zip(names, map(_untyped, value.items), strict=True)))
+    if value.items and value.type.kind == "ARRAY":
+        element = t.supertype([(_untyped(i), i.is_literal, i.parameter) for i in value.items])
+        return t.array_of(element or value.type.of)
+    return value.type
+
+
+def _typed(kind: t.Type) -> t.Type:
+    if kind.kind == "ARRAY":
+        return t.array_of(_typed(kind.of))
+    if kind.kind == "STRUCT":
+        return t.struct_of([(name, _typed(field)) for name, field in kind.fields])
+    return t.INT64 if kind.kind == "NULL" else kind
+
+
 def common(values: list[Value], sql: str, pos: int, what: str) -> tuple[list[Value], t.Type]:
     """All values as their common supertype; raises invalidQuery naming `what` when there is none."""
-    kind = t.supertype([(v.type, v.is_literal, v.parameter) for v in values])
+    kind = common_type(values)
     if kind is None:
         raise no_supertype(values, sql, pos, what)
-    if kind.kind == "NULL":
-        kind = t.INT64
     return [convert(v, kind, sql, pos) for v in values], kind
 
 

@@ -1,0 +1,45 @@
+"""What the parts of a query are when they have been compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from local.bigquery.sql import syntax as s
+from local.bigquery.sql.scope import Column, Reads
+from local.bigquery.sql.values import Value
+
+
+@dataclass
+class Compiled:
+    """A query as DuckDB text; `columns` are its outputs, `Column.sql` being c0, c1, …."""
+
+    sql: str
+    columns: list[Column]
+    value_table: bool = False
+
+
+@dataclass
+class Cte:
+    """A common table expression, compiled where it is named.
+
+    `recursive` is set while its own recursive term is compiled; `uses` counts the references to it then.
+    """
+
+    name: str
+    compiled: Compiled
+    alias: str
+    recursive: bool = False
+    uses: int = 0
+
+
+@dataclass
+class Item:
+    """One output of a SELECT list; `alias` tells whether the text names it, `node` is its expression if it has one."""
+
+    name: str
+    value: Value
+    reads: Reads
+    alias: bool
+    node: s.Expr | None = None
+    pos: int = 0
+    unnamed: bool = False
