@@ -1,53 +1,41 @@
-"""DuckDB in memory: snapshots of tables by (table, epoch), filled as fragments come, dropped when memory is short.
+"""DuckDB in memory: what runs compiled SQL over snapshots of tables.
 
 No file of the host can be read or written through it: external access is off and the configuration locked.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from local.bigquery.functions import registry
-from local.bigquery.sql import types as t
-from local.bigquery.sql.from_clause import table_name
-from local.bigquery.storage.catalog import Catalog, TableRecord
+from local.bigquery.snapshots import Snapshots
+from local.bigquery.storage.catalog import Catalog
 
-# Snapshots beyond this many bytes are dropped, the least recently used first.
-_CACHE_BYTES = 1024 * 1024 * 1024
-SEQUENCE = " seq"  # no BigQuery column can have such a name
-PARTITION_TIME = "_PARTITIONTIME"
-
-
-@dataclass
-class _Snapshot:
-    """One DuckDB table: all fragments of a table's epoch up to `seq`."""
-
-    name: str
-    seq: int
-    size: int
-    pins: int = 0
-
-
-class StaleTable(Exception):
-    """A table changed its schema, or went away, between analysis and execution: analyse again."""
+# Rows that are fetched as Python values: DuckDB's way to Arrow runs a second statement, which costs a small query
+# as much again as it cost to run.
+_FEW_ROWS = 64
+# Columns of other types go DuckDB's way.
+_SIMPLE = {
+    "BIGINT": pa.int64(), "VARCHAR": pa.string(), "BOOLEAN": pa.bool_(), "DOUBLE": pa.float64(), "BLOB": pa.binary(),
+    "DATE": pa.date32(), "TIME": pa.time64("us"), "TIMESTAMP": pa.timestamp("us"),
+    "DECIMAL(38,9)": pa.decimal128(38, 9),
+}  # fmt: skip
+# Parsed statements kept, and the longest text that is: parsing is a third of what a small query costs.
+_STATEMENTS = 1_000
+_STATEMENT_CHARACTERS = 20_000
 
 
 class Engine:
     """The DuckDB database and its snapshots. Every method may be called from any thread."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
         # one thread per query: rows keep their order, sums of FLOAT64 come out the same each time
         self._root = duckdb.connect(":memory:", config={"threads": "1", "python_enable_replacements": "false"})
         warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")  # see run()
@@ -56,10 +44,11 @@ class Engine:
         self._root.execute("SET preserve_insertion_order = true")
         self._root.execute("SET lock_configuration = true")
         self._lock = threading.Lock()
-        self._snapshots: OrderedDict[tuple[int, int], _Snapshot] = OrderedDict()
-        self._loading: dict[int, threading.Lock] = {}
         self._local = threading.local()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
+        self._statements: OrderedDict[str, Any] = OrderedDict()
+        self.snapshots = Snapshots(catalog, self.cursor)
+        self.sources = self.snapshots.sources
 
     def close(self) -> None:
         """Give the memory back; nothing may be running."""
@@ -77,121 +66,40 @@ class Engine:
                 self._cursors.append(found)
         return found
 
-    @contextlib.contextmanager
-    def sources(self, tables: list[TableRecord], *, row_ids: int | None = None) -> Iterator[str]:
-        """The WITH items that bind compiled table names to the tables' content as it is now.
-
-        `row_ids` names the table whose rows also get "_bq_row", which says which row it is.
-        """
-        pinned: list[_Snapshot] = []
-        items = []
-        try:
-            for compiled in tables:
-                table, snapshot = self._pin_current(compiled)
-                seq = table.seq
-                pinned.append(snapshot)
-                extra = ', rowid AS "_bq_row"' if table.uid == row_ids else ""
-                where = "" if snapshot.seq == seq else f' WHERE "{SEQUENCE}" <= {seq}'
-                columns = [t.quote(name) for name, _ in table.columns]
-                if table.info.ingestion_time:
-                    columns.append(t.quote(PARTITION_TIME))
-                listed = ", ".join(columns) + extra
-                items.append(
-                    f"{table_name(table.uid)} AS NOT MATERIALIZED (SELECT {listed} FROM {snapshot.name}{where})"
-                )
-            yield ", ".join(items)
-        finally:
-            with self._lock:
-                for snapshot in pinned:
-                    snapshot.pins -= 1
-                self._shrink()
-
-    def _pin_current(self, compiled: TableRecord) -> tuple[TableRecord, _Snapshot]:
-        """The table as it is now, its content loaded; raises StaleTable when its schema has changed."""
-        while True:
-            table = self._catalog.table(compiled.key)
-            if (table.uid, table.version) != (compiled.uid, compiled.version):
-                raise StaleTable(compiled.path)
-            snapshot = self._pin(table)
-            now = self._catalog.find_table(compiled.key)
-            if now is not None and (now.uid, now.epoch) == (table.uid, table.epoch):
-                return table, snapshot
-            with self._lock:  # replaced while it was being loaded: what was read may be of two epochs
-                snapshot.pins -= 1
-                if not snapshot.pins:
-                    self._drop((table.uid, table.epoch))
-
-    def _pin(self, table: TableRecord) -> _Snapshot:
-        key = table.uid, table.epoch
-        with self._lock:
-            loading = self._loading.setdefault(table.uid, threading.Lock())
-        with loading:
-            with self._lock:
-                found = self._snapshots.get(key)
-                if found is not None and found.seq >= table.seq:
-                    found.pins += 1
-                    self._snapshots.move_to_end(key)
-                    return found
-            if found is None:
-                found = self._create(table)
-            self._load(table, found)
-            with self._lock:
-                found.pins += 1
-                self._snapshots[key] = found
-                self._snapshots.move_to_end(key)
-                for other in [k for k in self._snapshots if k[0] == table.uid and k[1] < table.epoch]:
-                    if not self._snapshots[other].pins:
-                        self._drop(other)
-            return found
-
-    def _create(self, table: TableRecord) -> _Snapshot:
-        name = f"d_{table.uid}_{table.epoch}"
-        columns = [f"{t.quote(n)} {k.duck}" for n, k in table.columns]
-        if table.info.ingestion_time:
-            columns.append(f"{t.quote(PARTITION_TIME)} TIMESTAMP")
-        columns.append(f'"{SEQUENCE}" BIGINT')
-        self.cursor().execute(f"CREATE OR REPLACE TABLE {name} ({', '.join(columns)})")
-        return _Snapshot(name, 0, 0)
-
-    def _load(self, table: TableRecord, snapshot: _Snapshot) -> None:
-        cursor = self.cursor()
-        for seq, part, rows, data, file in self._catalog.manifest(table.uid, after=snapshot.seq):
-            if seq > table.seq:
-                break
-            content = self._catalog.read(table, data, file)
-            if table.info.ingestion_time:
-                content = content.append_column(
-                    PARTITION_TIME, pa.array([partition_start(part)] * rows, pa.timestamp("us"))
-                )
-            cursor.register("bq_incoming", content)
-            try:
-                cursor.execute(f"INSERT INTO {snapshot.name} SELECT *, {seq} FROM bq_incoming")
-            finally:
-                cursor.unregister("bq_incoming")
-            snapshot.size += content.nbytes
-        snapshot.seq = max(snapshot.seq, table.seq)
-
-    def _drop(self, key: tuple[int, int]) -> None:
-        snapshot = self._snapshots.pop(key)
-        self._root.cursor().execute(f"DROP TABLE IF EXISTS {snapshot.name}")
-
-    def _shrink(self) -> None:
-        total = sum(s.size for s in self._snapshots.values())
-        for key in list(self._snapshots):
-            if total <= _CACHE_BYTES and len(self._snapshots) <= 2_000:
-                return
-            if not self._snapshots[key].pins:
-                total -= self._snapshots[key].size
-                self._drop(key)
-
     def run(self, sql: str, parameters: dict[str, Any], started: Any = None) -> pa.Table:
         """The rows of compiled SQL; `started` is called with the connection, whose interrupt() ends the query."""
         cursor = self.cursor()
         if started is not None:
             started(cursor)
         # execute() rather than sql(): it binds once, and most queries are so small that binding is what they cost
-        result: pa.Table = cursor.execute(sql, parameters).to_arrow_table()
-        return result
+        cursor.execute(self._statement(cursor, sql), parameters)
+        kinds = [_SIMPLE.get(str(column[1])) for column in cursor.description or ()]
+        if not kinds or None in kinds:
+            return cursor.to_arrow_table()
+        few = cursor.fetchmany(_FEW_ROWS)
+        names = [column[0] for column in cursor.description]
+        values = zip(*few, strict=True) if few else ((),) * len(kinds)
+        columns = [pa.array(cells, kind) for cells, kind in zip(values, kinds, strict=True)]
+        first = pa.Table.from_arrays(columns, names)
+        if len(few) < _FEW_ROWS:
+            return first
+        return pa.concat_tables([first, cursor.to_arrow_table().cast(first.schema)])
+
+    def _statement(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Any:
+        """The text as DuckDB's parser read it; exactly one statement."""
+        if len(sql) > _STATEMENT_CHARACTERS:
+            return sql
+        with self._lock:
+            found = self._statements.get(sql)
+            if found is not None:
+                self._statements.move_to_end(sql)
+                return found
+        (parsed,) = cursor.extract_statements(sql)
+        with self._lock:
+            self._statements[sql] = parsed
+            while len(self._statements) > _STATEMENTS:
+                self._statements.popitem(last=False)
+        return parsed
 
     def table_names(self, sql: str) -> set[str]:
         """The tables that DuckDB's own parser finds in compiled SQL."""
@@ -211,16 +119,3 @@ class Engine:
             elif isinstance(node, list):
                 nodes += node
         return found
-
-
-def partition_start(part: str) -> datetime | None:
-    """The _PARTITIONTIME of a partition id; None for rows that have none.
-
-    >>> partition_start("202401")
-    datetime.datetime(2024, 1, 1, 0, 0)
-    """
-    if not part.isdigit():
-        return None
-    numbers = [int(part[:4]), *(int(part[i : i + 2]) for i in range(4, len(part), 2))]
-    year, month, day, hour = (numbers + [1, 1, 0][len(numbers) - 1 :])[:4]
-    return datetime(year, month, day, hour)
