@@ -73,17 +73,20 @@ class Engine:
             started(cursor)
         # execute() rather than sql(): it binds once, and most queries are so small that binding is what they cost
         cursor.execute(self._statement(cursor, sql), parameters)
-        kinds = [_SIMPLE.get(str(column[1])) for column in cursor.description or ()]
+        description = cursor.description or ()
+        kinds = [_SIMPLE.get(str(column[1])) for column in description]
         if not kinds or None in kinds:
-            return cursor.to_arrow_table()
+            whole: pa.Table = cursor.to_arrow_table()
+            return whole
         few = cursor.fetchmany(_FEW_ROWS)
-        names = [column[0] for column in cursor.description]
+        names = [column[0] for column in description]
         values = zip(*few, strict=True) if few else ((),) * len(kinds)
         columns = [pa.array(cells, kind) for cells, kind in zip(values, kinds, strict=True)]
         first = pa.Table.from_arrays(columns, names)
         if len(few) < _FEW_ROWS:
             return first
-        return pa.concat_tables([first, cursor.to_arrow_table().cast(first.schema)])
+        rest: Any = cursor.to_arrow_table()
+        return pa.concat_tables([first, rest.cast(first.schema)])
 
     def _statement(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Any:
         """The text as DuckDB's parser read it; exactly one statement."""

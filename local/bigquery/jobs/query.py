@@ -22,7 +22,6 @@ from local.bigquery.jobs import ddl, destinations, faults, parameters
 from local.bigquery.jobs.job import Job, Result
 from local.bigquery.jobs.resolver import Resolver
 from local.bigquery.snapshots import StaleTable
-from local.bigquery.snapshots import StaleTable
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.compiler import Plan, compile_statement
