@@ -1,15 +1,10 @@
 """Names of datasets and tables, and the schema of a table as `templates/` describes it."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from shared.contracts.faults import faults_of, nearest
-from shared.errors import Fault, TemplateInvalid
+from pydantic import BaseModel, ConfigDict, Field
 
 
 @dataclass(frozen=True, order=True)
@@ -98,43 +93,3 @@ class TableSchema(BaseModel):
 def read_table_schema(path: Path) -> TableSchema:
     """Read a file that holds one table. Raises `pydantic.ValidationError` where it is wrong."""
     return TableSchema.model_validate_json(path.read_bytes())
-
-
-def read_table_schemas(path: Path) -> Mapping[str, TableSchema]:
-    """Read a file that holds several tables by name, such as `schema_template.json`.
-
-    Raises TemplateInvalid with the line of what is no JSON, or the place of each thing that is no table.
-    """
-    try:
-        bodies = json.loads(path.read_bytes(), object_pairs_hook=_no_doubles)
-    except json.JSONDecodeError as error:
-        raise _invalid([Fault(f"{path.name}:{error.lineno}", "template_invalid", f"no JSON: {error.msg}")]) from None
-    except ValueError as error:
-        raise _invalid([Fault(path.name, "template_invalid", str(error))]) from None
-    schemas, faults = {}, []
-    for name, body in bodies.items() if isinstance(bodies, dict) else ():
-        try:
-            schemas[name] = table = TableSchema.model_validate(body)
-            known = {column.name for column in table.fields}
-            faults += [
-                Fault(f"{path.name} {name}", "template_invalid", f"no column {column!r}; {nearest(column, known)}")
-                for column in (table.partition_field, *table.cluster_by)
-                if column is not None and column not in known
-            ]
-        except ValidationError as error:
-            faults += faults_of(error, f"{path.name} {name}", known=(*TableSchema.model_fields, *Column.model_fields))
-    if faults or not isinstance(bodies, dict):
-        raise _invalid(faults or [Fault(path.name, "template_invalid", "write an object: name → table")])
-    return schemas
-
-
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"the key {name!r} is there twice")
-    return dict(pairs)
-
-
-def _invalid(faults: list[Fault]) -> TemplateInvalid:
-    return TemplateInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults)

@@ -78,7 +78,8 @@ class Plan:
         mails = 0
         for step in self.template.steps:
             try:
-                mails += self.engine(step).mails(self.checked(step))
+                fields = self.checked(step)
+                mails += self.engine(step).mails(fields)
                 if mails > MOST_MAILS_A_RUN:
                     raise self._too_many_mails(step, mails)
             except PermanentError as error:

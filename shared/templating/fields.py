@@ -57,26 +57,6 @@ def refusal(faults: Sequence[Fault]) -> PermanentError:
     return kind(f"{faults[0].where}: {faults[0].message}{more}", faults=faults)
 
 
-def unfilled(template: PipelineTemplate, step: Step, variables: Variables) -> list[Fault]:
-    """The placeholders of a step that have no value, without its engine: what the API checks before it accepts a run.
-
-    With the variables of a run that has not failed, `variable_missing` of failed_step and the like is to be expected in
-    steps that run after a failure; those are left out.
-    """
-    faults = []
-    for path, text in (*texts(dict(step.fields)), (("name",), step.name)):
-        for part in names(text):
-            fault = variables.fault(part, f"{template.where((*step.path, *path))} {step.step_id}.{_dotted(path)}")
-            if fault is None or (step.trigger != "on_success" and _comes_with_failure(part, variables)):
-                continue
-            faults.append(fault)
-    return faults
-
-
-def _comes_with_failure(part: Name, variables: Variables) -> bool:
-    return not part.doubled and variables.comes_with_failure(part.name)
-
-
 def fill_model(
     model: BaseModel,
     variables: Variables,

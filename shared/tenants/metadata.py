@@ -3,7 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-from shared.contracts.tables import DatasetRef, TableRef, TableSchema, read_table_schema
+from shared.contracts.table_files import examine_tables
+from shared.contracts.tables import DatasetRef, TableRef, TableSchema
 from shared.errors import TemplateInvalid
 
 
@@ -23,4 +24,7 @@ def metadata_schema(templates_dir: Path, file: str) -> TableSchema:
 
 @cache
 def _read(path: Path) -> TableSchema:
-    return read_table_schema(path)
+    tables, faults = examine_tables(path.read_bytes(), file=path.name, several=False)
+    if faults:
+        raise TemplateInvalid(f"{faults[0].where}: {faults[0].message}")
+    return tables[""]

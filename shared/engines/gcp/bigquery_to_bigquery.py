@@ -11,7 +11,8 @@ from pydantic import Field
 
 from shared.contracts.faults import nearest
 from shared.contracts.sql import Sql
-from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema, read_table_schemas
+from shared.contracts.table_files import read_table_schemas
+from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.contracts.tenant import DATASET_TYPE
 from shared.engines.base import Engine, Fields, StepContext, StepResult, about
 from shared.errors import EmptyResult, Fault, NotFound, SchemaMismatch, TemplateInvalid, VariablesInvalid
@@ -142,6 +143,8 @@ def _template(fields: BigQueryToBigQueryFields, context: StepContext) -> TableSc
     if fields.destination.schema_template is None:
         return None
     file = context.services.settings.templates_dir / "gcp" / "bigquery_to_bigquery" / "schema_template.json"
+    if not file.is_file():
+        raise about("destination.schema_template", TemplateInvalid(f"there is no {file.name} to look it up in"))
     status = file.stat()
     schemas, name = _schemas(file, (status.st_mtime_ns, status.st_size)), fields.destination.schema_template
     if name not in schemas:

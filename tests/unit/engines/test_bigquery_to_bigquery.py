@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.tables import Column, DatasetRef, read_table_schemas
+from shared.contracts.table_files import read_table_schemas
+from shared.contracts.tables import Column, DatasetRef
 from shared.contracts.tenant import TENANT_LABEL
 from shared.engines.base import StepContext, StepResult
 from shared.engines.gcp.bigquery_to_bigquery import BigQueryToBigQuery, BigQueryToBigQueryFields
@@ -277,7 +278,7 @@ def test_the_context_says_whose_job_it_is(world: FakeServices) -> None:
     ("text", "says"),
     [
         ('{"a": {"fields": [{"name": "x", "type": "STRING"}],}}', r"schemas.json:1: no JSON"),
-        ('{"a": {"fields": [{"name": "x"}]}}', r"schemas.json a.fields.0.type: is required"),
+        ('{"a": {"fields": [{"name": "x"}]}}', r"schemas.json:1: a.fields.0.type: is missing"),
         ('{"a": {"feilds": []}}', r"did you mean 'fields'"),
         ('{"a": {"fields": [{"name": "x", "type": "DATE"}], "partition_field": "y"}}', r"no column 'y'"),
         ('{"a": {}, "a": {}}', r"'a' is there twice"),

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from shared.contracts.markup import Html
 from shared.contracts.sql import Sql
 from shared.errors import Fault, SqlRefused, TemplateInvalid, VariablesInvalid
-from shared.templating.fields import fill, fill_html, fill_model, unfilled
+from shared.templating.fields import fill, fill_html, fill_model
 from shared.templating.placeholders import Name, split
 from shared.templating.sql import bind
 from tests.unit.templating.given import resolved, template, typed
@@ -136,14 +136,3 @@ def test_the_error_of_a_query_keeps_its_kind() -> None:
 
     with pytest.raises(SqlRefused, match=r"source\.query: no"):
         fill_model(Model(source=Inner(query=Sql("SELECT 1")), to=[], text=""), typed(), refuse)
-
-
-def test_before_a_run_all_placeholders_without_value_are_found_but_those_that_come_with_a_failure() -> None:
-    of = template("", MAIL)
-
-    found = unfilled(of, of.steps[0], resolved(of))
-
-    assert [(fault.where, fault.code) for fault in found] == [
-        ("configs/gcp/cost/x.yml:9 mail.to_emails.1", "variable_unresolved"),
-        ("configs/gcp/cost/x.yml:10 mail.message", "double_braces"),
-    ]

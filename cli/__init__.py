@@ -1,0 +1,1 @@
+"""Commands that people run: `python -m cli --help`. One module for each."""

@@ -1,0 +1,22 @@
+"""The command line of authors and operators: `python -m cli COMMAND`."""
+
+import typer
+
+from cli import templates
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Convergence for those who write templates and run the platform.",
+)
+app.command("templates")(templates.templates)
+
+
+@app.callback()
+def _main() -> None:
+    """Commands have names even while there is one."""
+
+
+if __name__ == "__main__":
+    app()

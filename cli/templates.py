@@ -1,0 +1,63 @@
+"""`python -m cli templates`: check every template and table schema, and say everything that is wrong."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cli.deployment import settings_of_environment
+from cli.options import assignments
+from shared.desk.check import Known, check
+from shared.desk.findings import Finding
+from shared.errors import SettingsInvalid
+from shared.settings import ROOT
+from shared.wiring import Instance
+
+
+def templates(
+    configs: Annotated[Path, typer.Option(help="Folder of the pipeline templates.")] = ROOT / "configs",
+    templates: Annotated[Path, typer.Option(help="Folder of the table schemas.")] = ROOT / "templates",
+    operator: Annotated[list[str], typer.Option(help="An operator setting, name=value; may be repeated.")] = [],  # noqa: B006 - typer's way
+    tenant_variable: Annotated[
+        list[str], typer.Option(help="A variable that the operator sets for tenants, name=value; may be repeated.")
+    ] = [],  # noqa: B006 - typer's way
+    source_bytes: Annotated[
+        list[str], typer.Option(help="Bytes that one run reads of a shared source, name=bytes; may be repeated.")
+    ] = [],  # noqa: B006 - typer's way
+) -> None:
+    """Check every file of configs and templates; needs neither cloud nor a running stack.
+
+    Exit status 1 when there are faults, 0 when there are only warnings. Where the environment holds settings, they are
+    used, and BigQuery is asked what reading shared sources costs.
+    """
+    output = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    for folder in (configs, templates):
+        if not folder.is_dir():
+            raise typer.BadParameter(f"no folder {folder}")
+    sizes = assignments(source_bytes, "--source-bytes")
+    if wrong := [name for name, value in sizes.items() if not value.isdecimal()]:
+        raise typer.BadParameter(f"{wrong[0]}: bytes are a whole number", param_hint="--source-bytes")
+    try:
+        settings = settings_of_environment()
+    except SettingsInvalid as error:
+        output.print(error.message, style="red")
+        raise typer.Exit(2) from None
+    known = Known(
+        settings,
+        assignments(operator, "--operator"),
+        assignments(tenant_variable, "--tenant-variable"),
+        {name: int(value) for name, value in sizes.items()},
+    )
+    report = check(configs, templates, known=known, services_of=Instance)
+    for finding in report.findings:
+        output.print(_line(finding))
+    output.print(str(report), style="red" if report.errors else "green")
+    if report.errors:
+        raise typer.Exit(1)
+
+
+def _line(finding: Finding) -> Text:
+    mark = ("warning: ", "yellow") if finding.is_warning else ""
+    return Text.assemble((f"{finding.file}:{finding.line}: ", "bold"), mark, finding.message)

@@ -1,0 +1,94 @@
+"""Every file of a folder of templates, and what is wrong with where it is and what it is called."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.contracts.pipeline_template import TemplateAddress
+from shared.desk.findings import Finding
+from shared.errors import TemplateNotFound
+
+SOURCES = "sources.yml"
+# Written by `python -m cli schema`; editors read them.
+GENERATED = frozenset({"pipeline.schema.json", "sources.schema.json"})
+_WRONG_EXTENSIONS = (".yaml", ".yml.txt", ".yaml.txt")
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is below a folder: `templates` by address, whether there is a `sources.yml`, and what is misplaced."""
+
+    templates: dict[TemplateAddress, Path]
+    has_sources: bool
+    findings: tuple[Finding, ...]
+
+
+def shown(path: Path) -> str:
+    """The path as messages name it: from the working folder, where it is below it, so that terminals can open it."""
+    try:
+        return path.absolute().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def configs_files(folder: Path) -> Files:
+    """The files of a `configs` folder. Hidden files and editors' backups count as not there."""
+    templates: dict[TemplateAddress, Path] = {}
+    found: list[Finding] = []
+    has_sources = False
+    for path in _walk(folder):
+        name = path.relative_to(folder).as_posix()
+        if linked := _linked(path):
+            found.append(Finding(shown(path), 1, linked))
+        elif name == SOURCES:
+            has_sources = True
+        elif name not in GENERATED:
+            try:
+                templates[TemplateAddress.parse(name)] = path
+            except TemplateNotFound as error:
+                found.append(Finding(shown(path), 1, _misplaced(name, str(error))))
+    if not templates:
+        found.append(Finding(shown(folder), 1, "no template in this folder; the first is provider/domain/name.yml"))
+    return Files(templates, has_sources, tuple(found))
+
+
+def table_files(folder: Path) -> tuple[list[Path], list[Finding]]:
+    """The files of a `templates` folder, and what can be none."""
+    files, found = [], []
+    for path in _walk(folder):
+        if linked := _linked(path):
+            found.append(Finding(shown(path), 1, linked))
+        elif path.suffix == ".json":
+            files.append(path)
+        else:
+            found.append(Finding(shown(path), 1, f"{path.name!r} is no table schema: the extension is .json"))
+    return files, found
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files, and links to folders, in order; folders are not followed through links."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links = [name for name in folders if Path(root, name).is_symlink()]
+        for name in sorted([*files, *links]):
+            if not name.startswith(".") and not name.endswith("~"):
+                yield Path(root, name)
+
+
+def _linked(path: Path) -> str:
+    """What is wrong with a link: it is another file's text under a second name, or it is nobody's."""
+    if not path.is_symlink():
+        return ""
+    if not path.exists():
+        return "a link to nothing; put the file itself here"
+    return "a link; put the file itself here: what it points to is not deployed with this folder, or is there twice"
+
+
+def _misplaced(name: str, reason: str) -> str:
+    for extension in _WRONG_EXTENSIONS:
+        if name.lower().endswith(extension):
+            return f"the extension is .yml; rename it to {name[: -len(extension)]}.yml"
+    if name.lower().endswith(".yml") and not name.endswith(".yml"):
+        return f"the extension is .yml, in lower case; rename it to {name[:-4]}.yml"
+    return reason.removeprefix("no template ")
