@@ -39,9 +39,9 @@ _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
 _LABEL_KEY = re.compile(r"[a-z\u00df-\uffff][a-z0-9_\u00df-\uffff-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_\u00df-\uffff-]{0,63}")
 _MAX_LABELS = 64
-_THREADS = 16
+_THREADS = 64  # long queries leave some for short ones
 _RECENT = 500  # finished jobs kept in memory, so that their results need not be read back
-_RECENT_ROWS = 10_000
+_RECENT_BYTES = 128 * 1024  # of one result; larger ones are read back
 _UNFINISHED = {"reason": "backendError", "message": "The server was stopped while the job was running. Retry the job."}
 
 
@@ -125,10 +125,11 @@ class Service:
             return await self._dry_run(job)
         self._reserve(job, location)
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._pool, self._run, job, media, loop)
+        self._pool.submit(self._run, job, media, loop)  # not run_in_executor: its future wakes the loop once more
         timer = self._deadline(job, loop)
         with contextlib.suppress(TimeoutError):  # then the answer says RUNNING; the job goes on
-            await asyncio.wait_for(job.finished.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await job.finished.wait()
         if timer is not None and job.done:
             timer.cancel()
         if not job.done:
@@ -231,7 +232,7 @@ class Service:
     def _ended(self, job: Job, reserved: tuple[str, str, str]) -> None:
         self._running.pop(reserved, None)
         if job.refused is None:
-            if job.result is None or job.result.rows.num_rows <= _RECENT_ROWS:
+            if job.result is None or job.result.rows.nbytes <= _RECENT_BYTES:
                 self._recent[job.key] = job
             while len(self._recent) > _RECENT:
                 self._recent.popitem(last=False)
@@ -269,7 +270,8 @@ class Service:
         """Until the job has ended or time is up."""
         if not job.done or (not job.finished.is_set() and job.key in self._running):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(job.finished.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await job.finished.wait()
 
     def cancel(self, job: Job) -> None:
         """Ask a job to stop; one that has ended stays as it is."""

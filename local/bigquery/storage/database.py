@@ -1,6 +1,8 @@
 """The one transactional store: SQLite in WAL mode.
 
-A committed transaction survives kill -9 of the process (WAL, written before the answer goes out).
+A committed transaction survives kill -9 of the process, because the log (WAL) is written before the answer goes out;
+only a crash of the machine may lose the last ones, never half of one: `synchronous=NORMAL` syncs at checkpoints,
+https://www.sqlite.org/pragma.html#pragma_synchronous.
 """
 
 from __future__ import annotations
@@ -27,11 +29,16 @@ CREATE TABLE IF NOT EXISTS fragments (
   created_ms INTEGER NOT NULL, data BLOB, file TEXT);
 CREATE INDEX IF NOT EXISTS fragments_by_table ON fragments (uid, seq);
 CREATE TABLE IF NOT EXISTS jobs (
-  project TEXT NOT NULL, location TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, created_ms INTEGER NOT NULL,
-  body TEXT NOT NULL, result BLOB, file TEXT, rows INTEGER, PRIMARY KEY (project, id, location)) WITHOUT ROWID;
+  seq INTEGER PRIMARY KEY, project TEXT NOT NULL, location TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL,
+  created_ms INTEGER NOT NULL, body TEXT NOT NULL, result BLOB, file TEXT, rows INTEGER,
+  UNIQUE (project, id, location));
 CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (project, created_ms DESC);
 CREATE INDEX IF NOT EXISTS jobs_unfinished ON jobs (state) WHERE state <> 'DONE';
 """
+
+
+# Counts changes of the tables above; a directory of another layout is refused.
+_LAYOUT = 2
 
 
 class InUse(OSError):
@@ -41,7 +48,7 @@ class InUse(OSError):
 class Database:
     """A SQLite file; every use of the connection is under one lock, so keep transactions short.
 
-    Raises InUse when another process has the directory open.
+    Raises InUse when another process has the directory open, OSError when another version wrote it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -59,10 +66,22 @@ class Database:
         self._connection = sqlite3.connect(
             directory / "bigquery.sqlite3", isolation_level=None, check_same_thread=False, cached_statements=256
         )
+        # no other process reads the file, so its locks and the shared memory of the log need not be kept up
+        self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute("PRAGMA cache_size=-32000")
+        self._check_layout()
         self._connection.executescript(_SCHEMA)
+
+    def _check_layout(self) -> None:
+        ((layout,),) = self._connection.execute("PRAGMA user_version").fetchall()
+        if not layout and self._connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
+            self._connection.execute(f"PRAGMA user_version={_LAYOUT}")
+        elif layout != _LAYOUT:
+            self._connection.close()
+            self._held.close()
+            raise OSError(f"another version of the embedded BigQuery wrote it (layout {layout}, not {_LAYOUT})")
 
     def close(self) -> None:
         """Close the file; nothing may be in use."""
@@ -86,6 +105,11 @@ class Database:
         """Nobody else reads or writes meanwhile."""
         with self._lock:
             yield
+
+    def write(self, sql: str, *args: Any) -> None:
+        """One statement as a transaction, or as a part of the one around it."""
+        with self._lock:
+            self._connection.execute(sql, args)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

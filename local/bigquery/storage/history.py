@@ -18,6 +18,11 @@ from local.bigquery.storage.catalog import Catalog
 _RESULTS_MS = 24 * 3600 * 1000
 _JOBS_MS = 180 * 24 * 3600 * 1000
 _PURGE_EVERY = 2_000
+_SAVE = (
+    "INSERT INTO jobs (project, location, id, state, created_ms, body, result, file, rows) VALUES (?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (project, id, location) DO UPDATE SET state = excluded.state, body = excluded.body,"
+    " result = excluded.result, file = excluded.file, rows = excluded.rows"
+)
 
 
 class History:
@@ -28,6 +33,7 @@ class History:
         self._files = catalog.files
         self._clock_ms = catalog.clock_ms
         self._writes = 0
+        self._purged = 0  # results of the jobs before this one are gone
 
     def save(self, body: dict[str, Any], result: pa.Table | None, also: Callable[[], None] | None = None) -> None:
         """Record a job as it is now; `also` is done in the same transaction, before it."""
@@ -38,14 +44,14 @@ class History:
             if len(data) > fragments.INLINE_BYTES:
                 file, data = fragments.write_file(self._files, data), None
         key = reference["projectId"], reference["location"], reference["jobId"]
-        with self._database.transaction() as db:
-            if also is not None:
+        row = (*key, body["status"]["state"], int(body["statistics"]["creationTime"]), json.dumps(body), data, file,
+               None if result is None else result.num_rows)  # fmt: skip
+        if also is None:
+            self._database.write(_SAVE, *row)
+        else:
+            with self._database.transaction() as db:
                 also()
-            db.execute(
-                "INSERT OR REPLACE INTO jobs VALUES (?,?,?,?,?,?,?,?,?)",
-                (*key, body["status"]["state"], int(body["statistics"]["creationTime"]), json.dumps(body), data, file,
-                 None if result is None else result.num_rows),
-            )  # fmt: skip
+                db.execute(_SAVE, row)
         self._writes += 1
         if self._writes % _PURGE_EVERY == 0:
             self.purge()
@@ -99,12 +105,26 @@ class History:
         return [json.loads(b) for (b,) in self._database.rows("SELECT body FROM jobs WHERE state <> 'DONE'")]
 
     def purge(self) -> None:
-        """Drop what has expired."""
+        """Drop what has expired. Jobs lie in the order they came, so only what has expired is looked at."""
         now = self._clock_ms()
         with self._database.transaction() as db:
-            old = now - _RESULTS_MS
-            files = db.execute("SELECT file FROM jobs WHERE created_ms < ? AND file IS NOT NULL", (old,)).fetchall()
-            db.execute("UPDATE jobs SET result = NULL, file = NULL WHERE created_ms < ? AND rows IS NOT NULL", (old,))
-            db.execute("DELETE FROM jobs WHERE created_ms < ? AND state = 'DONE'", (now - _JOBS_MS,))
+            db.execute("DELETE FROM jobs WHERE seq < ? AND state = 'DONE'", (self._first_after(now - _JOBS_MS, 0),))
+            end = self._first_after(now - _RESULTS_MS, self._purged)
+            expired = "seq >= ? AND seq < ?", (self._purged, end)
+            files = db.execute(f"SELECT file FROM jobs WHERE {expired[0]} AND file IS NOT NULL", expired[1]).fetchall()
+            db.execute(
+                f"UPDATE jobs SET result = NULL, file = NULL WHERE {expired[0]} AND rows IS NOT NULL", expired[1]
+            )
+        self._purged = end
         for (name,) in files:
             (self._files / name).unlink(missing_ok=True)
+
+    def _first_after(self, moment_ms: int, start: int) -> int:
+        """The first job from `start` on that is younger, one past the last if none is."""
+        row = self._database.row(
+            "SELECT seq FROM jobs WHERE seq >= ? AND created_ms >= ? ORDER BY seq LIMIT 1", start, moment_ms
+        )
+        if row is None:
+            row = self._database.row("SELECT COALESCE(MAX(seq), 0) + 1 FROM jobs")
+        assert row is not None
+        return int(row[0])
