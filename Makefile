@@ -5,7 +5,7 @@ DATA_DIR ?=
 BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up test lint
+.PHONY: help demo up templates preview test lint
 
 help:                ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -26,6 +26,12 @@ demo: .venv/stamp    ## the whole product on this machine, once, with a report
 
 up: .venv/stamp      ## keep it serving on http://localhost:$(PORT) until Ctrl-C
 	@exec $(BIN)/python -m local up --port $(PORT) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
+
+templates: .venv/stamp  ## check every template and table schema
+	@$(BIN)/python -m cli templates
+
+preview: .venv/stamp  ## what TEMPLATE=gcp/cost/cost_billing would do for TENANT=… on DATE=…
+	@$(BIN)/python -m cli preview "$(TEMPLATE)" --tenant "$(TENANT)" $(if $(DATE),--date "$(DATE)")
 
 lint: .venv/stamp    ## ruff, mypy, import-linter
 	@$(BIN)/ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }

@@ -24,6 +24,7 @@ BUILT_IN = (
 FAILURE_BUILT_IN = ("failed_step", "error_code", "error_message", "logs_url")
 """Only in steps whose trigger is on_failure or always."""
 
+_RESERVED = (*BUILT_IN, *FAILURE_BUILT_IN)
 MAX_FILE_BYTES = 64 * 1024
 _PATH_PART = r"[a-z][a-z0-9_]{0,63}"
 _VARIABLE_NAME = r"[a-z][a-z0-9_]{0,63}"
@@ -93,8 +94,10 @@ class Retry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    attempts: int = Field(default=1, ge=1, le=10, strict=True)
-    backoff_s: float = Field(default=1.0, ge=0, le=600)
+    attempts: int = Field(default=1, ge=1, le=10, strict=True, description="How often the step is tried in all.")
+    backoff_s: float = Field(
+        default=1.0, ge=0, le=600, description="Seconds before the second attempt; doubled before each further one."
+    )
 
 
 class StepBody(BaseModel):
@@ -102,13 +105,22 @@ class StepBody(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
-    step_id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=64)]
-    ps_type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", max_length=128)]
-    name: str = ""
-    trigger: Trigger = "on_success"
-    depends_on: tuple[str, ...] = ()
-    retry: Retry = Retry()
-    timeout: Annotated[float | None, Field(gt=0, le=21_600, description="seconds")] = None
+    step_id: str = Field(
+        pattern=r"^[a-z0-9_]+$", max_length=64, description="The step's name in statuses, jobs and depends_on; unique."
+    )
+    ps_type: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$",
+        max_length=128,
+        description="The engine that does the work; it decides which further keys the step has.",
+    )
+    name: str = Field("", description="What people call the step; step_id where it is left out.")
+    trigger: Trigger = Field(
+        "on_success",
+        description="When it runs: on_success (all before it succeeded), on_failure (something failed), or always.",
+    )
+    depends_on: tuple[str, ...] = Field((), description="Wait for these steps only, by their step_id.")
+    retry: Retry = Field(Retry(), description="How often it is tried when its error may pass.")
+    timeout: float | None = Field(None, gt=0, le=21_600, description="Seconds after which its job is given up.")
 
 
 STEP_KEYS = tuple(StepBody.model_fields)
@@ -139,15 +151,28 @@ def _type_of(value: object) -> str:
     return kinds[type(value)]
 
 
+# A variable as a file may write it: a default, or the long form.
+_Scalars = list[str] | list[int] | list[float] | list[bool]
+_Written = str | int | float | bool | _Scalars | VariableSpec
+
+
 class TemplateBody(BaseModel):
     """The whole file, as written."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    pipeline_id: Annotated[str, Field(min_length=1, max_length=500)]
-    description: str = ""
-    variables: Mapping[str, Annotated[VariableSpec, BeforeValidator(_long_form)]] = Field(default_factory=dict)
-    steps: Annotated[tuple[StepBody, ...], Field(min_length=1, max_length=100)]
+    pipeline_id: str = Field(
+        min_length=1, max_length=500, description='What runs are called, such as "{tenant_id}-gcp-cost-billing".'
+    )
+    description: str = Field("", description="What the pipeline does.")
+    variables: Mapping[str, Annotated[VariableSpec, BeforeValidator(_long_form, json_schema_input_type=_Written)]] = (
+        Field(
+            default_factory=dict,
+            description="Variables by name: a default, or {default, type, overridable, …}. {name} puts the value in.",
+            json_schema_extra={"propertyNames": {"pattern": f"^{_VARIABLE_NAME}$", "not": {"enum": [*_RESERVED]}}},
+        )
+    )
+    steps: tuple[StepBody, ...] = Field(min_length=1, max_length=100, description="What is done, in this order.")
 
 
 @dataclass(frozen=True)
@@ -282,7 +307,7 @@ def _name_faults(document: strict_yaml.Document, file: str) -> list[Fault]:
     faults = []
     for name in declared if isinstance(declared, dict) else ():
         where = f"{file}:{document.line_of(('variables', name))}"
-        if name in BUILT_IN or name in FAILURE_BUILT_IN:
+        if name in _RESERVED:
             faults.append(
                 Fault(
                     where, "template_invalid", f"variables.{name}: built in; the platform sets it, choose another name"

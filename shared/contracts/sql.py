@@ -9,8 +9,8 @@ from pydantic_core import CoreSchema, core_schema
 
 from shared.contracts.tables import TableRef
 
-ParameterType = Literal["STRING", "INT64", "FLOAT64", "BOOL", "DATE", "TIMESTAMP", "NUMERIC"]
-Scalar = str | int | float | bool | None
+ParameterType = Literal["STRING", "BYTES", "INT64", "FLOAT64", "BOOL", "DATE", "TIMESTAMP", "NUMERIC"]
+Scalar = str | bytes | int | float | bool | None
 
 
 @dataclass(frozen=True)
@@ -50,5 +50,7 @@ class Sql:
             raise ValueError("a query is text; write it as a block: `query: |`")
 
         return core_schema.no_info_plain_validator_function(
-            read, serialization=core_schema.plain_serializer_function_ser_schema(lambda sql: sql)
+            read,
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda sql: sql),
+            json_schema_input_schema=core_schema.str_schema(min_length=1),
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from shared.contracts.tenant import DATASET_TYPE
 
@@ -54,15 +54,29 @@ class VariableSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     default: Annotated[
-        str | int | float | bool | tuple[str | int | float | bool, ...] | None, Field(union_mode="smart")
+        str | int | float | bool | tuple[str | int | float | bool, ...] | None,
+        Field(
+            union_mode="smart",
+            description="The value where nobody gives one; without it somebody must. Other {variables} may be in it.",
+        ),
     ] = None
-    type: Annotated[str, BeforeValidator(_check_type)] = "string"
-    overridable: bool | None = None
-    description: str = ""
-    pattern: str | None = None
-    enum: tuple[Scalar, ...] | None = None
-    min: Annotated[int | float | str | None, Field(union_mode="smart")] = None
-    max: Annotated[int | float | str | None, Field(union_mode="smart")] = None
+    type: Annotated[
+        str,
+        BeforeValidator(_check_type),
+        WithJsonSchema({"enum": [*BASE_TYPES, *(f"list[{one}]" for one in BASE_TYPES)]}),
+    ] = Field("string", description="What kind of value it is; left out, the default says it.")
+    overridable: bool | None = Field(
+        None, description="Whether requests may set it; left out: yes, unless it names a table, dataset or the like."
+    )
+    description: str = Field("", description="What the variable is for.")
+    pattern: str | None = Field(None, description="A regular expression that the whole of a text must match.")
+    enum: tuple[Scalar, ...] | None = Field(None, description="The only values that are taken.")
+    min: Annotated[
+        int | float | str | None, Field(union_mode="smart", description="The least number, or the first date.")
+    ] = None
+    max: Annotated[
+        int | float | str | None, Field(union_mode="smart", description="The greatest number, or the last date.")
+    ] = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -27,7 +27,7 @@ Mode = Literal["replace_partition", "append", "replace"]
 class Source(Fields):
     """Where the rows come from."""
 
-    query: Sql
+    query: Sql = Field(description="One SELECT; '{date}' is a value, `{table}` a name. Write it as a block: |")
 
 
 class Destination(Fields):
@@ -36,19 +36,27 @@ class Destination(Fields):
     Without one the table has the query's columns and no partitions.
     """
 
-    dataset_type: str
-    table: str
-    schema_template: str | None = None
-    write: Mode | None = None
+    dataset_type: str = Field(description="The dataset is {tenant_id}_{dataset_type}.")
+    table: str = Field(description="The table in it; made where it is not there.")
+    schema_template: str | None = Field(None, description="Its columns, partitions and clusters, by their name.")
+    write: Mode | None = Field(
+        None,
+        description="replace_partition (the run's date; the default where there are partitions), append, or replace.",
+    )
 
 
 class BigQueryToBigQueryFields(Fields):
     """The step's fields. `on_empty`: what a query without rows means; `keep` and `fail` ask once more, and bill it."""
 
-    source: Source
-    destination: Destination
-    on_empty: Literal["replace", "fail", "keep"] = "replace"
-    maximum_bytes_billed: int | None = Field(None, ge=LEAST_BYTES_BILLED)
+    source: Source = Field(description="Where the rows come from.")
+    destination: Destination = Field(description="Where the rows go.")
+    on_empty: Literal["replace", "fail", "keep"] = Field(
+        "replace",
+        description="What a query without rows means: write nothing in their place, fail, or keep what is there.",
+    )
+    maximum_bytes_billed: int | None = Field(
+        None, ge=LEAST_BYTES_BILLED, description="The query fails where it would bill more."
+    )
 
 
 class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):

@@ -33,10 +33,14 @@ _NOT_ALLOWED = "is not on the tenant's mail domain or the operator's list"
 class EmailFields(Fields):
     """The step's fields. `message` is the text part; values in `html` are escaped."""
 
-    to_emails: tuple[str, ...] = Field(min_length=1, max_length=MOST_MAILS_A_RUN)
-    subject: str = Field(min_length=1)
-    message: str = Field(min_length=1)
-    html: Html | None = None
+    to_emails: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=MOST_MAILS_A_RUN,
+        description="Who gets it: addresses on the tenant's own mail domain, or the operator's.",
+    )
+    subject: str = Field(min_length=1, description="One line; it should say which tenant.")
+    message: str = Field(min_length=1, description="The text; it should say which pipeline and which day.")
+    html: Html | None = Field(None, description="The same as HTML; values in it are escaped.")
 
 
 class EmailNotification(Engine[EmailFields]):
