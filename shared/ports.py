@@ -72,8 +72,19 @@ class Catalog(Protocol):
         """Set labels if the dataset is still as given (its etag); False if somebody else changed it meanwhile."""
         ...
 
-    def datasets(self, project: str) -> Iterable[Dataset]:
-        """All datasets of a project, without etag. A call a page: costly with ten thousand tenants."""
+    def datasets(self, project: str, *, labels: Mapping[str, str] | None = None) -> Iterable[Dataset]:
+        """The datasets of a project that bear these labels, without etag.
+
+        A call a page: without labels costly with ten thousand tenants.
+        """
+        ...
+
+    def tables(self, ref: DatasetRef) -> list[str]:
+        """The names of a dataset's tables, sorted; none where there is no such dataset."""
+        ...
+
+    def delete_dataset(self, ref: DatasetRef) -> bool:
+        """Delete a dataset with all that is in it, for good; False if it was not there."""
         ...
 
     def get_schema(self, table: TableRef) -> TableSchema | None:
@@ -204,6 +215,13 @@ class Cipher(Protocol):
 
     def encrypt(self, plaintext: bytes, *, bound_to: str) -> bytes:
         """Encrypt; only a decryption that names the same `bound_to` (`tenant|field|id`) can succeed."""
+        ...
+
+    def decrypt(self, ciphertext: bytes, *, bound_to: str) -> bytes:
+        """What was encrypted. Raises PayloadRefused where it was bound to something else, or by another key.
+
+        Raises AccessDenied where this service account may only encrypt: no function decrypts API keys.
+        """
         ...
 
 

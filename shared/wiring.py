@@ -15,6 +15,7 @@ from shared.contracts.tables import DatasetRef
 from shared.errors import SettingsInvalid
 from shared.pipeline.deliver import Delivery, RejectedMessages
 from shared.pipeline.resolve import Resolver
+from shared.pipeline.run_history import RunHistory
 from shared.pipeline.run_log import RunLog
 from shared.pipeline.second_opinion import DryRunOpinion
 from shared.ports import Catalog, Cipher, Jobs, Mailer, MessageBus, RateLimiter, Rows, Secrets
@@ -138,7 +139,7 @@ class Instance:
     @once
     def destinations(self) -> TenantDestinations:
         """Tables that steps write to."""
-        return TenantDestinations(self.catalog, location=self.settings.location)
+        return TenantDestinations(self.catalog, self.directory, location=self.settings.location)
 
     @once
     def rate_limits(self) -> RateLimits:
@@ -180,6 +181,11 @@ class Instance:
             control=self.control,
             data_project=self.settings.data_project,
         )
+
+    @once
+    def run_history(self) -> RunHistory:
+        """A tenant's runs, page by page."""
+        return RunHistory(lambda: self.jobs, self.clock, self.control)
 
     @once
     def delivery(self) -> Delivery:

@@ -23,8 +23,11 @@ from shared.errors import IsolationRefused, MailRefused, NotFound, PayloadRefuse
 from shared.ports import Allowance, Dataset, DryRun, Job, JobError, JobExists, Mail, Message, QueryJob, Row
 from shared.settings import Settings
 from shared.tenants.destinations import TenantDestinations
+from shared.tenants.directory import Directory
 from shared.tenants.mail_allowance import MailAllowance
+from shared.tenants.metadata import metadata_schema
 from shared.tenants.rate_limits import RateLimits
+from tests.dml import Statement
 
 START = datetime(2025, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -151,10 +154,21 @@ class FakeCatalog(Fallible):
             self._warehouse.put(dataset.ref, labels)
             return True
 
-    def datasets(self, project: str) -> Iterable[Dataset]:
+    def datasets(self, project: str, *, labels: Mapping[str, str] | None = None) -> Iterable[Dataset]:
         with self._call("datasets"):
             found = [each for ref, each in self._warehouse.datasets.items() if ref.project == project]
-            return [replace(each, etag="") for each in found]
+            wanted = (labels or {}).items()
+            return [replace(each, etag="") for each in found if wanted <= each.labels.items()]
+
+    def tables(self, ref: DatasetRef) -> list[str]:
+        with self._call("tables"):
+            return sorted(table.table for table in self._warehouse.tables if table.dataset_ref == ref)
+
+    def delete_dataset(self, ref: DatasetRef) -> bool:
+        with self._call("delete_dataset"):
+            for table in [each for each in self._warehouse.tables if each.dataset_ref == ref]:
+                del self._warehouse.tables[table]
+            return self._warehouse.datasets.pop(ref, None) is not None
 
     def get_schema(self, table: TableRef) -> TableSchema | None:
         with self._call("get_schema"):
@@ -229,8 +243,8 @@ class Answer:
 
 
 class FakeJobs(Fallible):
-    """`ports.Jobs`. It knows the answers that it was told, by the query's text, and the two statements that the
-    platform itself writes: `SELECT … FROM t WHERE a = @a AND …` and `INSERT INTO t (a, …) VALUES (@a, …)`.
+    """`ports.Jobs`. It knows the answers that it was told, by the query's text, and what the platform itself writes:
+    `SELECT … FROM t WHERE a = @a AND …`, and the DML of `tests.dml`.
     """
 
     def __init__(self, warehouse: FakeBigQuery) -> None:
@@ -242,6 +256,8 @@ class FakeJobs(Fallible):
         self.inserted: list[tuple[str, QueryJob]] = []
         self.stuck = False
         """While True, jobs run and run."""
+        self.dml_errors: list[JobError] = []
+        """How the next DML jobs fail."""
 
     def answer(self, text: str, *answers: Answer) -> None:
         """What jobs of this query give, one after the other; the last one again and again. A dry run peeks."""
@@ -298,11 +314,8 @@ class FakeJobs(Fallible):
         return job
 
     def _ended(self, query: QueryJob, job: Job) -> Job:
-        insertion = re.match(r"INSERT INTO `([^`]+)`", query.sql.text)
-        if insertion:
-            row = {each.name: each.value for each in query.sql.parameters}
-            self._warehouse.table(TableRef.parse(insertion[1])).stored.append(row)
-            return replace(job, done=True, rows=1, bytes_billed=0)
+        if re.match(r"INSERT|UPDATE|DELETE|MERGE", query.sql.text):
+            return self._changed(query, job)
         answer = self._next(query.sql)
         error = answer.error or self._refused(query, answer)
         if error:
@@ -310,6 +323,18 @@ class FakeJobs(Fallible):
         if query.destination:
             self._write(self._warehouse.tables[query.destination], query, answer.rows)
         return replace(job, done=True, rows=len(answer.rows), bytes_billed=answer.bytes_billed)
+
+    def _changed(self, query: QueryJob, job: Job) -> Job:
+        statement = Statement(query.sql)
+        assert statement.table is not None
+        if statement.table not in self._warehouse.tables:
+            return replace(job, done=True, error=JobError("notFound", f"Not found: Table {statement.table}", False))
+        if self.dml_errors:
+            return replace(job, done=True, error=self.dml_errors.pop(0))
+        found = self._warehouse.tables[statement.table]
+        stored, count = statement.run([dict(row) for row in found.stored])
+        found.stored = list(stored)
+        return replace(job, done=True, rows=count, bytes_billed=0)
 
     def _refused(self, query: QueryJob, answer: Answer) -> JobError | None:
         limit, table = query.maximum_bytes_billed, query.destination
@@ -364,7 +389,7 @@ def _typed(column: Column, value: Any) -> Any:
 
 
 class FakeCipher(Fallible):
-    """Remembers what it encrypted; `decrypt` is for tests, no function has it."""
+    """Remembers what it encrypted, and what it was bound to."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -379,10 +404,11 @@ class FakeCipher(Fallible):
             return ciphertext
 
     def decrypt(self, ciphertext: bytes, *, bound_to: str) -> bytes:
-        bound, plaintext = self._sealed[ciphertext]
-        if bound != bound_to:
-            raise PayloadRefused("KMS: decryption failed")
-        return plaintext
+        with self._call("decrypt"):
+            bound, plaintext = self._sealed.get(ciphertext, ("", b""))
+            if bound != bound_to:
+                raise PayloadRefused("KMS: decryption failed")
+            return plaintext
 
 
 class FakeSecrets(Fallible):
@@ -481,7 +507,9 @@ class FakeServices:
         self.bus = FakeMessageBus(settings.pipeline_runs_topic)
         self.api_keys_cipher = FakeCipher()
         self.mailer = FakeMailer()
-        self.destinations = TenantDestinations(self.catalog, location=settings.location)
+        tenants = metadata_schema(settings.templates_dir, "x_meta_tenant.json")
+        self.directory = Directory(self.rows, self.clock, data_project=settings.data_project, schema=tenants)
+        self.destinations = TenantDestinations(self.catalog, self.directory, location=settings.location)
         control = DatasetRef(settings.gcp_project_id, settings.control_dataset)
         self.mail_allowance = MailAllowance(lambda: self.jobs, self.clock, control)
         self.rate_limiter = FakeRateLimiter()

@@ -11,7 +11,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from shared.adapters.google_errors import TRANSIENT_REASONS, translated
-from shared.contracts.sql import Parameter, Scalar, Sql
+from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.errors import PayloadRefused
 from shared.ports import Dataset, DryRun, Job, JobError, JobExists, QueryJob, Row
@@ -78,11 +78,29 @@ class BigQueryCatalog:
                 return False
         return True
 
-    def datasets(self, project: str) -> Iterable[Dataset]:
+    def datasets(self, project: str, *, labels: Mapping[str, str] | None = None) -> Iterable[Dataset]:
+        """See the port."""
+        wanted = " ".join(f"labels.{name}:{value}" for name, value in (labels or {}).items()) or None
+        with translated("BigQuery"):
+            for item in self._client.list_datasets(project, filter=wanted, page_size=1_000, **_CALL):
+                yield Dataset(DatasetRef(project, item.dataset_id), dict(item.labels))
+
+    def tables(self, ref: DatasetRef) -> list[str]:
         """See the port."""
         with translated("BigQuery"):
-            for item in self._client.list_datasets(project, page_size=1_000, **_CALL):
-                yield Dataset(DatasetRef(project, item.dataset_id), dict(item.labels))
+            try:
+                return sorted(item.table_id for item in self._client.list_tables(str(ref), page_size=1_000, **_CALL))
+            except google.NotFound:
+                return []
+
+    def delete_dataset(self, ref: DatasetRef) -> bool:
+        """See the port."""
+        with translated("BigQuery"):
+            try:
+                self._client.delete_dataset(str(ref), delete_contents=True, **_CALL)
+            except google.NotFound:
+                return False
+        return True
 
     def get_schema(self, table: TableRef) -> TableSchema | None:
         """See the port."""
@@ -305,4 +323,4 @@ def _fields(columns: Sequence[Column]) -> list[bigquery.SchemaField]:
 def _parameter(parameter: Parameter) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
     if parameter.array:
         return bigquery.ArrayQueryParameter(parameter.name, parameter.type, parameter.value)
-    return bigquery.ScalarQueryParameter(parameter.name, parameter.type, cast(Scalar, parameter.value))
+    return bigquery.ScalarQueryParameter(parameter.name, parameter.type, cast(Any, parameter.value))

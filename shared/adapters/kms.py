@@ -41,3 +41,19 @@ class KmsCipher:
         if not whole or google_crc32c.value(answer.ciphertext) != answer.ciphertext_crc32c:
             raise Unavailable("KMS: the bytes changed on the way")
         return bytes(answer.ciphertext)
+
+    def decrypt(self, ciphertext: bytes, *, bound_to: str) -> bytes:
+        """See the port. Raises Unavailable when a checksum says that bytes changed on the way: try again."""
+        aad = bound_to.encode()
+        request = kms_v1.DecryptRequest(
+            name=self._key,
+            ciphertext=ciphertext,
+            ciphertext_crc32c=google_crc32c.value(ciphertext),
+            additional_authenticated_data=aad,
+            additional_authenticated_data_crc32c=google_crc32c.value(aad),
+        )
+        with translated("KMS"):
+            answer = self._client.decrypt(request, timeout=TIMEOUT_S)
+        if google_crc32c.value(answer.plaintext) != answer.plaintext_crc32c:
+            raise Unavailable("KMS: the bytes changed on the way")
+        return bytes(answer.plaintext)

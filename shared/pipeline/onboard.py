@@ -1,35 +1,31 @@
 """Onboard a tenant: run the onboarding template here and now, then enter the tenant in the registry."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import tenacity
 from pydantic import SecretStr
 
 from shared.contracts.messages import RunMessage, run_id
 from shared.contracts.pipeline_template import ONBOARDING
 from shared.contracts.requests import OnboardRequest
-from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
-from shared.engines.customer.onboarding import confirm_claim, release
 from shared.errors import (
     AlreadyOnboarded,
     ConvergenceError,
     OnboardingFailed,
     OnboardingInProgress,
     TenantIdRefused,
-    TransientError,
 )
 from shared.logs import log, log_context
-from shared.once import run_once
 from shared.pipeline.execute import Execution, Outcome
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunState
-from shared.ports import QueryJob
+from shared.tenants.claim import confirm_claim, release
+from shared.tenants.registry import Registry
 
 # Names that Google or the platform use for datasets of their own.
 RESERVED_PREFIXES = ("convergence_", "google_", "bq_", "bigquery_", "information_")
@@ -46,44 +42,6 @@ class Onboarded:
     tables_created: Sequence[str]
 
 
-class Registry:
-    """The control table x_meta_tenants: a row in it marks an onboarding that is complete."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        settings = services.settings
-        self._table = DatasetRef(settings.gcp_project_id, settings.control_dataset).table("x_meta_tenants")
-
-    def has(self, tenant_id: str) -> bool:
-        """Whether the tenant is entered."""
-        sql = f"SELECT tenant_id FROM `{self._table}` WHERE tenant_id = @tenant_id LIMIT 1"
-        return bool(self._services.jobs.select(Sql(sql, (Parameter("tenant_id", "STRING", tenant_id),))))
-
-    def enter(self, tenant: Tenant, run: RunMessage) -> None:
-        """Add the tenant's row, once for this run. By DML: loads into one table have a daily limit, DML has none."""
-        settings, now = self._services.settings, self._services.clock.now()
-        values: Mapping[str, str] = {
-            "tenant_id": tenant.tenant_id,
-            "status": tenant.status,
-            "admin_email": tenant.admin_email,
-            "data_project_id": settings.data_project,
-            "location": settings.location,
-            "onboarding_epoch": tenant.epoch,
-        }
-        parameters = [Parameter(name, "STRING", value) for name, value in values.items()]
-        parameters.append(Parameter("enabled_templates", "STRING", tuple(tenant.enabled_templates), array=True))
-        parameters.append(Parameter("onboarded_at", "TIMESTAMP", now.isoformat()))
-        names = [parameter.name for parameter in parameters]
-        sql = f"INSERT INTO `{self._table}` ({', '.join(names)}) VALUES (@{', @'.join(names)})"
-        job = QueryJob(Sql(sql, tuple(parameters)), labels={"convergence_tenant": tenant.tenant_id})
-        # Its answer may get lost, and with it the key: the same id finds the job again.
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(3), retry=tenacity.retry_if_exception_type(TransientError), reraise=True
-        )
-        ids = (tenant.tenant_id, run.pipeline_logging_id, "registry", "insert")
-        retrying(run_once, self._services.jobs, job, ids=ids, timeout_s=TIME_LIMIT_S)
-
-
 def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, run_log: RunLog) -> Onboarded:
     """Onboard the tenant, or complete an onboarding that was cut short.
 
@@ -93,7 +51,7 @@ def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, 
     tenant_id = request.tenant_id
     if tenant_id.startswith(RESERVED_PREFIXES):
         raise TenantIdRefused(f"{tenant_id} begins with a reserved name; choose another tenant_id")
-    registry = Registry(services)
+    registry = Registry(services.jobs, services.settings)
     if registry.has(tenant_id):
         raise AlreadyOnboarded(f"{tenant_id} is onboarded already; rotate its key if it was lost")
     now = services.clock.now()
@@ -127,7 +85,8 @@ def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, 
             ).run()
             key = _key(outcome, tenant_id)
             confirm_claim(dataset, services.catalog, run.pipeline_logging_id)
-            registry.enter(tenant, run)
+            # Its answer may get lost, and with it the key: the same request finds the job again.
+            registry.enter(tenant, onboarded_at=services.clock.now(), request=run.pipeline_logging_id)
             done = True
         finally:
             try:

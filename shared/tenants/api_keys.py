@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+import secrets
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 from shared.contracts.tables import TableSchema
 from shared.contracts.tenant import TENANT_ID
 from shared.errors import KeyRejected
-from shared.ports import Clock, Rows
+from shared.ports import Cipher, Clock, Rows
 from shared.tenants.freshness import Fresh
 from shared.tenants.metadata import metadata_table
 
@@ -35,6 +36,24 @@ class StoredKey:
     key_hash: str
     expires_at: datetime | None
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key that was just made: the key itself, to be shown once, and what is kept of it."""
+
+    key_id: str
+    key: SecretStr
+    key_hash: str
+    ciphertext: bytes
+
+
+def make_key(tenant_id: str, key_id: str, cipher: Cipher) -> NewKey:
+    """A new key of the tenant, with its ciphertext bound to tenant, field and id."""
+    key = mint(tenant_id, secrets.choice)
+    text = key.get_secret_value()
+    ciphertext = cipher.encrypt(text.encode(), bound_to=f"{tenant_id}|api_key|{key_id}")
+    return NewKey(key_id, key, key_hash(text), ciphertext)
 
 
 def mint(tenant_id: str, choose: Callable[[str], str]) -> SecretStr:

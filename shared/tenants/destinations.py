@@ -8,16 +8,21 @@ from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from shared.errors import IsolationRefused, NotOurs, SchemaMismatch
 from shared.ports import Catalog
+from shared.tenants.directory import Directory
 
 # A table is looked at once an instance; ten thousand tenants with a few tables each fit.
 MOST_KNOWN = 100_000
 
 
 class TenantDestinations:
-    """Tables that this instance has seen to. A known table costs no call."""
+    """Tables that this instance has seen to. A known table costs no call.
 
-    def __init__(self, catalog: Catalog, *, location: str) -> None:
-        self._catalog, self._location = catalog, location
+    Before anything that is missing is made, the tenant is read afresh: what an off-boarding has removed is not made
+    again by a run that still believes in the tenant (PRODUCT 3).
+    """
+
+    def __init__(self, catalog: Catalog, directory: Directory, *, location: str) -> None:
+        self._catalog, self._directory, self._location = catalog, directory, location
         self._known: OrderedDict[TableRef, TableSchema] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -25,7 +30,8 @@ class TenantDestinations:
         """Make dataset and table where they are missing; add new columns where the table lacks them.
 
         Raises IsolationRefused when the dataset's name is another's, NotOurs when it does not bear the tenant's label,
-        SchemaMismatch naming each column that has another type or mode.
+        SchemaMismatch naming each column that has another type or mode; TenantUnknown or TenantSuspended where
+        something would have to be made for a tenant that is no longer one, or not active.
         """
         if owner_of_dataset(table.dataset) != tenant_id:
             raise IsolationRefused(f"{table.dataset} is no dataset of {tenant_id}")
@@ -47,6 +53,7 @@ class TenantDestinations:
     def _see_to_dataset(self, tenant_id: str, ref: DatasetRef) -> None:
         dataset = self._catalog.get_dataset(ref)
         if dataset is None:
+            self._directory.confirm(tenant_id)
             self._catalog.create_dataset(
                 ref,
                 location=self._location,
@@ -61,8 +68,10 @@ class TenantDestinations:
 
     def _see_to_table(self, tenant_id: str, table: TableRef, schema: TableSchema) -> None:
         found = self._catalog.get_schema(table)
-        if found is None and self._catalog.create_table(table, schema, labels={TENANT_LABEL: tenant_id}):
-            return
+        if found is None:
+            self._directory.confirm(tenant_id)
+            if self._catalog.create_table(table, schema, labels={TENANT_LABEL: tenant_id}):
+                return
         found = found or self._catalog.get_schema(table) or schema
         wrong: list[str] = []
         columns = _merged(found.fields, schema.fields, wrong)

@@ -1,12 +1,11 @@
-"""Who a tenant is, read from its own x_meta_tenant."""
-
-import json
+"""Who a tenant is, as its own record says, kept for a minute."""
 
 from shared.contracts.tables import TableSchema
 from shared.contracts.tenant import Tenant, is_tenant_id
+from shared.errors import TenantSuspended, TenantUnknown
 from shared.ports import Clock, Rows
 from shared.tenants.freshness import Fresh
-from shared.tenants.metadata import metadata_table
+from shared.tenants.records import read_record
 
 # Revocation and suspension hold everywhere within this time (PRODUCT 3).
 TTL_S = 60
@@ -30,16 +29,18 @@ class Directory:
         """Read this tenant again next time: something about it has changed."""
         self._kept.forget(tenant_id)
 
+    def confirm(self, tenant_id: str) -> None:
+        """Read the tenant now. Raises TenantUnknown or TenantSuspended where it is no longer one or not active.
+
+        Asked before anything is made for it: an off-boarded tenant does not come back by itself (PRODUCT 3).
+        """
+        self._kept.forget(tenant_id)
+        tenant = self.get(tenant_id)
+        if tenant is None:
+            raise TenantUnknown(f"{tenant_id} is no longer a tenant: nothing is made for it")
+        if tenant.status != "active":
+            raise TenantSuspended(f"{tenant_id} is suspended: nothing is made for it")
+
     def _read(self, tenant_id: str) -> Tenant | None:
-        found = self._rows.stored(metadata_table(self._data_project, tenant_id, "x_meta_tenant"), self._schema, limit=1)
-        if not found or found[0]["tenant_id"] != tenant_id:
-            return None
-        row = found[0]
-        return Tenant(
-            tenant_id=tenant_id,
-            admin_email=row["admin_email"],
-            epoch=row["onboarding_epoch"],
-            status=row["status"],
-            variables=json.loads(row["variables"] or "{}"),
-            enabled_templates=tuple(row["enabled_templates"] or ()),
-        )
+        found = read_record(self._rows, tenant_id, data_project=self._data_project, schema=self._schema)
+        return found.tenant if found else None

@@ -1,11 +1,9 @@
 """`customer.onboarding`: a tenant's dataset, its metadata tables, its first API key, its record."""
 
 import json
-import secrets
 from base64 import b64encode
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
 from pydantic import Field, SecretStr
@@ -13,28 +11,25 @@ from pydantic import Field, SecretStr
 from shared.contracts.tables import DatasetRef, TableRef
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from shared.engines.base import Engine, Fields, StepContext, StepResult, about
-from shared.errors import AlreadyOnboarded, IsolationRefused, OnboardingInProgress, TemplateInvalid, TenantIdRefused
+from shared.errors import IsolationRefused, TemplateInvalid, TenantIdRefused
 from shared.once import job_id
-from shared.ports import Catalog, Dataset
-from shared.tenants.api_keys import key_hash, mint
+from shared.tenants.api_keys import make_key
+from shared.tenants.claim import claim, confirm_claim
 from shared.tenants.metadata import metadata_schema
 
-# Who is onboarding and until when, as a dataset label: `{epoch seconds}-{run}`; `done` once the tenant is registered.
-LEASE_LABEL = "convergence_onboarding"
-DONE = "done"
-# Longer than the calls of an onboarding take, shorter than an operator's patience after a crash.
-LEASE_S = 60
 # Each insert is a call of its own; BigQuery takes 10 a second (FACTS 1).
 PARALLEL_TABLES = 3
 # The platform itself needs these: they are made also where a template does not list them.
-NEEDED_TABLES = ("x_meta_api_keys", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant")
+NEEDED_TABLES = (
+    "x_meta_api_keys", "x_meta_cloud_credentials", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant",
+)  # fmt: skip
 
 
 class MetadataTable(Fields):
     """A table to make, and the file below `templates/customer/onboarding/schemas/` that describes it."""
 
-    table_name: str = Field(pattern=r"^x_meta_[a-z0-9_]+$")
-    schema_file: str
+    table_name: str = Field(pattern=r"^x_meta_[a-z0-9_]+$", description="The table, x_meta_…")
+    schema_file: str = Field(description="A file of templates/customer/onboarding/schemas.")
 
 
 class OnboardingConfig(Fields):
@@ -43,15 +38,15 @@ class OnboardingConfig(Fields):
     `metadata_tables` are made in this order, then what else the platform needs.
     """
 
-    gcp_project_id: str
-    dataset_id: str
-    metadata_tables: tuple[MetadataTable, ...] = Field(min_length=1)
+    gcp_project_id: str = Field(description="The data project; {gcp_project_id} is it.")
+    dataset_id: str = Field(description="The tenant's own dataset: {tenant_id}.")
+    metadata_tables: tuple[MetadataTable, ...] = Field(min_length=1, description="Tables to make, in this order.")
 
 
 class OnboardingFields(Fields):
     """The step's fields."""
 
-    config: OnboardingConfig
+    config: OnboardingConfig = Field(description="What is made.")
 
 
 class Onboarding(Engine[OnboardingFields]):
@@ -81,7 +76,13 @@ class Onboarding(Engine[OnboardingFields]):
         """Outputs `dataset_created` and `tables_created`; the secret is the API key, which nothing else ever shows."""
         dataset = DatasetRef(fields.config.gcp_project_id, fields.config.dataset_id)
         _refuse_foreign(dataset, context)
-        created = claim(dataset, context)
+        created = claim(
+            dataset,
+            context.services.catalog,
+            run=context.run.pipeline_logging_id,
+            now=context.services.clock.now(),
+            location=context.services.settings.location,
+        )
         tables = _make_tables(fields, dataset, context)
         confirm_claim(dataset, context.services.catalog, context.run.pipeline_logging_id)
         key = _make_key(dataset.table("x_meta_api_keys"), context)
@@ -95,58 +96,6 @@ def _refuse_foreign(dataset: DatasetRef, context: StepContext) -> None:
         ours = found.labels.get(TENANT_LABEL) == dataset.dataset
         if owner_of_dataset(found.ref.dataset) == dataset.dataset and not ours:
             raise TenantIdRefused(f"dataset {found.ref.dataset} exists and is no tenant's: choose another tenant_id")
-
-
-def claim(dataset: DatasetRef, context: StepContext) -> bool:
-    """Make the dataset, or take over an onboarding that was cut short; True if it was made now.
-
-    Raises OnboardingInProgress while another call holds it, AlreadyOnboarded when it is done.
-    """
-    now = context.services.clock.now()
-    until = int((now + timedelta(seconds=LEASE_S)).timestamp())
-    labels = {TENANT_LABEL: context.run.tenant_id, LEASE_LABEL: f"{until}-{context.run.pipeline_logging_id}"}
-    catalog = context.services.catalog
-    description = f"Metadata of tenant {context.run.tenant_id}"
-    if catalog.create_dataset(
-        dataset, location=context.services.settings.location, labels=labels, description=description
-    ):
-        return True
-    found = catalog.get_dataset(dataset)
-    busy = OnboardingInProgress(f"{context.run.tenant_id} is being onboarded by another call; ask again in a minute")
-    if found is None:
-        raise busy
-    if found.labels.get(TENANT_LABEL) != context.run.tenant_id:
-        raise TenantIdRefused(f"dataset {dataset.dataset} exists and is no tenant's: choose another tenant_id")
-    lease = found.labels.get(LEASE_LABEL, "0")
-    if lease == DONE:
-        raise AlreadyOnboarded(f"{context.run.tenant_id} is onboarded already; rotate its key if it was lost")
-    expiry, _, holder = lease.partition("-")
-    if holder != context.run.pipeline_logging_id and int(expiry) > now.timestamp():
-        raise busy
-    if not catalog.set_labels(found, labels):
-        raise busy
-    return False
-
-
-def confirm_claim(dataset: DatasetRef, catalog: Catalog, run: str) -> None:
-    """Raise OnboardingInProgress when another call has taken this run's claim over, because it took too long.
-
-    Asked before what the other call would not survive: a second key, a second row in the registry.
-    """
-    found = catalog.get_dataset(dataset)
-    if found is None or not _is_held(found, run):
-        raise OnboardingInProgress(f"another call has taken over onboarding {dataset.dataset}; ask again in a minute")
-
-
-def release(dataset: DatasetRef, catalog: Catalog, run: str, *, done: bool) -> None:
-    """End the claim of this run: `done`, or free for the next attempt. A claim of another run is left alone."""
-    found = catalog.get_dataset(dataset)
-    if found is not None and _is_held(found, run):
-        catalog.set_labels(found, {**found.labels, LEASE_LABEL: DONE if done else "0"})
-
-
-def _is_held(dataset: Dataset, run: str) -> bool:
-    return dataset.labels.get(LEASE_LABEL, "").endswith(f"-{run}")
 
 
 def _tables(fields: OnboardingFields) -> dict[str, str]:
@@ -171,22 +120,19 @@ def _make_tables(fields: OnboardingFields, dataset: DatasetRef, context: StepCon
 
 def _make_key(table: TableRef, context: StepContext) -> SecretStr:
     """A new key; it replaces one of an attempt that was cut short, which was never shown (PRODUCT 3)."""
-    key = mint(context.run.tenant_id, secrets.choice)
-    key_id = context.run.pipeline_logging_id[:16]
-    bound_to = f"{context.run.tenant_id}|api_key|{key_id}"
-    cipher = context.services.api_keys_cipher.encrypt(key.get_secret_value().encode(), bound_to=bound_to)
+    made = make_key(context.run.tenant_id, context.run.pipeline_logging_id[:16], context.services.api_keys_cipher)
     row = {
-        "key_id": key_id,
+        "key_id": made.key_id,
         "tenant_id": context.run.tenant_id,
-        "key_hash": key_hash(key.get_secret_value()),
-        "key_ciphertext": b64encode(cipher).decode(),
+        "key_hash": made.key_hash,
+        "key_ciphertext": b64encode(made.ciphertext).decode(),
         "created_at": context.services.clock.now().isoformat(),
         "created_by": "onboarding",
         "expires_at": None,
         "revoked_at": None,
     }
     _replace(table, row, context)
-    return key
+    return made.key
 
 
 def _write_tenant(table: TableRef, context: StepContext) -> None:

@@ -136,3 +136,24 @@ def test_columns_of_no_table_cannot_be_added(warehouse: Warehouse) -> None:
     warehouse.make_dataset()
     with pytest.raises(NotFound):
         warehouse.catalog.add_columns(warehouse.dataset.table("costs"), SHAPE)
+
+
+# ── what a label says, and what is removed ──────────────────────────────────────────────────────────────────────────
+
+
+def test_datasets_are_listed_by_their_labels(warehouse: Warehouse) -> None:
+    owner = warehouse.dataset.dataset.removesuffix("_silver")
+    warehouse.make_dataset(**{TENANT_LABEL: owner})
+    found = list(warehouse.catalog.datasets(warehouse.project, labels={TENANT_LABEL: owner}))
+    assert [each.ref for each in found] == [warehouse.dataset]
+    assert list(warehouse.catalog.datasets(warehouse.project, labels={TENANT_LABEL: f"{owner}x"})) == []
+
+
+def test_a_dataset_goes_with_all_that_is_in_it_and_once(warehouse: Warehouse) -> None:
+    for name in ("costs", "a_first"):
+        warehouse.make_table(SHAPE, name)
+    assert warehouse.catalog.tables(warehouse.dataset) == ["a_first", "costs"]
+    assert [warehouse.catalog.delete_dataset(warehouse.dataset) for _ in range(2)] == [True, False]
+    assert warehouse.catalog.get_dataset(warehouse.dataset) is None
+    assert warehouse.catalog.get_schema(warehouse.dataset.table("costs")) is None
+    assert warehouse.catalog.tables(warehouse.dataset) == []

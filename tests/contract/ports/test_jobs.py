@@ -240,3 +240,93 @@ def test_the_registrys_row_is_inserted_once_and_listed(warehouse: Warehouse) -> 
         )[0]["tenant_id"]
         == TENANT
     )
+
+
+# ── what the platform changes by DML ────────────────────────────────────────────────────────────────────────────────
+
+KEYS = schema("x_meta_api_keys")
+EARLY, LATE = "2025-11-20T08:00:00+00:00", "2025-11-21T08:00:00+00:00"
+
+
+def change(warehouse: Warehouse, text: str, *parameters: Parameter) -> int:
+    job = QueryJob(Sql(text, parameters), labels=LABELS)
+    done = run_once(warehouse.jobs, job, ids=(TENANT, warehouse.job_id(), "keys", "change"), timeout_s=20)
+    assert done.rows is not None
+    return done.rows
+
+
+def add(warehouse: Warehouse, table: TableRef, key_id: str, expires_at: str | None = None) -> None:
+    parameters = (
+        Parameter("key_id", "STRING", key_id),
+        Parameter("key_ciphertext", "BYTES", b"\x00\xff"),
+        Parameter("expires_at", "TIMESTAMP", expires_at),
+    )
+    names = [each.name for each in parameters]
+    sql = f"INSERT INTO `{table}` ({', '.join(names)}) VALUES (@{', @'.join(names)})"
+    assert change(warehouse, sql, *parameters) == 1
+
+
+def expiries(warehouse: Warehouse, table: TableRef) -> dict[str, str | None]:
+    found = warehouse.rows.stored(table, KEYS, limit=10) or []
+    return {row["key_id"]: row["expires_at"] and row["expires_at"].isoformat() for row in found}
+
+
+def test_bytes_and_nothing_are_inserted_as_such(warehouse: Warehouse) -> None:
+    table = warehouse.make_table(KEYS, "x_meta_api_keys")
+    add(warehouse, table, "a")
+    (row,) = warehouse.rows.stored(table, KEYS, limit=10) or []
+    assert (row["key_ciphertext"], row["expires_at"], row["revoked_at"]) == (b"\x00\xff", None, None)
+
+
+def test_an_update_changes_the_rows_that_it_names_and_counts_them(warehouse: Warehouse) -> None:
+    table = warehouse.make_table(KEYS, "x_meta_api_keys")
+    for key_id in "ab":
+        add(warehouse, table, key_id)
+    text = f"UPDATE `{table}` SET expires_at = @late WHERE key_id = @key_id AND expires_at IS NULL"
+    parameters = Parameter("late", "TIMESTAMP", LATE), Parameter("key_id", "STRING", "a")
+    assert [change(warehouse, text, *parameters) for _ in range(2)] == [1, 0]
+    assert expiries(warehouse, table) == {"a": LATE, "b": None}
+    text = f"UPDATE `{table}` SET expires_at = @early WHERE key_id = @key_id AND expires_at = @seen"
+    parameters = (
+        Parameter("early", "TIMESTAMP", EARLY), Parameter("key_id", "STRING", "a"), Parameter("seen", "TIMESTAMP", LATE),
+    )  # fmt: skip
+    assert [change(warehouse, text, *parameters) for _ in range(2)] == [1, 0]
+
+
+def test_a_delete_takes_out_the_rows_that_it_names(warehouse: Warehouse) -> None:
+    table = warehouse.make_table(KEYS, "x_meta_api_keys")
+    for key_id in "ab":
+        add(warehouse, table, key_id)
+    text, parameter = f"DELETE FROM `{table}` WHERE key_id = @key_id", Parameter("key_id", "STRING", "a")
+    assert [change(warehouse, text, parameter) for _ in range(2)] == [1, 0]
+    assert expiries(warehouse, table) == {"b": None}
+
+
+def test_a_merge_inserts_what_is_new_and_deletes_or_updates_the_rest_in_one_go(warehouse: Warehouse) -> None:
+    table = warehouse.make_table(KEYS, "x_meta_api_keys")
+    for key_id, expires_at in (("gone", EARLY), ("sooner", EARLY), ("later", "2025-11-22T08:00:00+00:00"), ("a", None)):
+        add(warehouse, table, key_id, expires_at)
+    text = f"""MERGE `{table}` AS k USING (SELECT @key_id AS key_id) AS made ON k.key_id = made.key_id
+        WHEN NOT MATCHED BY TARGET THEN INSERT (key_id) VALUES (@key_id)
+        WHEN NOT MATCHED BY SOURCE AND k.key_id IN UNNEST(@gone) THEN DELETE
+        WHEN NOT MATCHED BY SOURCE AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > @until)
+          THEN UPDATE SET expires_at = @until"""
+    parameters = (
+        Parameter("key_id", "STRING", "new"),
+        Parameter("gone", "STRING", ("gone",), array=True),
+        Parameter("until", "TIMESTAMP", LATE),
+    )
+    assert change(warehouse, text, *parameters) == 4
+    assert expiries(warehouse, table) == {"sooner": EARLY, "later": LATE, "a": LATE, "new": None}
+    nothing = parameters[0], Parameter("gone", "STRING", (), array=True), parameters[2]
+    assert change(warehouse, text, *nothing) == 0
+
+
+def test_a_merge_updates_what_is_there_already(warehouse: Warehouse) -> None:
+    table = warehouse.make_table(KEYS, "x_meta_api_keys")
+    text = f"""MERGE `{table}` AS k USING (SELECT @key_id AS key_id) AS made ON k.key_id = made.key_id
+        WHEN MATCHED THEN UPDATE SET expires_at = @late
+        WHEN NOT MATCHED BY TARGET THEN INSERT (key_id) VALUES (@key_id)"""
+    parameters = Parameter("key_id", "STRING", "a"), Parameter("late", "TIMESTAMP", LATE)
+    assert [change(warehouse, text, *parameters) for _ in range(2)] == [1, 1]
+    assert expiries(warehouse, table) == {"a": LATE}

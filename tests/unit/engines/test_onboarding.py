@@ -6,12 +6,15 @@ import pytest
 from pydantic import ValidationError
 
 from shared.contracts.tables import DatasetRef
-from shared.engines.customer.onboarding import DONE, LEASE_LABEL, Onboarding, OnboardingFields, release
+from shared.engines.customer.onboarding import Onboarding, OnboardingFields
 from shared.errors import IsolationRefused, TemplateInvalid
+from shared.tenants.claim import DONE, LEASE_LABEL, release
 from tests.builders import DATA, OTHER, TENANT, context, run, services, tenant
 from tests.fakes import FakeServices
 
-NEEDED = ("x_meta_api_keys", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant")
+NEEDED = (
+    "x_meta_api_keys", "x_meta_cloud_credentials", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant",
+)  # fmt: skip
 DATASET = DatasetRef(DATA, TENANT)
 
 

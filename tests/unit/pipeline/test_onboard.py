@@ -9,7 +9,6 @@ from shared.adapters.template_files import TemplateFiles
 from shared.contracts.requests import OnboardRequest
 from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import TENANT_LABEL
-from shared.engines.customer.onboarding import DONE, LEASE_LABEL, LEASE_S
 from shared.errors import (
     AlreadyOnboarded,
     MailRefused,
@@ -23,6 +22,7 @@ from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog
 from shared.ports import Dataset, Mail
 from shared.tenants.api_keys import ApiKeys, key_hash
+from shared.tenants.claim import DONE, LEASE_LABEL, LEASE_S
 from shared.tenants.directory import Directory
 from tests.builders import CONTROL, DATA, OTHER, ROOT, TENANTS, make_control, schema, settings
 from tests.fakes import FakeCatalog, FakeMailer, FakeServices
@@ -248,7 +248,7 @@ def test_an_id_whose_datasets_are_somebody_elses_is_refused(
 
 def test_a_dataset_that_comes_between_the_look_and_the_claim_is_refused_too(world: FakeServices) -> None:
     class Blind(FakeCatalog):
-        def datasets(self, project: str) -> list[Dataset]:
+        def datasets(self, project: str, *, labels: Mapping[str, str] | None = None) -> list[Dataset]:
             return []
 
     world.catalog = Blind(world.warehouse)

@@ -4,9 +4,9 @@ import pytest
 
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.contracts.tenant import TENANT_LABEL
-from shared.errors import IsolationRefused, NotOurs, SchemaMismatch
+from shared.errors import IsolationRefused, NotOurs, SchemaMismatch, TenantSuspended, TenantUnknown
 from shared.tenants.destinations import TenantDestinations
-from tests.builders import DATA, OTHER, TENANT, make_table, services, table_schema
+from tests.builders import DATA, OTHER, TENANT, make_table, put_record, services, table_schema, tenant
 from tests.fakes import FakeCatalog, FakeServices
 
 DATASET = DatasetRef(DATA, f"{TENANT}_silver")
@@ -75,7 +75,7 @@ def test_a_dataset_that_somebody_else_just_made_is_looked_at_too(world: FakeServ
             return False
 
     with pytest.raises(NotOurs):
-        TenantDestinations(Raced(world.warehouse), location="US").ensure(TENANT, TABLE, SHAPE)
+        TenantDestinations(Raced(world.warehouse), world.directory, location="US").ensure(TENANT, TABLE, SHAPE)
 
 
 def test_new_columns_are_added_and_the_others_stay(world: FakeServices) -> None:
@@ -128,3 +128,28 @@ def test_a_table_that_is_not_as_it_should_is_not_remembered(world: FakeServices)
     for _ in range(2):
         with pytest.raises(SchemaMismatch):
             ensure(world)
+
+
+# ── a tenant that is no longer one ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("has_dataset", [False, True], ids=["no dataset", "no table"])
+def test_for_a_removed_tenant_nothing_is_made_however_lately_it_was_seen(
+    world: FakeServices, has_dataset: bool
+) -> None:
+    assert world.directory.get(TENANT) is not None
+    if has_dataset:
+        world.warehouse.put(DATASET, {TENANT_LABEL: TENANT})
+    world.catalog.delete_dataset(DatasetRef(DATA, TENANT))
+    with pytest.raises(TenantUnknown):
+        ensure(world)
+    assert TABLE not in world.warehouse.tables
+    assert (DATASET in world.warehouse.datasets) == has_dataset
+
+
+def test_for_a_suspended_tenant_nothing_is_made(world: FakeServices) -> None:
+    assert world.directory.get(TENANT) is not None
+    put_record(world.warehouse, tenant(status="suspended"))
+    with pytest.raises(TenantSuspended):
+        ensure(world)
+    assert DATASET not in world.warehouse.datasets

@@ -1,0 +1,69 @@
+"""The registry of tenants, control table x_meta_tenants: a row in it marks an onboarding that is complete."""
+
+from datetime import datetime
+
+from shared.contracts.sql import Parameter, Sql
+from shared.contracts.tables import DatasetRef
+from shared.contracts.tenant import Tenant
+from shared.ports import Jobs
+from shared.settings import Settings
+from shared.tenants.dml import change
+
+
+class Registry:
+    """Reads and writes rows of x_meta_tenants, by DML: loads into one table have a daily limit, DML has none (FACTS 4).
+
+    Every write takes the id of the `request` that it belongs to: the same one again does nothing.
+    """
+
+    def __init__(self, jobs: Jobs, settings: Settings) -> None:
+        self._jobs, self._settings = jobs, settings
+        self._table = DatasetRef(settings.gcp_project_id, settings.control_dataset).table("x_meta_tenants")
+
+    def has(self, tenant_id: str) -> bool:
+        """Whether the tenant is entered."""
+        sql = f"SELECT tenant_id FROM `{self._table}` WHERE tenant_id = @tenant_id LIMIT 1"
+        return bool(self._jobs.select(Sql(sql, (Parameter("tenant_id", "STRING", tenant_id),))))
+
+    def enter(self, tenant: Tenant, *, onboarded_at: datetime, request: str) -> None:
+        """Add the tenant's row."""
+        parameters = (
+            Parameter("tenant_id", "STRING", tenant.tenant_id),
+            Parameter("admin_email", "STRING", tenant.admin_email),
+            Parameter("data_project_id", "STRING", self._settings.data_project),
+            Parameter("location", "STRING", self._settings.location),
+            Parameter("onboarding_epoch", "STRING", tenant.epoch),
+            Parameter("onboarded_at", "TIMESTAMP", onboarded_at.isoformat()),
+            *_changeable(tenant),
+        )
+        names = [parameter.name for parameter in parameters]
+        sql = f"INSERT INTO `{self._table}` ({', '.join(names)}) VALUES (@{', @'.join(names)})"
+        self._change(Sql(sql, parameters), tenant.tenant_id, request, "insert")
+
+    def update(self, tenant: Tenant, *, request: str) -> None:
+        """Let the tenant's row say what the tenant is now; without a row nothing happens."""
+        parameters = _changeable(tenant)
+        assigned = ", ".join(f"{each.name} = @{each.name}" for each in parameters)
+        sql = f"UPDATE `{self._table}` SET {assigned} WHERE tenant_id = @tenant_id"
+        parameters = (*parameters, Parameter("tenant_id", "STRING", tenant.tenant_id))
+        self._change(Sql(sql, parameters), tenant.tenant_id, request, "update")
+
+    def remove(self, tenant_id: str, *, request: str) -> bool:
+        """Take the tenant's row out; whether there was one."""
+        sql = Sql(
+            f"DELETE FROM `{self._table}` WHERE tenant_id = @tenant_id", (Parameter("tenant_id", "STRING", tenant_id),)
+        )
+        return self._change(sql, tenant_id, request, "delete") > 0
+
+    def _change(self, sql: Sql, tenant_id: str, request: str, operation: str) -> int:
+        return change(
+            self._jobs, sql, tenant_id=tenant_id, request=request, table=self._table.table, operation=operation
+        )
+
+
+def _changeable(tenant: Tenant) -> tuple[Parameter, ...]:
+    """What may change after the onboarding."""
+    return (
+        Parameter("status", "STRING", tenant.status),
+        Parameter("enabled_templates", "STRING", tuple(tenant.enabled_templates), array=True),
+    )
