@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.attacks.two_tenants import Database, database
+from tests.edges.conftest import api, run_pipeline, world
+
+__all__ = ["api", "run_pipeline", "world"]  # fixtures
 
 
 @pytest.fixture(scope="session")
