@@ -5,13 +5,14 @@ from dataclasses import asdict
 
 import flask
 
-from functions.api import body
+from functions.api import body, query
 from functions.api.access import require_tenant
 from functions.api.calls import IDEMPOTENCY_KEY, TENANT, call
-from functions.api.examples import RUN_ACCEPTED, RUN_ENDED
-from shared.contracts.answers import Run, RunAccepted, RunStep
+from functions.api.examples import RUN_ACCEPTED, RUN_ENDED, RUNS
+from shared.contracts.answers import Run, RunAccepted, Runs, RunStep, RunSummary
 from shared.contracts.messages import RUN_ID
 from shared.contracts.pipeline_template import TemplateAddress
+from shared.contracts.queries import PageToken, RunsQuery
 from shared.contracts.requests import RunRequest
 from shared.errors import (
     Fault,
@@ -90,6 +91,30 @@ def run_status(tenant_id: str, pipeline_logging_id: str) -> Run:
     if found is None:
         raise RunNotFound(f"{tenant_id} has no run {pipeline_logging_id[:64]!r}")
     return _answer(pipeline_logging_id, found)
+
+
+@tenant.get("/runs/<tenant_id>")
+@call(who=TENANT, query=RunsQuery, answer=Runs, example=RUNS)
+def runs(tenant_id: str) -> Runs:
+    """List a tenant's runs, newest first.
+
+    Without `since`, those of the last 30 days. Filters hold for the whole list: give them with each page's token again.
+    """
+    here = instance()
+    require_tenant(flask.request, tenant_id, here)
+    asked = query.read(flask.request, RunsQuery)
+    page = here.run_history.page(
+        tenant_id,
+        limit=asked.limit,
+        status=asked.status,
+        template=None if asked.template is None else TemplateAddress(*asked.template.split("/")),
+        since=asked.since,
+        after=None if asked.page_token is None else PageToken.parse(asked.page_token),
+    )
+    return Runs(
+        runs=[RunSummary.model_validate(run) for run in page.runs],
+        next_page_token=None if page.next is None else str(page.next),
+    )
 
 
 def _answer(pipeline_logging_id: str, state: RunState) -> Run:

@@ -56,8 +56,8 @@ class RunStep(Answer):
     error_message: str | None
 
 
-class Run(Answer):
-    """A run with its steps, in the order in which they began."""
+class RunSummary(Answer):
+    """A run."""
 
     pipeline_logging_id: str
     status: RunStatus
@@ -80,7 +80,21 @@ class Run(Answer):
     failed_step: str | None
     error_code: Annotated[str | None, Field(description="A code of the README's table of errors.")]
     error_message: str | None
+
+
+class Run(RunSummary):
+    """A run with its steps, in the order in which they began."""
+
     steps: list[RunStep]
+
+
+class Runs(Answer):
+    """One page of a tenant's runs, newest first."""
+
+    runs: list[RunSummary]
+    next_page_token: Annotated[
+        str | None, Field(description="Give it as `page_token` for the next page; null on the last.")
+    ]
 
 
 class ProblemFault(Answer):
@@ -89,6 +103,70 @@ class ProblemFault(Answer):
     where: Annotated[str, Field(description="A path in the request (`body.date`, `query.limit`), or `file:line`.")]
     code: str
     message: str
+
+
+class TemplateSummary(Answer):
+    """A template that can be run, or that could, were it not broken."""
+
+    provider: str
+    domain: str
+    template_name: str
+    status: Annotated[
+        Literal["ready", "broken"], Field(description="`broken`: the file has faults; the operator mends it.")
+    ]
+    description: Annotated[str, Field(description="As the template says it, placeholders not filled.")]
+    needs_date: Annotated[bool | None, Field(description="Whether a run needs a `date`; null where nobody can tell.")]
+    faults: Annotated[list[ProblemFault], Field(description="What is wrong with the file; told to the operator only.")]
+
+
+class Templates(Answer):
+    """What can be run."""
+
+    templates: list[TemplateSummary]
+
+
+Scalar = str | int | float | bool
+
+
+class TemplateVariable(Answer):
+    """A variable of a template."""
+
+    name: str
+    type: Annotated[str, Field(description="`string`, `int`, …, or `list[…]` of one of these.")]
+    description: str
+    default: Annotated[
+        Scalar | list[Scalar] | None, Field(description="The template's own, placeholders not filled; null: none.")
+    ]
+    overridable: Annotated[bool, Field(description="Whether the body of a run may set it.")]
+    required: Annotated[
+        bool,
+        Field(description="Whether a run needs a value for it: there is no default, and the operator has set none."),
+    ]
+    pattern: Annotated[str | None, Field(description="What the whole of a text must match.")]
+    enum: Annotated[list[Scalar] | None, Field(description="The values that there are.")]
+    min: Annotated[int | float | str | None, Field(description="Least number, or earliest date.")]
+    max: Annotated[int | float | str | None, Field(description="Greatest number, or latest date.")]
+
+
+class TemplateStep(Answer):
+    """A step of a template."""
+
+    step_id: str
+    name: str
+    ps_type: Annotated[str, Field(description="The engine that does its work.")]
+    trigger: Annotated[
+        Literal["on_success", "on_failure", "always"], Field(description="What must have become of the steps before.")
+    ]
+    depends_on: Annotated[list[str], Field(description="Steps that it waits for; empty: all before it.")]
+
+
+class TemplateDetails(TemplateSummary):
+    """A template, whole: what a request may set, and what will happen."""
+
+    version: Annotated[str | None, Field(description="First 16 hex digits of the SHA-256 of the file.")]
+    pipeline_id: Annotated[str | None, Field(description="As the template says it, placeholders not filled.")]
+    variables: list[TemplateVariable]
+    steps: list[TemplateStep]
 
 
 class Problem(Answer):

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -170,6 +171,26 @@ def test_the_tenant_has_a_copy_of_its_runs_and_steps(platform, acme):
     assert steps == [{"step_id": "extract_billing_costs", "status": "SUCCEEDED"}]
 
 
+def test_the_history_lists_the_tenants_runs_page_by_page(platform, acme):
+    first = platform.run(acme, COST_BILLING, date="2025-11-15")
+    failed = platform.run(acme, "test/e2e/failing_query", date="2025-11-15")
+
+    def history(**query: str) -> Any:
+        answer = platform.client.get(
+            f"/api/v1/pipelines/runs/{acme.tenant_id}", params=query, headers={"X-API-Key": acme.key}
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    newest = history(limit="1")
+    assert [run["pipeline_logging_id"] for run in newest["runs"]] == [failed["pipeline_logging_id"]]
+    assert (newest["runs"][0]["status"], newest["runs"][0]["error_code"]) == ("FAILED", "query_failed")
+    older = history(limit="1", page_token=newest["next_page_token"])
+    assert older["runs"] == [{name: value for name, value in first.items() if name != "steps"}]
+    only = history(status="FAILED", template="test/e2e/failing_query", since=failed["accepted_at"][:10])
+    assert {run["template_name"] for run in only["runs"]} == {"failing_query"}
+
+
 def test_an_idempotency_key_makes_two_calls_one_run(platform, acme):
     headers = {"X-API-Key": acme.key, "Idempotency-Key": "nightly-2025-11-10"}
     path = f"/api/v1/pipelines/run/acmeinc_23xv2/{COST_BILLING}"
@@ -186,7 +207,7 @@ def test_an_idempotency_key_makes_two_calls_one_run(platform, acme):
     ("template", "body", "status", "code", "says"),
     [
         ("gcp/cost/cost_biling", {"date": "2025-11-15"}, 404, "template_not_found", "gcp/cost/cost_billing"),
-        ("test/e2e/broken", {"date": "2025-11-15"}, 500, "template_invalid", "test/e2e/broken.yml:9"),
+        ("test/e2e/broken", {"date": "2025-11-15"}, 500, "template_invalid", "test/e2e/broken.yml:10"),
         ("test/e2e/foreign", {"date": "2025-11-15"}, 500, "isolation_refused", "techcorp_99zx4"),
         (COST_BILLING, {"date": "15.11.2025"}, 400, "request_invalid", "YYYY-MM-DD"),
         (COST_BILLING, {"date": "2025-02-30"}, 400, "request_invalid", "date"),

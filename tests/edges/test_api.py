@@ -273,7 +273,7 @@ def test_another_method_is_405_and_says_which_is_right(world: FakeServices, api:
 
 @pytest.mark.parametrize("url", ["/", "/api/v1", "/api/v2/pipelines", "/api/v1/pipelines/run", f"{RUN_URL}/more", "/x"])
 def test_an_unknown_route_is_404(world: FakeServices, api: Client, url: str) -> None:
-    assert problem(post(api, url=url)) == (404, "not_found")
+    assert problem(post(api, url=url)) == (404, "route_not_found")
 
 
 # ── status ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -376,7 +376,7 @@ def test_no_key_is_ever_logged(world: FakeServices, api: Client, capsys: pytest.
 def test_routes_of_the_other_deployment_are_not_there(api: Client, world: FakeServices) -> None:
     vars(world)["settings"] = settings(routes="tenant")
     serve(world)
-    assert problem(onboard(api)) == (404, "not_found")
+    assert problem(onboard(api)) == (404, "route_not_found")
     assert post(api).status_code == 202
 
 
@@ -385,3 +385,38 @@ def test_health_asks_nobody(world: FakeServices, api: Client, url: str) -> None:
     response = api.get(url)
     assert (response.status_code, response.get_json()) == (200, {"status": "ok"})
     assert world.calls() == {}
+
+
+# ── the history ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("limit=0", "query.limit"),
+        ("limit=201", "query.limit"),
+        ("limit=1.5", "query.limit"),
+        ("status=DONE", "query.status"),
+        ("template=gcp/cost", "query.template"),
+        ("template=gcp/cost/../x", "query.template"),
+        ("since=yesterday", "query.since"),
+        ("since=1763424000", "query.since"),
+        ("since=2025-11-15T08:00:00", "query.since"),
+        ("since=2025-02-30", "query.since"),
+        ("page_token=abc", "query.page_token"),
+        ("page_token=é", "query.page_token"),
+        ("page_token=" + "a" * 300, "query.page_token"),
+        ("stauts=FAILED", "query.stauts"),
+        ("limit=1&limit=2", "query.limit"),
+    ],
+)
+def test_a_wrong_query_is_400_and_named(world: FakeServices, api: Client, query: str, where: str) -> None:
+    response = api.get(f"/api/v1/pipelines/runs/{TENANT}?{query}", headers={"X-API-Key": KEY})
+    assert problem(response) == (400, "request_invalid")
+    assert [fault["where"] for fault in response.get_json()["errors"]] == [where]
+    assert world.jobs.calls == []
+
+
+def test_another_tenants_history_is_403(world: FakeServices, api: Client) -> None:
+    response = api.get(f"/api/v1/pipelines/runs/{TENANT}", headers={"X-API-Key": OTHER_KEY})
+    assert problem(response) == (403, "wrong_tenant")
