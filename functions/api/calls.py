@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from shared.contracts.messages import RUN_ID
 from shared.contracts.tenant import TENANT_ID
-from shared.errors import ConvergenceError, KeyRejected, TenantSuspended, WrongTenant
+from shared.errors import ConvergenceError, KeyRejected, RateLimited, TenantSuspended, WrongTenant
 
 _TEMPLATE_PART = r"^[a-z][a-z0-9_]{0,63}$"
 
@@ -38,8 +38,10 @@ class Callers:
 
 
 ANYONE = Callers("Anyone may ask; no key is looked at.")
-TENANT = Callers("The tenant, with its API key.", ("tenantKey",), (KeyRejected, WrongTenant, TenantSuspended))
-ADMIN = Callers("The operator, with the admin key.", ("adminKey",), (KeyRejected,))
+TENANT = Callers(
+    "The tenant, with its API key.", ("tenantKey",), (KeyRejected, WrongTenant, TenantSuspended, RateLimited)
+)
+ADMIN = Callers("The operator, with the admin key.", ("adminKey",), (KeyRejected, RateLimited))
 TENANT_OR_ADMIN = Callers(
     "The tenant, with its API key, or the operator, with the admin key.", ("tenantKey", "adminKey"), TENANT.raises
 )

@@ -5,15 +5,16 @@ from functools import cache
 
 import flask
 import functions_framework
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestURITooLarge
 
-from functions.api import body, customers, pipelines, problems
-from functions.api.calls import ANYONE, Example, call
-from shared.contracts.answers import Health
+from functions.api import body, customers, framework, pipelines, problems, service, templates
 from shared.errors import ConvergenceError
 from shared.logs import log_context
 from shared.trace import trace_of
 from shared.wiring import instance
+
+# Far beyond any call's path and query; what the usual servers take, too. functions-framework sets no limit.
+MOST_URL_CHARACTERS = 8_192
 
 
 @functions_framework.http
@@ -24,32 +25,47 @@ def api(request: flask.Request) -> flask.Response:
             app = create_app(instance().settings.routes)
         except ConvergenceError as error:
             return problems.from_error(error)
-        # functions-framework reads the body again after the answer (its after_request hook). Where a server does not
-        # say that its input ends by itself, as gunicorn does and werkzeug's test client does not, an emptied stream
-        # looks like a broken connection, and the answer becomes a 500: so the body is read here, once, for both.
-        # One that says that it is too large is not read at all; `body.read` answers 413, after the key was checked.
-        too_large = (request.content_length or 0) > body.MOST_BYTES
-        data = io.BytesIO(b"" if too_large else request.get_data())
-        with app.request_context({**request.environ, "wsgi.input": data}):
+        with app.request_context({**request.environ, "wsgi.input": _body(request)}):
             return app.full_dispatch_request()
+
+
+def _body(request: flask.Request) -> io.BytesIO:
+    """The body, read once for both apps, and no more of it than says that it is too large.
+
+    functions-framework reads the body to its end after the answer (its after_request hook), however long it is: it
+    finds an empty one. `body.read` answers 413, after the key was checked.
+    """
+    too_large = (request.content_length or 0) > body.MOST_BYTES
+    data = b"" if too_large else request.stream.read(body.MOST_BYTES + 1)
+    request.stream = io.BytesIO()
+    return io.BytesIO(data)
 
 
 @cache
 def create_app(routes: str) -> flask.Flask:
     """The app with the routes of `tenant`, `admin` or `all`."""
-    app = flask.Flask("convergence")
+    app = flask.Flask("convergence", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields are answered in the order that people read
-    app.add_url_rule("/healthz", view_func=healthz)
-    app.add_url_rule("/api/v1/healthz", "healthz_v1", view_func=healthz)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # no CORS: browsers of other sites have no business here
+    app.url_map.merge_slashes = False
+    app.register_blueprint(service.anyone)
+    app.register_blueprint(templates.tenant_or_admin)
     if routes in ("tenant", "all"):
         app.register_blueprint(pipelines.tenant)
     if routes in ("admin", "all"):
         app.register_blueprint(customers.admin)
+    app.before_request(refuse_long_urls)
     app.after_request(say_what_is_left)
     app.register_error_handler(ConvergenceError, problems.from_error)
     app.register_error_handler(HTTPException, problems.from_http)
     app.register_error_handler(Exception, problems.from_bug)
     return app
+
+
+def refuse_long_urls() -> None:
+    """Refuse a URL that no call can have, before anything looks at it."""
+    if len(flask.request.full_path) > MOST_URL_CHARACTERS:
+        raise RequestURITooLarge(f"path and query have at most {MOST_URL_CHARACTERS} characters")
 
 
 def say_what_is_left(response: flask.Response) -> flask.Response:
@@ -59,10 +75,5 @@ def say_what_is_left(response: flask.Response) -> flask.Response:
     return response
 
 
-@call(who=ANYONE, answer=Health, example=Example(answer={"status": "ok"}))
-def healthz() -> Health:
-    """Ask whether the function is up.
-
-    Nothing else is asked.
-    """
-    return Health()
+if flask.has_app_context():
+    framework.adopt(flask.current_app)

@@ -29,6 +29,22 @@ STATUS: dict[type[ConvergenceError], int] = {
     errors.OnboardingFailed: 502,
     errors.RateLimited: 429,
 }
+# What any call may end with through no fault of its caller: services that refuse us, and services that do not answer.
+FAILURES = (
+    errors.AccessDenied, errors.NotFound, errors.NotOurs, errors.PayloadRefused, errors.QueryFailed,
+    errors.SettingsInvalid,
+)  # fmt: skip
+PASSING_FAILURES = (errors.Unavailable, errors.QuotaExceeded)
+# What HTTP itself refuses, before a view or for its body: status → code and meaning.
+HTTP_CODES = {
+    400: ("bad_request", "The request is no HTTP that can be understood."),
+    404: ("route_not_found", "No call has this path."),
+    405: ("method_not_allowed", "The path takes other methods; `Allow` names them."),
+    413: ("body_too_large", "A body has at most 64 KiB."),
+    414: ("url_too_long", "A URL has at most 8 KiB."),
+    415: ("media_type_refused", "Send JSON, with `Content-Type: application/json`, or none."),
+}
+INTERNAL_ERROR = ("internal_error", "Nobody foresaw this; the operator's log says where.")
 # Templates are the operator's, but whoever calls has to know what to tell the operator: these texts are shown.
 SHOWN_500 = (errors.TemplateInvalid, errors.SqlRefused, errors.IsolationRefused, errors.NotOurs)
 
@@ -46,6 +62,16 @@ def problem(status: int, code: str, detail: str, faults: tuple[Fault, ...] = ())
     response = flask.jsonify(body)
     response.status_code, response.content_type = status, "application/problem+json"
     return response
+
+
+def status_of(kind: type[ConvergenceError]) -> int:
+    """The HTTP status of an error.
+
+    >>> status_of(errors.TemplateNotFound), status_of(errors.NotConfirmed), status_of(errors.SqlRefused)
+    (404, 503, 500)
+    """
+    listed = next((STATUS[base] for base in kind.__mro__ if base in STATUS), None)
+    return listed or (503 if issubclass(kind, errors.TransientError) else 500)
 
 
 def from_error(error: ConvergenceError) -> flask.Response:
@@ -78,7 +104,8 @@ def from_error(error: ConvergenceError) -> flask.Response:
 def from_http(error: HTTPException) -> flask.Response:
     """The problem document of what Flask itself refuses: 404, 405, 413, …"""
     status = error.code or 500
-    response = problem(status, (error.name or "error").lower().replace(" ", "_"), error.description or error.name)
+    code = HTTP_CODES[status][0] if status in HTTP_CODES else (error.name or "error").lower().replace(" ", "_")
+    response = problem(status, code, error.description or error.name)
     if allowed := getattr(error, "valid_methods", None):
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response

@@ -1,0 +1,183 @@
+"""Show the OpenAPI document as one HTML page: no script, nothing from elsewhere, made once."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+Json = Mapping[str, Any]
+_FOLDER = Path(__file__).parent / "docs"
+_MOST_DEPTH = 6
+
+
+def page(document: Json) -> str:
+    """The page of a document that `openapi.document` wrote."""
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["prose"] = prose
+    environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
+    # The style is ours, and must stay as it is: the policy names its hash.
+    style = Markup(_style())  # noqa: S704
+    return environment.get_template("page.html").render(page=_Page(document), document=document, style=style)
+
+
+def policy() -> str:
+    """The page's Content-Security-Policy: nothing is loaded, run or sent; its own style is known by a hash."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+@cache
+def _style() -> str:
+    return (_FOLDER / "style.css").read_text("utf-8")
+
+
+def prose(text: str) -> Markup:
+    """Paragraphs, lists and code of a description: as much of Markdown as descriptions use.
+
+    >>> prose("Send `date`.\\n\\n- a: <b>")
+    Markup('<p>Send <code>date</code>.</p><ul><li>a: &lt;b&gt;</li></ul>')
+    """
+    made = Markup()
+    for block in text.strip().split("\n\n"):
+        if block.startswith("- "):
+            items = [item.removeprefix("- ") for item in block.splitlines()]
+            made += Markup("<ul>") + Markup().join(Markup("<li>{}</li>").format(_inline(one)) for one in items)
+            made += Markup("</ul>")
+        else:
+            made += Markup("<p>{}</p>").format(_inline(block))
+    return made
+
+
+def _inline(text: str) -> Markup:
+    parts = re.split(r"`([^`]+)`", text)
+    return Markup().join(Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts))
+
+
+class _Page:
+    """The document as the page wants it: operations by tag, fields as rows."""
+
+    def __init__(self, document: Json) -> None:
+        self._document = document
+        self.operations = [
+            {**operation, "method": method.upper(), "path": path}
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+        ]
+        self.tags = list(dict.fromkeys(one["tags"][0] for one in self.operations))
+
+    def of(self, tag: str) -> list[Json]:
+        """The operations of a tag."""
+        return [one for one in self.operations if one["tags"][0] == tag]
+
+    def keys(self, operation: Json) -> str:
+        """The headers that bear a key, any one of which is enough."""
+        schemes = self._document["components"]["securitySchemes"]
+        return " or ".join(schemes[name]["name"] for one in operation["security"] for name in one)
+
+    def answers(self, operation: Json, *, good: bool) -> list[tuple[str, Json]]:
+        """The answers of the operation by status: those that are good, or the refusals."""
+        return [(code, one) for code, one in operation["responses"].items() if code.startswith("2") == good]
+
+    def refusals(self, operation: Json) -> Iterator[tuple[str, str, str]]:
+        """Status, code and meaning of each problem."""
+        for status, answer in self.answers(operation, good=False):
+            for line in answer["description"].partition("\n\n")[2].splitlines():
+                code, _, meaning = line.removeprefix("- ").partition(": ")
+                yield status, code.strip("`"), meaning
+
+    def content(self, body: Json) -> tuple[str, Json]:
+        """Media type and content of a body that has one."""
+        found: dict[str, Json] = body.get("content", {"": {}})
+        return next(iter(found.items()))
+
+    def curl(self, operation: Json) -> str:
+        """The example request, for a shell."""
+        path, parameters = operation["path"], operation.get("parameters", ())
+        for one in parameters:
+            if one["in"] == "path":
+                path = path.replace(f"{{{one['name']}}}", one["example"])
+        asked = [f"{one['name']}={one['example']}" for one in parameters if one["in"] == "query" and "example" in one]
+        url = "$API" + path + ("?" + "&".join(asked) if asked else "")
+        lines = [f'curl -X {operation["method"]} "{url}"' if operation["method"] != "GET" else f'curl "{url}"']
+        if key := self.keys(operation).partition(" or ")[0]:
+            lines.append(f'-H "{key}: ${"ADMIN" if "Admin" in key else "TENANT"}_KEY"')
+        _, content = self.content(operation.get("requestBody", {}))
+        if "example" in content:
+            body = json.dumps(content["example"], ensure_ascii=False).replace("'", "'\\''")
+            lines += ['-H "Content-Type: application/json"', f"-d '{body}'"]
+        return " \\\n  ".join(lines)
+
+    def rows(self, schema: Json, prefix: str = "", depth: int = 0) -> Iterator[Json]:
+        """A row for each field of an object, nested ones as `steps[].status`."""
+        schema = self._resolved(schema)
+        required = schema.get("required", ())
+        for name, field in schema.get("properties", {}).items():
+            where = f"{prefix}{name}"
+            inner, suffix = self._inner(field)
+            yield {
+                "name": where,
+                "type": self.type(field),
+                "required": name in required,
+                "description": field.get("description", ""),
+                "default": field.get("default"),
+            }
+            if inner is not None and depth < _MOST_DEPTH:
+                yield from self.rows(inner, f"{where}{suffix}.", depth + 1)
+
+    def type(self, schema: Json) -> str:
+        """A schema's type and bounds in a few words."""
+        schema = self._resolved(schema)
+        if "const" in schema:
+            return json.dumps(schema["const"])
+        if "enum" in schema:
+            return " | ".join(map(json.dumps, schema["enum"]))
+        options = schema.get("anyOf") or schema.get("oneOf")
+        if options:
+            return " | ".join(dict.fromkeys(self.type(option) for option in options))
+        kind = str(schema.get("format") or schema.get("type", "any"))
+        if kind == "array":
+            return f"list of {self.type(schema['items'])}" if "items" in schema else "list"
+        if kind == "object" and "title" in schema and "properties" in schema:
+            return "object"
+        words = {
+            "minimum": "≥ {}", "maximum": "≤ {}", "exclusiveMinimum": "> {}", "exclusiveMaximum": "< {}",
+            "minLength": "≥ {} characters", "maxLength": "≤ {} characters", "maxItems": "≤ {} items",
+            "pattern": "{}",
+        }  # fmt: skip
+        bounds = [text.format(schema[key]) for key, text in words.items() if key in schema]
+        return f"{kind}, {', '.join(bounds)}" if bounds else kind
+
+    def _resolved(self, schema: Json) -> Json:
+        if "$ref" in schema:
+            found: Json = self._document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            return found
+        return schema
+
+    def _inner(self, field: Json) -> tuple[Json | None, str]:
+        """The object inside a field, and how its place is written."""
+        field = self._resolved(field)
+        if "properties" in field:
+            return field, ""
+        if "items" in field:
+            inner, suffix = self._inner(field["items"])
+            return inner, f"[]{suffix}"
+        for option in field.get("anyOf", ()):
+            found = self._inner(option)
+            if found[0] is not None:
+                return found
+        return None, ""
