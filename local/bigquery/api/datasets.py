@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from local.bigquery.api import messages, paging
@@ -13,6 +14,8 @@ from local.bigquery.service import check_labels
 from local.bigquery.storage.catalog import DatasetRecord
 
 _SETTABLE = {"friendlyName", "description", "labels", "access", "maxTimeTravelHours", "storageBillingModel"}
+# Datasets of one page, whatever is asked for; this is what we allow ourselves.
+_LISTED = 10_000
 _DEFAULT_ACCESS = [
     {"role": "WRITER", "specialGroup": "projectWriters"},
     {"role": "OWNER", "specialGroup": "projectOwners"},
@@ -77,15 +80,21 @@ async def insert(request: Request) -> Response:
     return Response(resource(request.service.catalog.create_dataset(project, dataset, location, body)))
 
 
+def record_of(request: Request) -> DatasetRecord:
+    """The dataset that the path names; raises invalid for an id that none can have, notFound."""
+    check_ids((request.project, request.parts[1], "x"))
+    return request.service.catalog.dataset(request.project, request.parts[1])
+
+
 async def get(request: Request) -> Response:
     """datasets.get."""
-    return Response(resource(request.service.catalog.dataset(request.project, request.parts[1])))
+    return Response(resource(record_of(request)))
 
 
 async def update(request: Request) -> Response:
     """datasets.patch and datasets.update; patch keeps what is not named, null removes."""
     catalog = request.service.catalog
-    record = catalog.dataset(request.project, request.parts[1])
+    record = record_of(request)
     check_etag(request, record.etag)
     given = messages.read(request.json(), messages.DATASET, "dataset")
     reference = given.get("datasetReference") or {}
@@ -117,6 +126,7 @@ def merged(old: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 async def delete(request: Request) -> Response:
     """datasets.delete."""
+    record_of(request)
     contents = request.query.get("deleteContents", "").lower() == "true"
     request.service.catalog.delete_dataset(request.project, request.parts[1], contents=contents)
     return Response(None, 204)
@@ -124,9 +134,10 @@ async def delete(request: Request) -> Response:
 
 async def list_(request: Request) -> Response:
     """datasets.list, with a filter over labels."""
-    limit = request.integer("maxResults", 1000, low=1)
+    request.only("all", "filter", "maxResults", "pageToken")
+    limit = min(request.integer("maxResults", 1000, low=1), _LISTED)
     wanted = _filter(request.query.get("filter", ""))
-    after = paging.read(request.query.get("pageToken"))
+    after = paging.read("datasets", request.query.get("pageToken"))
     found: list[DatasetRecord] = []
     while len(found) <= limit:
         page = request.service.catalog.datasets(request.project, after, limit + 1 - len(found))
@@ -139,7 +150,7 @@ async def list_(request: Request) -> Response:
                 found.append(record)
     body: dict[str, Any] = {"kind": "bigquery#datasetList", "etag": "list"}
     if len(found) > limit:
-        body["nextPageToken"] = paging.token(found[limit - 1].dataset)
+        body["nextPageToken"] = paging.token("datasets", found[limit - 1].dataset)
     body["datasets"] = [
         {
             "kind": "bigquery#dataset", "id": f"{r.project}:{r.dataset}", "location": r.location, "type": "DEFAULT",
@@ -154,7 +165,7 @@ async def list_(request: Request) -> Response:
 def _filter(text: str) -> list[tuple[str, str | None]]:
     out: list[tuple[str, str | None]] = []
     for term in text.split():
-        if not term.startswith("labels."):
+        if not re.fullmatch(r"labels\.[^.:]+(:[^:]*)?", term):
             raise invalid(f"Invalid filter: '{term}'; filters are of the form labels.name[:value]")
         key, colon, value = term[7:].partition(":")
         out.append((key, value if colon else None))

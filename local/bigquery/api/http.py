@@ -33,6 +33,11 @@ _MAX_BODY = 512 * 1024 * 1024
 # Up to so many rows are worked on in the event loop: a few milliseconds.
 FEW_ROWS = 300
 T = TypeVar("T")
+# Query parameters of every method; https://cloud.google.com/apis/docs/system-parameters
+_SYSTEM_PARAMETERS = {
+    "$.xgafv", "$alt", "$fields", "$prettyPrint", "access_token", "alt", "callback", "fields", "key", "oauth_token",
+    "prettyPrint", "quotaUser", "userIp", "uploadType", "upload_protocol",
+}  # fmt: skip
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -61,8 +66,19 @@ class Request:
             raise ApiError(400, "parseError", "Parse Error: the body must be a JSON object")
         return value
 
+    def only(self, *names: str) -> None:
+        """Raise badRequest for a query parameter that is neither among these nor one of every method's."""
+        for name in self.query:
+            if name not in names and name not in _SYSTEM_PARAMETERS:
+                raise ApiError(
+                    400,
+                    "badRequest",
+                    f'Invalid JSON payload received. Unknown name "{name}": Cannot bind query parameter. '
+                    f"Field '{name}' could not be found in request message.",
+                )
+
     def integer(self, name: str, default: int, *, low: int = 0) -> int:
-        """A query parameter as a number; raises invalid."""
+        """A query parameter as a number of 64 bits; raises invalid."""
         text = self.query.get(name)
         if text is None or text == "":
             return default
@@ -70,8 +86,8 @@ class Request:
             number = int(text)
         except ValueError:
             raise invalid(f"Invalid value '{text}' for {name}: it must be a number") from None
-        if number < low:
-            raise invalid(f"Invalid value '{text}' for {name}: it must be at least {low}")
+        if not low <= number < 2**63:
+            raise invalid(f"Invalid value '{text}' for {name}: it must be at least {low} and less than 2^63")
         return number
 
 
@@ -144,10 +160,13 @@ class App:
     async def _respond(self, scope: Scope, body: bytes) -> Response:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         method = headers.get("x-http-method-override", scope["method"])
-        if headers.get("content-encoding") == "gzip":
+        encoding = headers.get("content-encoding", "identity").lower()
+        if encoding == "gzip":
             body = _unpacked(body)
+        elif encoding not in {"identity", ""}:
+            raise ApiError(400, "badRequest", f"Unknown Content-Encoding {encoding}; known: gzip, identity")
         raw = scope.get("raw_path") or scope["path"].encode()
-        parts = [unquote(p) for p in raw.decode("ascii").partition("?")[0].strip("/").split("/")]
+        parts = [unquote(p) for p in raw.decode("latin-1").partition("?")[0].strip("/").split("/")]
         if parts == [""]:
             return Response({"kind": "bigquery#embedded"})
         upload = parts[:1] in (["upload"], ["resumable"])
@@ -157,7 +176,9 @@ class App:
             parts = parts[1:]
         if parts[:2] != ["v2", "projects"] or len(parts) < 2:
             raise not_found(f"Not found: {scope['path']}")
-        query = dict(parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True))
+        query: dict[str, str] = {}
+        for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
+            query[name] = f"{query[name]},{value}" if name in query else value  # a repeated parameter is a list
         project = parts[2] if len(parts) > 2 else ""
         rest = parts[3:]
         shape = tuple(["upload"] if upload else []) + tuple(p if i % 2 == 0 else "*" for i, p in enumerate(rest))

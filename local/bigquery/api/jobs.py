@@ -19,6 +19,9 @@ _MAX_WAIT_S = 200.0
 _DEFAULT_WAIT_MS = 10_000
 # Rows of one page; pages are at most 20 MB, this is what we allow ourselves.
 _PAGE_ROWS = 50_000
+# Jobs of one page; this is what we allow ourselves.
+_LISTED_JOBS = 1_000
+_STATES = {"DONE", "RUNNING", "PENDING"}
 
 
 async def insert(request: Request) -> Response:
@@ -91,6 +94,8 @@ def _wait_ms(given: dict[str, Any]) -> int:
 
 async def results(request: Request) -> Response:
     """jobs.getQueryResults: waits, then a page of rows, or the job's error."""
+    request.only("location", "maxResults", "startIndex", "pageToken", "timeoutMs", "formatOptions.useInt64Timestamp",
+                 "formatOptions.timestampOutputFormat")  # fmt: skip
     job = request.service.find(request.project, request.parts[1], request.query.get("location"))
     if job.kind != "QUERY":
         raise invalid(f"Job {job.project}:{job.location}.{job.id} is not a query job")
@@ -98,7 +103,7 @@ async def results(request: Request) -> Response:
     await request.service.wait(job, min(wait_ms / 1000, _MAX_WAIT_S))
     start = request.integer("startIndex", 0)
     if request.query.get("pageToken"):
-        start = int(paging.read(request.query["pageToken"]).rpartition(":")[2] or 0)
+        start = int(paging.read(f"results {job.id}", request.query["pageToken"]))
     limit = request.integer("maxResults", -1) if request.query.get("maxResults") is not None else None
     return Response(await _results(request, job, start, limit, int_stamps=int_timestamps(request.query)))
 
@@ -133,7 +138,7 @@ async def _results(request: Request, job: Job, start: int, limit: int | None, *,
         body["rows"] = await in_thread(page.num_rows, lambda: rows_out.encode(page, kinds, int_timestamps=int_stamps))
     end = start + page.num_rows
     if end < total and count > 0:
-        body["pageToken"] = paging.token(f"{job.id}:{end}")
+        body["pageToken"] = paging.token(f"results {job.id}", end)
     return body
 
 
@@ -161,29 +166,36 @@ async def delete(request: Request) -> Response:
 
 async def list_(request: Request) -> Response:
     """jobs.list, newest first."""
-    limit = request.integer("maxResults", 50, low=1)
-    listed = request.query.get("stateFilter", "").upper()
-    states = {listed} if listed else {"DONE", "RUNNING", "PENDING"}
-    if not states <= {"DONE", "RUNNING", "PENDING"}:
-        raise invalid(f"Invalid value for stateFilter: {listed}")
+    request.only("allUsers", "maxResults", "minCreationTime", "maxCreationTime", "pageToken", "projection",
+                 "stateFilter", "parentJobId")  # fmt: skip
+    limit = min(request.integer("maxResults", 50, low=1), _LISTED_JOBS)
+    states = {s for s in request.query.get("stateFilter", "").upper().split(",") if s} or _STATES
+    if not states <= _STATES:
+        raise invalid(f"Invalid value for stateFilter: {request.query['stateFilter']} is not a valid value")
+    projection = request.query.get("projection", "minimal").lower()
+    if projection not in {"minimal", "full"}:
+        raise invalid(f"Invalid value for projection: {request.query['projection']} is not a valid value")
     if request.query.get("parentJobId"):
         raise not_implemented("jobs.list by parentJobId")
     times = request.integer("minCreationTime", 0), request.integer("maxCreationTime", 2**62)
     before: tuple[int, str] | None = None
     if request.query.get("pageToken"):
-        text = paging.read(request.query["pageToken"])
-        before = int(text.partition(":")[0]), text.partition(":")[2]
+        created, _, last_id = paging.read("jobs", request.query["pageToken"]).partition(" ")
+        before = int(created), last_id
     found = request.service.history.page(request.project, states, before, limit + 1, times)
     body: dict[str, Any] = {"kind": "bigquery#jobList", "etag": "list"}
     if len(found) > limit:
         last = found[limit - 1]
-        body["nextPageToken"] = paging.token(f"{last['statistics']['creationTime']}:{last['jobReference']['jobId']}")
-    body["jobs"] = [_listed(r) for r in found[:limit]]
+        place = f"{last['statistics']['creationTime']} {last['jobReference']['jobId']}"
+        body["nextPageToken"] = paging.token("jobs", place)
+    body["jobs"] = [_listed(r, full=projection == "full") for r in found[:limit]]
     return Response(body)
 
 
-def _listed(job: dict[str, Any]) -> dict[str, Any]:
-    kept = {k: job[k] for k in ("kind", "id", "jobReference", "configuration", "statistics", "status", "user_email")}
+def _listed(job: dict[str, Any], *, full: bool) -> dict[str, Any]:
+    kept = {k: job[k] for k in ("kind", "id", "jobReference", "statistics", "status", "user_email")}
+    if full:  # jobs.list page, projection: minimal does not include the configuration
+        kept["configuration"] = job["configuration"]
     kept["state"] = job["status"]["state"]
     if "errorResult" in job["status"]:
         kept["errorResult"] = job["status"]["errorResult"]

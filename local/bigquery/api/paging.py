@@ -1,4 +1,7 @@
-"""Page tokens: opaque to the client, the name of the last item to us."""
+"""Pages: tokens opaque to the client, to us what is listed and the last item of it.
+
+Source: https://cloud.google.com/bigquery/docs/paging-results
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,24 @@ import binascii
 from local.bigquery.errors import invalid
 
 
-def token(last: str) -> str:
-    """A token that continues after `last`.
+def token(listed: str, last: str | int) -> str:
+    """A token that continues after `last` in the list `listed`.
 
-    >>> read(token("ds_1"))
+    >>> read("datasets", token("datasets", "ds_1"))
     'ds_1'
     """
-    return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(f"{listed}\n{last}".encode()).decode().rstrip("=")
 
 
-def read(given: str | None) -> str:
-    """What the token stands for, '' for the first page; raises invalid for one that was not issued here."""
+def read(listed: str, given: str | None) -> str:
+    """What the token stands for, '' for the first page; raises invalid for one that was not issued for this list."""
     if not given:
         return ""
     try:
-        return base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode()
+        content = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise invalid("Invalid page token") from None
+    owner, _, last = content.partition("\n")
+    if owner != listed or not last:
+        raise invalid("Invalid page token")
+    return last

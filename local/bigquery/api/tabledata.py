@@ -12,7 +12,7 @@ import pyarrow as pa
 from local.bigquery import partitions, rows_in, rows_out
 from local.bigquery.api import messages, paging
 from local.bigquery.api.http import Request, Response, in_thread
-from local.bigquery.api.tables import key_of
+from local.bigquery.api.tables import key_of, partition_of
 from local.bigquery.errors import ApiError, invalid, not_implemented
 from local.bigquery.sql import types as t
 from local.bigquery.storage import fragments
@@ -34,14 +34,15 @@ async def list_(request: Request) -> Response:
     table = catalog.table(key_of(request))
     if table.is_view:
         raise invalid("Cannot list a table of type VIEW.")
-    if "$" in request.parts[3]:
-        raise not_implemented("listing one partition")
+    request.only("maxResults", "startIndex", "pageToken", "selectedFields", "formatOptions.useInt64Timestamp",
+                 "formatOptions.timestampOutputFormat")  # fmt: skip
+    part = partition_of(request, table)
     limit = min(request.integer("maxResults", _PAGE_ROWS), _PAGE_ROWS)
     start = request.integer("startIndex", 0)
     if request.query.get("pageToken"):
-        start = int(paging.read(request.query["pageToken"]).rpartition(":")[2] or 0)
+        start = int(paging.read(f"rows {table.uid}", request.query["pageToken"]))
     service = request.service
-    total, content = await in_thread(limit, lambda: service.stored_rows(table, start, limit))
+    total, content = await in_thread(limit, lambda: service.stored_rows(table, start, limit, part))
     columns = _selected(table, request.query.get("selectedFields"))
     if columns is not None:
         content = content.select([n for n, _ in columns])
@@ -49,7 +50,7 @@ async def list_(request: Request) -> Response:
     body: dict[str, Any] = {"kind": "bigquery#tableDataList", "etag": table.etag, "totalRows": str(total)}
     end = start + content.num_rows
     if end < total and limit > 0:
-        body["pageToken"] = paging.token(f"{table.uid}:{end}")
+        body["pageToken"] = paging.token(f"rows {table.uid}", end)
     if content.num_rows:
         whole = int_timestamps(request.query)
         body["rows"] = await in_thread(content.num_rows, lambda: rows_out.encode(content, kinds, int_timestamps=whole))
@@ -60,7 +61,10 @@ def int_timestamps(query: dict[str, str]) -> bool:
     """Whether timestamps are to be whole microseconds; other formats are refused."""
     if query.get("formatOptions.timestampOutputFormat") not in {None, "", "TIMESTAMP_OUTPUT_FORMAT_UNSPECIFIED"}:
         raise not_implemented("timestampOutputFormat")
-    return query.get("formatOptions.useInt64Timestamp", "").lower() == "true"
+    whole = query.get("formatOptions.useInt64Timestamp", "").lower()
+    if whole not in {"", "true", "false"}:
+        raise invalid(f"Invalid value '{whole}' for formatOptions.useInt64Timestamp: it must be true or false")
+    return whole == "true"
 
 
 def _selected(table: TableRecord, text: str | None) -> list[tuple[str, t.Type]] | None:
@@ -87,7 +91,7 @@ async def insert_all(request: Request) -> Response:
         raise invalid("Cannot add rows to a table of type VIEW.")
     if given.get("templateSuffix"):
         raise not_implemented("templateSuffix")
-    if "$" in request.parts[3]:
+    if partition_of(request, table) is not None:
         raise not_implemented("streaming into one partition")
     rows = given.get("rows")
     if not rows:

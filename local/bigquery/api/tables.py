@@ -6,14 +6,16 @@ from typing import Any
 
 from local.bigquery import partitions, schemas
 from local.bigquery.api import messages, paging
-from local.bigquery.api.datasets import check_etag, merged
+from local.bigquery.api.datasets import check_etag, merged, record_of
 from local.bigquery.api.http import Request, Response
 from local.bigquery.errors import invalid, not_implemented
 from local.bigquery.jobs.ddl import view_schema
 from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.service import Service, check_labels
-from local.bigquery.storage.catalog import Key, TableRecord
+from local.bigquery.storage.catalog import Change, Key, TableRecord
 
+# Tables of one page, whatever is asked for; this is what we allow ourselves.
+_LISTED = 10_000
 _SETTABLE = {"schema", "description", "friendlyName", "labels", "timePartitioning", "rangePartitioning", "clustering",
              "requirePartitionFilter", "view"}  # fmt: skip
 
@@ -94,13 +96,25 @@ async def insert(request: Request) -> Response:
 
 
 def key_of(request: Request) -> Key:
-    """The table that the path names."""
+    """The table that the path names, without its decorator; raises invalid for an id that none can have."""
+    check_ids((request.project, request.parts[1], request.parts[3]))
     return request.project, request.parts[1], request.parts[3].partition("$")[0]
+
+
+def partition_of(request: Request, record: TableRecord) -> str | None:
+    """The partition that the path's decorator names; raises invalid for one that the table cannot have."""
+    _, part = partitions.split_decorator(request.parts[3])
+    if part is not None:
+        partitions.check_decorator(part, partitions.of(record.body), record.path)
+    return part
 
 
 async def get(request: Request) -> Response:
     """tables.get."""
-    return Response(resource(request.service, request.service.catalog.table(key_of(request))))
+    record = request.service.catalog.table(key_of(request))
+    if partition_of(request, record) is not None:
+        raise not_implemented("tables.get of one partition")
+    return Response(resource(request.service, record))
 
 
 async def update(request: Request) -> Response:
@@ -161,9 +175,15 @@ def _nothing_missing(old: schemas.Fields, new: schemas.Fields, path: str, prefix
 
 async def delete(request: Request) -> Response:
     """tables.delete; `table$partition` deletes a partition."""
-    if "$" in request.parts[3]:
-        raise not_implemented("deleting one partition")
-    request.service.catalog.delete_table(key_of(request))
+    catalog = request.service.catalog
+    record = catalog.table(key_of(request))
+    part = partition_of(request, record)
+    if part is None:
+        catalog.delete_table(record.key)
+    elif catalog.has_young_streamed_rows(record.uid):
+        raise not_implemented("deleting a partition of a table with rows in the streaming buffer")
+    else:
+        catalog.change(Change(record.uid, replace=part))
     return Response(None, 204)
 
 
@@ -171,12 +191,14 @@ async def list_(request: Request) -> Response:
     """tables.list."""
     catalog = request.service.catalog
     project, dataset = request.project, request.parts[1]
-    catalog.dataset(project, dataset)
-    limit = request.integer("maxResults", 50, low=1)
-    found = catalog.tables(project, dataset, paging.read(request.query.get("pageToken")), limit + 1)
+    record_of(request)
+    request.only("maxResults", "pageToken")
+    limit = min(request.integer("maxResults", 50, low=1), _LISTED)
+    after = paging.read(f"tables {dataset}", request.query.get("pageToken"))
+    found = catalog.tables(project, dataset, after, limit + 1)
     body: dict[str, Any] = {"kind": "bigquery#tableList", "etag": "list"}
     if len(found) > limit:
-        body["nextPageToken"] = paging.token(found[limit - 1].name)
+        body["nextPageToken"] = paging.token(f"tables {dataset}", found[limit - 1].name)
     body["tables"] = [_listed(r) for r in found[:limit]]
     body["totalItems"] = len(catalog.table_names(project, dataset))
     return Response(body)

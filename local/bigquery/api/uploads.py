@@ -98,8 +98,10 @@ def _multipart(request: Request) -> tuple[dict[str, Any], bytes]:
     first, media = _section(sections[1]), _section(boundary.join(sections[2:-1]))
     try:
         body = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _bad() from None
+    if not isinstance(body, dict):
+        raise _bad()
     return body, media
 
 
