@@ -13,7 +13,7 @@ from shared.contracts.pipeline_template import PipelineTemplate, Step
 from shared.contracts.sql import Sql
 from shared.errors import Fault, IsolationRefused, PermanentError, SqlRefused, TemplateInvalid, VariablesInvalid
 from shared.templating.identifiers import is_naming_field
-from shared.templating.placeholders import Name, names, split, texts
+from shared.templating.placeholders import Name, names, split
 from shared.templating.variables import Variables
 
 FieldPath = tuple[str | int, ...]

@@ -25,9 +25,10 @@ from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import TableRef
 from shared.contracts.tenant import owner_of_dataset
 from shared.contracts.variable_spec import VariableSpec
-from shared.errors import Fault, IsolationRefused, SqlRefused
+from shared.errors import Fault, IsolationRefused, PermanentError, SqlRefused
 from shared.templating.fields import fill
 from shared.templating.lexing import line_at
+from shared.templating.marking import MARKER, Marked
 from shared.templating.placeholders import names
 from shared.templating.sql import bind
 from shared.templating.tables_read import Reads, TableRead, reads
@@ -116,7 +117,18 @@ def guard(sql: Sql, policy: Policy) -> Guarded:
 
     Raises SqlRefused (not one plain SELECT) or IsolationRefused (a table that is not the tenant's to read).
     """
-    found = reads(sql.text)
+    marked = Marked(sql.text, policy.tenant_id)
+    try:
+        return _guard(sql, policy, marked)
+    except PermanentError:
+        if not marked.is_marked:
+            raise
+    # What is wrong is said of the query itself, not of the marked one.
+    return _guard(sql, policy, Marked(sql.text, MARKER))
+
+
+def _guard(sql: Sql, policy: Policy, marked: Marked) -> Guarded:
+    found = reads(marked.text)
     if unknown := found.parameters - {parameter.name for parameter in sql.parameters}:
         raise SqlRefused(
             f"@{min(unknown)} is no parameter of this query; parameters are the platform's, write {{name}}"
@@ -126,7 +138,7 @@ def guard(sql: Sql, policy: Policy) -> Guarded:
     parameters: dict[str, tuple[Parameter, ...]] = {}
     wrappers: dict[int, str] = {}
     for one in found.tables:
-        table = _resolve(one, policy)
+        table = _resolve(one, policy, marked)
         if table not in by_table:
             _check_own(table, policy, line_at(found.text, one.start))
             continue
@@ -145,10 +157,10 @@ def guard(sql: Sql, policy: Policy) -> Guarded:
         edits.append((array.start, array.end, f"UNNEST({found.text[array.start : array.end]}){alias}"))
     text, starts = _splice(found.text, edits)
     again = reads(text)
-    _check_again(again, policy, {starts[start]: wrapper for start, wrapper in wrappers.items()})
+    _check_again(again, policy, marked, {starts[start]: wrapper for start, wrapper in wrappers.items()})
     return Guarded(
-        Sql(text, sql.parameters + tuple(one for group in parameters.values() for one in group)),
-        frozenset(_resolve(one, policy) for one in again.tables),
+        Sql(marked.real(text), sql.parameters + tuple(one for group in parameters.values() for one in group)),
+        frozenset(_resolve(one, policy, marked) for one in again.tables),
         tuple(sorted(parameters)),
     )
 
@@ -160,8 +172,9 @@ def confirm(guarded: Guarded, referenced: Iterable[TableRef]) -> None:
         raise IsolationRefused(f"the dry run reads {len(unknown)} table(s) that the check of the query did not find")
 
 
-def _resolve(one: TableRead, policy: Policy) -> TableRef:
-    return TableRef(*one.parts) if len(one.parts) == 3 else TableRef(policy.default_project, *one.parts)
+def _resolve(one: TableRead, policy: Policy, marked: Marked) -> TableRef:
+    parts = [marked.real(part) for part in one.parts]
+    return TableRef(*parts) if len(parts) == 3 else TableRef(policy.default_project, *parts)
 
 
 def _check_own(table: TableRef, policy: Policy, line: int) -> None:
@@ -207,13 +220,13 @@ def _splice(text: str, edits: list[tuple[int, int, str]]) -> tuple[str, dict[int
     return "".join(pieces), starts
 
 
-def _check_again(again: Reads, policy: Policy, wrappers: Mapping[int, str]) -> None:
+def _check_again(again: Reads, policy: Policy, marked: Marked, wrappers: Mapping[int, str]) -> None:
     """Read the text that will run as if it were somebody else's. A failure here is a bug of ours, never let pass."""
     shared = {source.table for source in policy.sources}
     expected = {start + wrapper.index("`"): wrapper for start, wrapper in wrappers.items()}
     met = set()
     for one in again.tables:
-        table = _resolve(one, policy)
+        table = _resolve(one, policy, marked)
         if table not in shared:
             _check_own(table, policy, line_at(again.text, one.start))
         elif one.start not in expected or one.around != _canonical(expected[one.start]):
