@@ -6,6 +6,8 @@ An argument that a macro names twice is put into a list or struct first where it
 from __future__ import annotations
 
 MACROS = r"""
+CREATE MACRO bq_floor_mod(a, b) AS ((a % b) + b) % b;
+CREATE MACRO bq_floor_div(a, b) AS (a - ((a % b) + b) % b) // b;
 CREATE MACRO bq_upper(x) AS list_transform([x], lambda v: CASE WHEN strlen(v) = length(v) THEN upper(v) ELSE
   bq_upper_any(v) END)[1];
 CREATE MACRO bq_lower(x) AS list_transform([x], lambda v: CASE WHEN strlen(v) = length(v) THEN lower(v) ELSE
@@ -29,7 +31,21 @@ CREATE MACRO bq_ieee_divide(a, b) AS CASE WHEN isnan(a) OR isnan(b) OR (a = 0 AN
   AS DOUBLE) ELSE a / b END;
 CREATE MACRO bq_abs(x) AS CASE WHEN x = CAST('-9223372036854775808' AS BIGINT) THEN
   bq_raise_int('int64 overflow: ABS(-9223372036854775808)') ELSE abs(x) END;
-CREATE MACRO bq_floor_div(a, b) AS (a - ((a % b) + b) % b) // b;
+CREATE MACRO bq_date_add(x, n, part) AS list_transform([struct_pack(d := x, n := n)], lambda v: CASE WHEN part = 'DAY'
+  AND struct_extract(v, 'n') BETWEEN -3660000 AND 3660000 AND struct_extract(v, 'd') +
+  CAST(struct_extract(v, 'n') AS INTEGER) BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' THEN struct_extract(v, 'd') +
+  CAST(struct_extract(v, 'n') AS INTEGER) ELSE bq_date_add_any(struct_extract(v, 'd'), struct_extract(v, 'n'), part)
+  END)[1];
+CREATE MACRO bq_datetime_add(x, n, part) AS list_transform([struct_pack(d := x, n := n)], lambda v: CASE WHEN part IN
+  ('DAY', 'HOUR', 'MINUTE', 'SECOND') AND struct_extract(v, 'n') BETWEEN -3600000 AND 3600000 AND struct_extract(v, 'd')
+  BETWEEN TIMESTAMP '1000-01-01' AND TIMESTAMP '9000-01-01' AND (part <> 'DAY' OR struct_extract(v, 'n') BETWEEN -300000
+  AND 300000) THEN struct_extract(v, 'd') + to_microseconds(struct_extract(v, 'n') * CASE part WHEN 'DAY' THEN
+  86400000000 WHEN 'HOUR' THEN 3600000000 WHEN 'MINUTE' THEN 60000000 ELSE 1000000 END) ELSE
+  bq_datetime_add_any(struct_extract(v, 'd'), struct_extract(v, 'n'), part) END)[1];
+CREATE MACRO bq_week_start(x, first) AS list_transform([x], lambda v: CASE WHEN v < DATE '0001-01-08' THEN
+  bq_date_trunc_any(v, CASE first WHEN 0 THEN 'WEEK' ELSE 'ISOWEEK' END) ELSE v - CAST((dayofweek(v) - first + 7) % 7
+  AS INTEGER) END)[1];
+CREATE MACRO bq_week_number(x, first) AS bq_floor_div(CAST(x - DATE '1970-01-01' AS BIGINT) + 4 - first, 7);
 CREATE MACRO bq_substr(s, p) AS bq_substr3(s, p, 9223372036854775807), (s, p, n) AS bq_substr3(s, p, n);
 CREATE MACRO bq_in_array(x, l) AS CASE WHEN len(l) = 0 OR l IS NULL THEN FALSE WHEN x IS NULL THEN NULL
   WHEN list_contains(l, x) THEN TRUE WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN NULL ELSE
@@ -49,9 +65,14 @@ CREATE MACRO bq_array_includes(l, x) AS CASE WHEN l IS NULL OR x IS NULL THEN NU
   x) END;
 CREATE MACRO bq_array_is_distinct(l) AS CASE WHEN l IS NULL THEN NULL ELSE len(list_distinct(l)) + CASE
   WHEN len(list_filter(l, lambda e: e IS NULL)) > 0 THEN 1 ELSE 0 END = len(l) END;
-CREATE MACRO bq_top_count(l, n) AS list_transform(list_sort(list_transform(list_distinct(l), lambda v:
-  struct_pack(c := -len(list_filter(l, lambda o: o = v)), v := v)))[:n], lambda s: struct_pack("value" :=
-  struct_extract(s, 'v'), "count" := -struct_extract(s, 'c')));
-CREATE MACRO bq_range_bucket(x, l) AS CASE WHEN x IS NULL OR l IS NULL THEN NULL ELSE
+CREATE MACRO bq_top_count(h, n) AS list_transform(list_slice(list_sort(list_transform(map_entries(h), lambda e:
+  struct_pack(c := -CAST(struct_extract(e, 'value') AS BIGINT), v := struct_extract(struct_extract(e, 'key'), 'v')))),
+  1, n), lambda e: struct_pack("value" := struct_extract(e, 'v'), "count" := -struct_extract(e, 'c')));
+CREATE MACRO bq_quantiles(l, n) AS CASE WHEN len(l) > 0 THEN list_select(l, list_transform(range(0, CASE WHEN n < 1
+  THEN bq_raise_int('The number of quantiles must be at least 1') ELSE n END + 1), lambda i:
+  greatest((i * len(l) + n - 1) // n, 1))) END;
+CREATE MACRO bq_range_bucket(x, l) AS CASE WHEN x IS NULL OR l IS NULL THEN NULL WHEN len(list_filter(l, lambda e:
+  e IS NULL)) > 0 THEN bq_raise_int('Elements in input array to RANGE_BUCKET cannot be NULL') WHEN list_sort(l) <> l
+  THEN bq_raise_int('Elements in input array to RANGE_BUCKET must be in ascending order') ELSE
   CAST(len(list_filter(l, lambda e: e <= x)) AS BIGINT) END;
 """

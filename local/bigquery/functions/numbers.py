@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import decimal
 import math
+import re
 from decimal import Decimal
 
 # Wide enough for a product of two NUMERIC or a BIGNUMERIC to be exact before it is rounded.
@@ -103,13 +104,23 @@ def unscaled(number: int) -> Decimal:
     return Decimal(number).scaleb(-9, CONTEXT)
 
 
-def round_numeric(value: Decimal, places: int) -> Decimal:
-    """ROUND(NUMERIC, n), half away from zero."""
+_MODES = {"ROUND_HALF_AWAY_FROM_ZERO": decimal.ROUND_HALF_UP, "ROUND_HALF_EVEN": decimal.ROUND_HALF_EVEN}
+
+
+def round_numeric(value: Decimal, places: int, mode: str = "ROUND_HALF_AWAY_FROM_ZERO") -> Decimal:
+    """ROUND(NUMERIC, n[, mode]).
+
+    >>> round_numeric(Decimal("2.5"), 0), round_numeric(Decimal("2.5"), 0, "ROUND_HALF_EVEN")
+    (Decimal('3.000000000'), Decimal('2.000000000'))
+    """
+    if mode not in _MODES:
+        raise ValueError(f"Invalid rounding mode: {mode}; known: {', '.join(_MODES)}")
     if places >= 9:
         return value
     if places < -38:
         return Decimal(0)
-    return to_numeric(value.quantize(Decimal(1).scaleb(-places), context=CONTEXT))
+    context = decimal.Context(prec=CONTEXT.prec, rounding=_MODES[mode])
+    return to_numeric(value.quantize(Decimal(1).scaleb(-places), context=context))
 
 
 def truncate_numeric(value: Decimal, places: int) -> Decimal:
@@ -121,24 +132,6 @@ def truncate_numeric(value: Decimal, places: int) -> Decimal:
     return to_numeric(
         value.quantize(Decimal(1).scaleb(-places), context=decimal.Context(prec=120, rounding=decimal.ROUND_DOWN))
     )
-
-
-def round_float(value: float, places: int) -> float:
-    """ROUND(FLOAT64, n): half away from zero of the scaled double, as C's round() does it.
-
-    >>> round_float(2.5, 0), round_float(-2.5, 0), round_float(123.456, -1), round_float(1.005, 2)
-    (3.0, -3.0, 120.0, 1.0)
-    """
-    if not math.isfinite(value) or places > 300:
-        return value
-    scale = 10.0 ** abs(places)
-    scaled = value * scale if places >= 0 else value / scale
-    if not math.isfinite(scaled) or abs(scaled) >= 2**52:
-        return value
-    rounded = math.copysign(math.floor(abs(scaled)), value)
-    if abs(scaled) - math.floor(abs(scaled)) >= 0.5:
-        rounded += math.copysign(1.0, value)
-    return rounded / scale if places >= 0 else rounded * scale
 
 
 def parse_int(value: str) -> int:
@@ -186,6 +179,26 @@ def parse_bignumeric(value: str) -> str:
         return to_bignumeric(Decimal(value.strip()))
     except (ValueError, decimal.InvalidOperation):
         raise ValueError(f"Invalid BIGNUMERIC value: {value}") from None
+
+
+def parse_numeric_loosely(value: str) -> Decimal:
+    """PARSE_NUMERIC: also with spaces around the sign, a sign behind, commas in the whole part."""
+    return parse_numeric(_tidied(value, "NUMERIC"))
+
+
+def parse_bignumeric_loosely(value: str) -> str:
+    """PARSE_BIGNUMERIC, as canonical text."""
+    return parse_bignumeric(_tidied(value, "BIGNUMERIC"))
+
+
+_LOOSE = re.compile(r"\s*([+-]?)\s*((?=[\d.,]*\d)(?:\d[\d,]*)?,*(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*([+-]?)\s*")
+
+
+def _tidied(value: str, kind: str) -> str:
+    match = _LOOSE.fullmatch(value)
+    if match is None or (match[1] and match[3]):
+        raise ValueError(f"Invalid input to PARSE_{kind}: {value}")
+    return match[1] + match[3] + match[2].replace(",", "")
 
 
 def parse_bool(value: str) -> bool:

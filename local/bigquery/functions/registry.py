@@ -6,7 +6,6 @@ message that BigQuery gives, or NotImplementedError with what is refused.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,9 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from local.bigquery.functions import (
     calendar,
     civil,
+    date_formats,
     encodings,
+    floats,
     formats,
     json_values,
     net,
@@ -39,79 +40,10 @@ _SHORT = {"i": "BIGINT", "f": "DOUBLE", "n": "DECIMAL(38,9)", "s": "VARCHAR", "x
           "t": "TIMESTAMP", "c": "TIME", "j": "JSON"}  # fmt: skip
 
 
-def _finite(value: float, name: str) -> float:
-    if math.isinf(value):
-        raise ValueError(f"Floating point error in function: {name}")
-    return value
-
-
-def _ln(value: float) -> float:
-    if value <= 0:
-        raise ValueError(f"Floating point error in function: LN({numbers.float_text(value)})")
-    return math.log(value)
-
-
-def _log10(value: float) -> float:
-    if value <= 0:
-        raise ValueError(f"Floating point error in function: LOG10({numbers.float_text(value)})")
-    return math.log10(value)
-
-
-def _log(value: float, base: float) -> float:
-    if value <= 0 or base <= 0 or base == 1:
-        raise ValueError(
-            f"Floating point error in function: LOG({numbers.float_text(value)}, {numbers.float_text(base)})"
-        )
-    return math.log(value, base) if base not in {2.0, 10.0} else (math.log2(value) if base == 2 else math.log10(value))
-
-
-def _sqrt(value: float) -> float:
-    if value < 0:
-        raise ValueError(f"Argument to SQRT cannot be negative: {numbers.float_text(value)}")
-    return math.sqrt(value)
-
-
-def _pow(base: float, exponent: float) -> float:
-    try:
-        return math.pow(base, exponent)
-    except (OverflowError, ValueError):
-        raise ValueError(
-            f"Floating point error in function: POW({numbers.float_text(base)}, {numbers.float_text(exponent)})"
-        ) from None
-
-
-def _exp(value: float) -> float:
-    try:
-        return math.exp(value)
-    except OverflowError:
-        raise ValueError(f"Floating point error in function: EXP({numbers.float_text(value)})") from None
-
-
-def _trig(name: str, compute: Callable[[float], float]) -> Callable[[float], float]:
-    def run(value: float) -> float:
-        try:
-            return compute(value)
-        except (ValueError, OverflowError, ZeroDivisionError):
-            raise ValueError(f"Floating point error in function: {name}({numbers.float_text(value)})") from None
-
-    return run
-
-
-def _inverse(function: Callable[[float], float]) -> Callable[[float], float]:
-    return lambda value: 1 / function(value)
-
-
-def _trunc_float(value: float, places: int) -> float:
-    if not math.isfinite(value) or places > 300:
-        return value
-    scale = 10.0**places
-    return math.trunc(value * scale) / scale
-
-
 def _mod(a: int, b: int) -> int:
     if b == 0:
         raise ValueError(f"division by zero: MOD({a}, {b})")
-    return int(math.fmod(a, b)) if abs(a) < 2**53 and abs(b) < 2**53 else (abs(a) % abs(b)) * (1 if a >= 0 else -1)
+    return abs(a) % abs(b) * (1 if a >= 0 else -1)
 
 
 def _div(a: int, b: int) -> int:
@@ -155,21 +87,33 @@ def _raise(message: str) -> Any:
     raise ValueError(message)
 
 
+def _refuse(what: str) -> Any:
+    raise NotImplementedError(what)
+
+
 # name: (arguments, result, function); types by the letters of _SHORT, a capital S is VARCHAR[]
 _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     **strings.FUNCTIONS,
     **encodings.FUNCTIONS,
     **regexps.FUNCTIONS,
     **net.FUNCTIONS,
+    **calendar.FUNCTIONS,
+    **date_formats.FUNCTIONS,
+    **floats.FUNCTIONS,
     **formats.FUNCTIONS,
     "raise_int": ("s", "i", _raise),
     "raise_float": ("s", "f", _raise),
+    "refuse": ("s", "f", _refuse),
+    "top_sums": ("SIi", "I", sequences.top_sums),
     "numeric_to_string": ("n", "s", numbers.numeric_text),
     "numeric_to_float": ("n", "f", float),
     "numeric_to_int": ("n", "i", numbers.numeric_to_int),
     "multiply_numeric": ("nn", "n", numbers.multiply),
     "divide_numeric": ("nn", "n", numbers.divide),
     "round_numeric": ("ni", "n", numbers.round_numeric),
+    "round_numeric_by": ("nis", "n", numbers.round_numeric),
+    "parse_numeric": ("s", "n", numbers.parse_numeric_loosely),
+    "parse_bignumeric": ("s", "s", numbers.parse_bignumeric_loosely),
     "trunc_numeric": ("ni", "n", numbers.truncate_numeric),
     "ceil_numeric": ("n", "n", lambda v: numbers.to_numeric(v.to_integral_value("ROUND_CEILING"))),
     "floor_numeric": ("n", "n", lambda v: numbers.to_numeric(v.to_integral_value("ROUND_FLOOR"))),
@@ -183,33 +127,10 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "float_to_string": ("f", "s", numbers.float_text),
     "float_to_int": ("f", "i", numbers.float_to_int),
     "float_to_numeric": ("f", "n", numbers.float_to_numeric),
-    "round_float": ("fi", "f", numbers.round_float),
-    "trunc_float": ("fi", "f", _trunc_float),
     "mod": ("ii", "i", _mod),
     "div": ("ii", "i", _div),
     "shift_left": ("ii", "i", _shift_left),
     "shift_right": ("ii", "i", _shift_right),
-    "ln": ("f", "f", _ln),
-    "log": ("ff", "f", _log),
-    "log10": ("f", "f", _log10),
-    "sqrt": ("f", "f", _sqrt),
-    "pow": ("ff", "f", _pow),
-    "exp": ("f", "f", _exp),
-    **{
-        name: ("f", "f", _trig(name.upper(), getattr(math, name)))
-        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")
-    },
-    **{
-        name: ("f", "f", _trig(name.upper(), _inverse(function)))
-        for name, function in {
-            "sec": math.cos,
-            "csc": math.sin,
-            "cot": math.tan,
-            "sech": math.cosh,
-            "csch": math.sinh,
-            "coth": math.tanh,
-        }.items()
-    },
     "string_to_date": ("s", "d", civil.parse_date),
     "string_to_datetime": ("s", "t", civil.parse_datetime),
     "string_to_time": ("s", "c", civil.parse_time),
@@ -220,33 +141,6 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "time_to_string": ("c", "s", civil.time_text),
     "timestamp_to_string": ("t", "s", civil.timestamp_text),
     "timestamp_to_string_zone": ("ts", "s", civil.timestamp_text),
-    "in_zone": ("ts", "t", civil.in_zone),
-    "from_zone": ("ts", "t", calendar.from_zone),
-    "date_add": ("dis", "d", calendar.date_add),
-    "datetime_add": ("tis", "t", calendar.datetime_add),
-    "timestamp_add": ("tis", "t", calendar.datetime_add),
-    "time_add": ("cis", "c", calendar.time_add),
-    "date_diff": ("dds", "i", calendar.date_diff),
-    "datetime_diff": ("tts", "i", calendar.datetime_diff),
-    "timestamp_diff": ("tts", "i", calendar.timestamp_diff),
-    "time_diff": ("ccs", "i", calendar.time_diff),
-    "date_trunc": ("ds", "d", calendar.date_trunc),
-    "datetime_trunc": ("ts", "t", calendar.datetime_trunc),
-    "timestamp_trunc": ("ts", "t", calendar.datetime_trunc),
-    "timestamp_trunc_zone": ("tss", "t", calendar.timestamp_trunc_zone),
-    "time_trunc": ("cs", "c", calendar.time_trunc),
-    "last_day": ("ds", "d", calendar.last_day),
-    "extract": ("ts", "i", calendar.extract),
-    "extract_time": ("cs", "i", calendar.extract_time),
-    "make_date": ("iii", "d", calendar.make_date),
-    "make_datetime": ("iiiiii", "t", calendar.make_datetime),
-    "make_time": ("iii", "c", calendar.make_time),
-    "timestamp_of": ("ii", "t", calendar.timestamp_of),
-    "generate_date_array": ("ddis", "D", calendar.generate_dates),
-    "generate_timestamp_array": ("ttis", "T", calendar.generate_timestamps),
-    "format_timestamp": ("stss", "s", calendar.format_timestamp),
-    "format_time": ("sc", "s", calendar.format_time),
-    "parse_timestamp": ("ssss", "t", calendar.parse_timestamp),
     "array_to_string": ("Ss", "s", sequences.array_to_string),
     "array_to_string_null": ("Sss", "s", sequences.array_to_string),
     "array_to_bytes": ("Xx", "x", sequences.array_to_bytes),

@@ -52,3 +52,19 @@ def generate_float(start: float, end: float, step: float) -> list[float]:
         if index > _MAX:
             raise NotImplementedError("arrays of more than 16,000,000 elements")
     return out
+
+
+def top_sums(texts: list[str | None], weights: list[int | None], number: int) -> list[int | None]:
+    """APPROX_TOP_SUM: for each of the greatest sums the 1-based place of its value, then the sum; NULL sums last.
+
+    >>> top_sums(["a", "b", "a", "c"], [3, 2, 0, None], 2)
+    [1, 3, 2, 2]
+    """
+    first: dict[str | None, int] = {}
+    sums: dict[str | None, int | None] = {}
+    for place, (text, weight) in enumerate(zip(texts, weights, strict=True), 1):
+        first.setdefault(text, place)
+        known = sums.setdefault(text, None)
+        sums[text] = known if weight is None else (known or 0) + weight
+    best = sorted(sums, key=lambda k: (sums[k] is None, -(sums[k] or 0)))[:number]
+    return [part for text in best for part in (first[text], sums[text])]

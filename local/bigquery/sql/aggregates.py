@@ -12,6 +12,7 @@ from local.bigquery.errors import not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.values import Value, coerces, convert
+from local.bigquery.sql.window_frames import frame_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,12 +125,13 @@ def _extreme(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
 
 
 def _logical(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
-    _plain(c, node)
+    _plain(c, node, *(["DISTINCT"] if node.name == "COUNTIF" else []))
     if len(node.args) != 1:
         raise c.error(f"Number of arguments does not match for aggregate function {node.name}", node)
     value = c.as_type(node.args[0], t.BOOL, node.name)
     if node.name == "COUNTIF":
-        return Value(f"count(CASE WHEN {value.sql} THEN 1 END){over}", t.INT64)
+        distinct = "DISTINCT " if node.distinct else ""
+        return Value(f"count({distinct}CASE WHEN {value.sql} THEN 1 END){over}", t.INT64)
     name = {"LOGICAL_AND": "bool_and", "LOGICAL_OR": "bool_or"}[node.name]
     return Value(f"{name}({value.sql}){over}", t.BOOL)
 
@@ -177,12 +179,6 @@ def _limited(c: ExpressionCompiler, node: s.Call, sql: str) -> str:
     return f"({sql})[:{limit.sql}]"
 
 
-def _distinct_list(sql: str, node: s.Call, value: Value) -> str:
-    """DISTINCT inside a list aggregate keeps ORDER BY only over the value itself."""
-    del sql, value
-    return "DISTINCT " if node.distinct else ""
-
-
 def _array_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT", "NULLS", "ORDER BY", "LIMIT")
     value = _one(c, node)[0]
@@ -190,10 +186,8 @@ def _array_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     if value.type.kind == "ARRAY":
         raise c.error("The argument to ARRAY_AGG must not be an array type but was " + str(value.type), node)
     keep = f" FILTER (WHERE {value.sql} IS NOT NULL)" if node.nulls == "IGNORE" else ""
-    sql = f"list({_distinct_list('', node, value)}{value.sql}{_ordered(c, node)}){keep}{over}"
-    if node.nulls != "IGNORE":
-        # stored arrays hold no NULL: an array that leaves the query with one is an error, so keep them here
-        pass
+    distinct = "DISTINCT " if node.distinct else ""
+    sql = f"list({distinct}{value.sql}{_ordered(c, node)}){keep}{over}"
     return Value(_limited(c, node, sql), t.array_of(value.type), fragile=True)
 
 
@@ -211,17 +205,18 @@ def _string_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     if not 1 <= len(node.args) <= 2:
         raise c.error("Number of arguments does not match for aggregate function STRING_AGG", node)
     value = c.compile(node.args[0])
-    if value.type.kind == "BYTES":
-        raise not_implemented("STRING_AGG of BYTES")
-    if not coerces(value, t.STRING):
+    kind = t.BYTES if value.type.kind == "BYTES" else t.STRING
+    if not coerces(value, kind):
         raise _no_match(c, node, [value])
-    value = convert(value, t.STRING)
-    separator = c.as_type(node.args[1], t.STRING, "STRING_AGG separator").sql if len(node.args) == 2 else "','"
-    if node.distinct or node.limit is not None or over:
+    value = convert(value, kind)
+    separator = "','" if kind == t.STRING else "from_hex('2c')"
+    if len(node.args) == 2:
+        separator = c.as_type(node.args[1], kind, "STRING_AGG separator").sql
+    if node.distinct or node.limit is not None or over or kind == t.BYTES:
         distinct = "DISTINCT " if node.distinct else ""
         keep = f" FILTER (WHERE {value.sql} IS NOT NULL)"
         parts = _limited(c, node, f"list({distinct}{value.sql}{_ordered(c, node)}){keep}{over}")
-        return Value(f"bq_join({parts}, {separator})", t.STRING)
+        return Value(f"bq_join{'_bytes' if kind == t.BYTES else ''}({parts}, {separator})", kind)
     return Value(f"string_agg({value.sql}, {separator}{_ordered(c, node)}){over}", t.STRING)
 
 
@@ -233,23 +228,61 @@ def _approximate(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
         return Value(f"count(DISTINCT {value.sql}){over}", t.INT64)
     if over:
         raise not_implemented(f"{node.name} with OVER")
-    if node.name == "APPROX_TOP_COUNT":
-        _plain(c, node)
-        if len(node.args) != 2:
-            raise c.error("Number of arguments does not match for aggregate function APPROX_TOP_COUNT", node)
-        value = c.compile(node.args[0])
-        number = c.as_type(node.args[1], t.INT64, "APPROX_TOP_COUNT number")
-        kind = t.struct_of([("value", value.type), ("count", t.INT64)])
-        return Value(f"bq_top_count(list({value.sql}), {number.sql})", t.array_of(kind), fragile=True)
-    raise not_implemented(f"the function {node.name}")
+    _plain(c, node, *(["DISTINCT", "NULLS"] if node.name == "APPROX_QUANTILES" else []))
+    values = _one(c, node, 3 if node.name == "APPROX_TOP_SUM" else 2)
+    if values[-1].type.kind != "INT64":
+        raise _no_match(c, node, values)
+    return _APPROXIMATE[node.name](c, node, values)
+
+
+def _quantiles(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Value:
+    """APPROX_QUANTILES(x, n): the least, n - 1 values in between, the greatest; NULLs are left out or the least."""
+    value, number = values
+    if not value.type.orderable or value.type.kind in {"BIGNUMERIC", "NULL"}:
+        raise not_implemented(f"APPROX_QUANTILES of {value.type}")
+    key = order_key(value, s.OrderItem(node.pos, node.args[0]), c)
+    if node.distinct and value.type.kind == "FLOAT64":
+        raise not_implemented("APPROX_QUANTILES(DISTINCT …) of FLOAT64")
+    keep = "" if node.nulls == "RESPECT" else f" FILTER (WHERE {value.sql} IS NOT NULL)"
+    listed = f"list({'DISTINCT ' if node.distinct else ''}{value.sql} ORDER BY {key}){keep}"
+    return Value(f"bq_quantiles({listed}, {number.sql})", t.array_of(value.type), fragile=True)
+
+
+def _top_count(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Value:
+    """APPROX_TOP_COUNT(x, n): the most frequent values, NULL among them."""
+    value, number = values
+    if not value.type.groupable:
+        raise _no_match(c, node, values)
+    kind = t.struct_of([("value", value.type), ("count", t.INT64)])
+    return Value(
+        f"bq_top_count(histogram(struct_pack(v := {value.sql})), {number.sql})", t.array_of(kind), fragile=True
+    )
+
+
+def _top_sum(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Value:
+    """APPROX_TOP_SUM(x, weight, n): the values with the greatest sums of INT64 weights."""
+    value, weight, number = values
+    if not value.type.groupable or not weight.type.is_numeric:
+        raise _no_match(c, node, values)
+    if weight.type.kind != "INT64" or value.type.kind in {"STRUCT", "ARRAY"}:
+        raise not_implemented(f"APPROX_TOP_SUM of {value.type} with weights of type {weight.type}")
+    kind = t.struct_of([("value", value.type), ("sum", t.INT64)])
+    texts, weights = f"list(CAST({value.sql} AS VARCHAR))", f"list({weight.sql})"
+    packed = f"struct_pack(l := list({value.sql}), f := bq_top_sums({texts}, {weights}, {number.sql}))"
+    pair = "struct_pack(value := bq_t.l[bq_t.f[i]], sum := bq_t.f[i + 1])"
+    pairs = f"list_transform(range(1, len(bq_t.f), 2), lambda i: {pair})"
+    return Value(f"list_transform([{packed}], lambda bq_t: {pairs})[1]", t.array_of(kind), fragile=True)
+
+
+_APPROXIMATE = {"APPROX_QUANTILES": _quantiles, "APPROX_TOP_COUNT": _top_count, "APPROX_TOP_SUM": _top_sum}
 
 
 def _bits(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
-    _plain(c, node)
+    _plain(c, node, "DISTINCT")
     value = _one(c, node)[0]
     if value.type.kind != "INT64":
         raise _no_match(c, node, [value])
-    return Value(f"{node.name.lower()}({value.sql}){over}", t.INT64)
+    return Value(f"{node.name.lower()}({'DISTINCT ' if node.distinct else ''}{value.sql}){over}", t.INT64)
 
 
 def _grouping(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
@@ -263,7 +296,7 @@ AGGREGATES: dict[str, Callable[[ExpressionCompiler, s.Call, str], Value]] = {
     "LOGICAL_AND": _logical, "LOGICAL_OR": _logical, "ANY_VALUE": _any_value, "MAX_BY": _by, "MIN_BY": _by,
     **dict.fromkeys([*_STATISTICS, *_PAIRS], _statistic),
     "ARRAY_AGG": _array_agg, "ARRAY_CONCAT_AGG": _array_concat_agg, "STRING_AGG": _string_agg,
-    "APPROX_COUNT_DISTINCT": _approximate, "APPROX_TOP_COUNT": _approximate,
+    **dict.fromkeys(["APPROX_COUNT_DISTINCT", *_APPROXIMATE], _approximate),
     "BIT_AND": _bits, "BIT_OR": _bits, "BIT_XOR": _bits, "GROUPING": _grouping,
 }  # fmt: skip
 
@@ -339,18 +372,8 @@ def _window_sql(c: ExpressionCompiler, window: s.Window, *, frame: bool = True, 
     if window.frame is not None:
         if not frame:
             raise c.error("Window framing clause is not allowed for this function", window.frame)
-        parts.append(f"{window.frame.unit} BETWEEN {_bound(c, window.frame.start)} AND {_bound(c, window.frame.end)}")
+        parts.append(frame_sql(c, window))
     return " ".join(parts)
-
-
-def _bound(c: ExpressionCompiler, bound: tuple[str, s.Expr | None]) -> str:
-    kind, offset = bound
-    if offset is None:
-        return kind
-    value = c.compile(offset)
-    if value.type.kind not in {"INT64", "FLOAT64", "NUMERIC"}:
-        raise c.error("Window framing expression must be a number", offset)
-    return f"{value.sql} {kind}"
 
 
 def _numbering(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
@@ -395,14 +418,24 @@ def _percentile(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
     fraction = node.args[1]
     if not isinstance(fraction, s.Literal) or fraction.kind not in {"INT64", "FLOAT64"}:
         raise not_implemented(f"{node.name} with a fraction that is not a literal")
+    if not 0 <= float(str(fraction.value)) <= 1:
+        raise c.error(f"The second argument of {node.name} must be between 0 and 1", fraction)
     if node.nulls == "RESPECT":
         raise not_implemented(f"{node.name} with RESPECT NULLS")
     over = _window_sql(c, window)
     if node.name == "PERCENTILE_DISC":
         if not value.type.orderable:
             raise _no_match(c, node, [value])
-        return Value(f"quantile_disc({value.sql}, {fraction.value!s}) OVER ({over})", value.type)
+        return Value(_ordered_numbers(value, f"quantile_disc({value.sql}, {fraction.value!s})", over), value.type)
     if value.type.kind == "NUMERIC":
         raise not_implemented("PERCENTILE_CONT of NUMERIC")
     number = convert(replace(_number(c, node, value), literal=None), t.FLOAT64)
-    return Value(f"quantile_cont({number.sql}, {fraction.value!s}) OVER ({over})", t.FLOAT64)
+    return Value(_ordered_numbers(number, f"quantile_cont({number.sql}, {fraction.value!s})", over), t.FLOAT64)
+
+
+def _ordered_numbers(value: Value, sql: str, over: str) -> str:
+    """A window aggregate of DuckDB's, which puts NaN last where BigQuery puts it first: refused with a NaN."""
+    whole = f"{sql} OVER ({over})"
+    if value.type.kind != "FLOAT64":
+        return whole
+    return f"CASE WHEN bool_or(isnan({value.sql})) OVER ({over}) THEN bq_refuse('percentiles of NaN') ELSE {whole} END"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.bigquery.errors import not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
+from local.bigquery.sql.native_dates import MICROS, difference, part_number, truncated
 from local.bigquery.sql.signatures import choose
 from local.bigquery.sql.values import Value, coerces, convert
 
@@ -113,16 +114,19 @@ def shift(c: ExpressionCompiler, call: s.Call) -> Value:
             raise c.error(f"{call.name} needs INTERVAL int64 part as its second argument", interval)
         interval = s.Interval(interval.pos, interval, "DAY")
     value = _shiftable(c, call, kind)
-    if kind == "DATE" and value.type.kind in {"DATETIME", "TIMESTAMP"}:
-        kind = value.type.kind
     return _shifted(c, value, interval, "-" if op == "SUB" else "", call.name)
 
 
 def _shiftable(c: ExpressionCompiler, call: s.Call, kind: str) -> Value:
-    kinds = {
-        "DATE": ("DATE",), "DATETIME": ("DATETIME",), "TIME": ("TIME",), "TIMESTAMP": ("TIMESTAMP",),
-    }[kind]  # fmt: skip
-    return _scalar(c, call.args[0], kinds, call)
+    _sure(call, c.compile(call.args[0]), kind)
+    return _scalar(c, call.args[0], (kind,), call)
+
+
+def _sure(call: s.Call, value: Value, kind: str) -> None:
+    """Refuse a DATETIME for a TIMESTAMP and the like, which newer versions of the service take in some functions."""
+    unlike = value.type.kind != kind and {value.type.kind, kind} <= {"DATE", "DATETIME", "TIMESTAMP"}
+    if unlike and (value.type.kind, kind) != ("DATE", "DATETIME"):
+        raise not_implemented(f"{call.name} of {value.type}")
 
 
 def _shifted(c: ExpressionCompiler, value: Value, interval: s.Interval, sign: str, function: str) -> Value:
@@ -131,7 +135,8 @@ def _shifted(c: ExpressionCompiler, value: Value, interval: s.Interval, sign: st
     kind = value.type.kind
     part = part_of(c, s.Name(interval.pos, interval.part), _ADD_PARTS[kind], function)
     count = c.as_type(interval.value, t.INT64, "INTERVAL value")
-    sql = f"bq_{kind.lower()}_add({value.sql}, {sign}({count.sql}), {t.text(part)})"
+    name = "datetime" if kind == "TIMESTAMP" else kind.lower()
+    sql = f"bq_{name}_add({value.sql}, {sign}({count.sql}), {t.text(part)})"
     return Value(sql, value.type, fragile=True)
 
 
@@ -166,7 +171,7 @@ def diff(c: ExpressionCompiler, call: s.Call) -> Value:
     a, b = (convert(v, target, c.analysis.sql, call.pos).sql for v in values)
     allowed = _PARTS[kind] if kind != "TIMESTAMP" else _TIME_PARTS | {"DAY"}
     part = part_of(c, call.args[2], allowed | ({"WEEK"} if kind != "TIMESTAMP" else set()), call.name)
-    return Value(f"bq_{kind.lower()}_diff({a}, {b}, {t.text(part)})", t.INT64, fragile=True)
+    return Value(difference(kind, a, b, part), t.INT64, fragile=True)
 
 
 def trunc(c: ExpressionCompiler, call: s.Call) -> Value:
@@ -185,7 +190,26 @@ def trunc(c: ExpressionCompiler, call: s.Call) -> Value:
             raise _no_match(c, call, [value])
         zone = c.as_type(call.args[2], t.STRING, "time zone")
         return Value(f"bq_timestamp_trunc_zone({value.sql}, {t.text(part)}, {zone.sql})", value.type, fragile=True)
-    return Value(f"bq_{kind.lower()}_trunc({value.sql}, {t.text(part)})", value.type, fragile=True)
+    return Value(truncated(kind, value.sql, part), value.type, fragile=True)
+
+
+def bucket(c: ExpressionCompiler, call: s.Call) -> Value:
+    """X_BUCKET(x, INTERVAL n part[, origin]), the origin being 1950-01-01; months and years are refused."""
+    kind = call.name.removesuffix("_BUCKET")
+    _arity(c, call, 2, 3)
+    interval = call.args[1]
+    if not isinstance(interval, s.Interval) or interval.to is not None:
+        raise c.error(f"{call.name} needs INTERVAL int64 part as its second argument", interval)
+    if interval.part.upper() in {"MONTH", "QUARTER", "YEAR"}:
+        raise not_implemented(f"{call.name} by {interval.part.upper()}")
+    allowed = {"DAY", "WEEK"} if kind == "DATE" else _TIME_PARTS | {"DAY", "WEEK"}
+    part = part_of(c, s.Name(interval.pos, interval.part), allowed, call.name)
+    values = [_shiftable(c, call, kind).sql, "TIMESTAMP '1950-01-01'"]
+    if len(call.args) == 3:
+        values[1] = _scalar(c, call.args[2], (kind,), call).sql
+    width = f"({c.as_type(interval.value, t.INT64, 'INTERVAL value').sql}) * {MICROS[part]}"
+    sql = f"bq_bucket(CAST({values[0]} AS TIMESTAMP), {width}, CAST({values[1]} AS TIMESTAMP))"
+    return Value(f"CAST({sql} AS {t.Type(kind).duck})", t.Type(kind), fragile=True)
 
 
 def last_day(c: ExpressionCompiler, call: s.Call) -> Value:
@@ -219,9 +243,7 @@ def extract(c: ExpressionCompiler, node: s.Extract) -> Value:
     if part in {"DATE", "TIME", "DATETIME"}:
         target = t.Type(part)
         return Value(f"CAST({sql} AS {target.duck})", target, fragile=True)
-    if kind == "TIME":
-        return Value(f"bq_extract_time({sql}, {t.text(part)})", t.INT64, fragile=True)
-    return Value(f"bq_extract(CAST({sql} AS TIMESTAMP), {t.text(part)})", t.INT64, fragile=True)
+    return Value(part_number(kind, sql, part), t.INT64, fragile=True)
 
 
 def formatted(c: ExpressionCompiler, call: s.Call) -> Value:
@@ -230,8 +252,7 @@ def formatted(c: ExpressionCompiler, call: s.Call) -> Value:
     _arity(c, call, 2, 3 if kind == "TIMESTAMP" else 2)
     pattern = c.as_type(call.args[0], t.STRING, call.name)
     value = c.compile(call.args[1])
-    if kind == "DATE" and value.type.kind in {"DATETIME", "TIMESTAMP"}:
-        raise _no_match(c, call, [pattern, value])
+    _sure(call, value, kind)
     if not coerces(value, t.Type(kind)):
         raise _no_match(c, call, [pattern, value])
     value = convert(value, t.Type(kind), c.analysis.sql, call.pos)
@@ -331,6 +352,7 @@ DATE_FUNCTIONS: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
     **{f"CURRENT_{k}": current for k in _KINDS},
     **{f"{k}_{op}": shift for k in _KINDS for op in ("ADD", "SUB")},
     **{f"{k}_DIFF": diff for k in _KINDS},
+    **{f"{k}_BUCKET": bucket for k in _KINDS if k != "TIME"},
     **{f"{k}_TRUNC": trunc for k in _KINDS},
     **{f"FORMAT_{k}": formatted for k in _KINDS},
     **{f"PARSE_{k}": parsed for k in _KINDS},

@@ -182,6 +182,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "INT64, INT64 -> FLOAT64 : bq_round_float(CAST({0} AS DOUBLE), {1})",
         "NUMERIC -> NUMERIC : bq_round_numeric({0}, 0)",
         "NUMERIC, INT64 -> NUMERIC : bq_round_numeric({0}, {1})",
+        "NUMERIC, INT64, STRING -> NUMERIC : bq_round_numeric_by({0}, {1}, {2})",
         "FLOAT64 -> FLOAT64 : bq_round_float({0}, 0)",
         "FLOAT64, INT64 -> FLOAT64 : bq_round_float({0}, {1})",
     ),
@@ -255,9 +256,9 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "FLOAT64 -> FLOAT64 : bq_sqrt({0})",
     ),
     "CBRT": (
-        "INT64 -> FLOAT64 : cbrt(CAST({0} AS DOUBLE))",
+        "INT64 -> FLOAT64 : bq_cbrt(CAST({0} AS DOUBLE))",
         "NUMERIC -> NUMERIC : !CBRT of NUMERIC",
-        "FLOAT64 -> FLOAT64 : cbrt({0})",
+        "FLOAT64 -> FLOAT64 : bq_cbrt({0})",
     ),
     "EXP": (
         "INT64 -> FLOAT64 : bq_exp(CAST({0} AS DOUBLE))",
@@ -282,6 +283,8 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "NUMERIC -> NUMERIC : !LOG10 of NUMERIC",
         "FLOAT64 -> FLOAT64 : bq_log10({0})",
     ),
+    "PARSE_NUMERIC": ("STRING -> NUMERIC : bq_parse_numeric({0})",),
+    "PARSE_BIGNUMERIC": ("STRING -> BIGNUMERIC : bq_parse_bignumeric({0})",),
     "IS_NAN": ("FLOAT64 -> BOOL : isnan({0})",),
     "IS_INF": ("FLOAT64 -> BOOL : isinf({0})",),
     "RAND": (" -> FLOAT64 : random()",),

@@ -57,6 +57,8 @@ def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos
             kinds = _fit(signature, values, exact=exact)
             if kinds is None or (not rounding and _rounds(values, kinds[0])):
                 continue
+            if _loses_digits(values, kinds[0], signatures):
+                raise not_implemented(f"{name} over BIGNUMERIC")
             if signature.template.startswith("!"):
                 raise not_implemented(signature.template[1:])
             converted = [convert(v, k, sql, pos) for v, k in zip(values, kinds[0], strict=True)]
@@ -140,6 +142,12 @@ def _rounds(values: list[Value], kinds: list[t.Type]) -> bool:
     return any(v.type == t.FLOAT64 and k.kind in _DECIMAL for v, k in zip(values, kinds, strict=True))
 
 
+def _loses_digits(values: list[Value], kinds: list[t.Type], signatures: list[Signature]) -> bool:
+    """Whether a BIGNUMERIC becomes a FLOAT64 where BigQuery has an overload of decimals."""
+    floats = any(v.type.kind == "BIGNUMERIC" and k.kind == "FLOAT64" for v, k in zip(values, kinds, strict=True))
+    return floats and any("NUMERIC" in s.args for s in signatures)
+
+
 def _named(shape: str, bound: t.Type | None) -> t.Type:
     if shape.endswith("[]"):
         return t.array_of(_named(shape[:-2], bound))
@@ -159,7 +167,7 @@ def _bind(shapes: list[str], values: list[Value]) -> t.Type | None:
                 parts.append((value.type.of, value.is_literal, value.parameter))
             elif value.type.kind != "NULL":
                 return None
-    kind = t.supertype(parts)
+    kind = t.supertype(parts) if parts else t.NULL
     return t.INT64 if kind == t.NULL else kind
 
 

@@ -331,8 +331,6 @@ SPECIAL: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
 # BigQuery has them, the embedded service does not: 501 rather than "Function not found".
 KNOWN_BUT_REFUSED = frozenset(
     [
-        "APPROX_QUANTILES",
-        "APPROX_TOP_SUM",
         "ARRAY_AVG",
         "ARRAY_FILTER",
         "ARRAY_MAX",
@@ -344,9 +342,6 @@ KNOWN_BUT_REFUSED = frozenset(
         "BOOL_ARRAY",
         "COLLATE",
         "COSINE_DISTANCE",
-        "DATE_BUCKET",
-        "DATETIME_BUCKET",
-        "TIMESTAMP_BUCKET",
         "DETERMINISTIC_DECRYPT_BYTES",
         "DETERMINISTIC_DECRYPT_STRING",
         "DETERMINISTIC_ENCRYPT",
@@ -374,8 +369,6 @@ KNOWN_BUT_REFUSED = frozenset(
         "MAKE_INTERVAL",
         "NET.PUBLIC_SUFFIX",
         "OBJECT_PARSE",
-        "PARSE_BIGNUMERIC",
-        "PARSE_NUMERIC",
         "RANGE",
         "RANGE_CONTAINS",
         "RANGE_START",
