@@ -5,29 +5,40 @@ Source: https://cloud.google.com/bigquery/docs/error-messages
 
 from __future__ import annotations
 
+import logging
 import re
 
 import duckdb
 
 from local.bigquery.errors import ApiError, invalid_query, not_implemented
 
+_LOG = logging.getLogger("local.bigquery")
 _UDF = re.compile(r"Python exception occurred while executing the UDF: (\w+): (.*)", re.DOTALL)
 _OVERFLOW = re.compile(r"Overflow in (\w+) of (\w+(?:\([\d,]+\))?)(?: \((.*?)\))?")
-_UNGROUPED = re.compile(r'column "?([^"\s]+)"? must appear in the GROUP BY')
 
 
-def translated(error: duckdb.Error, columns: set[str], *, timed_out: bool) -> ApiError:
-    """The error to answer with; `columns` are the lower-case names that the query's tables have."""
+def translated(error: duckdb.Error, *, timed_out: bool) -> ApiError:
+    """The error to answer with."""
     text = str(error)
     known = _of_a_function(text) or _interrupted(error, timed_out=timed_out) or _of_values(error, text)
     if known is not None:
         return known
-    ungrouped = _UNGROUPED.search(text)
-    if ungrouped and ungrouped[1].lower() in columns:
-        return invalid_query(
-            f"SELECT list expression references column {ungrouped[1]} which is neither grouped nor aggregated"
-        )
-    return not_implemented(f"this query ({text.splitlines()[0][:300]})")
+    _LOG.warning("query_not_served %s", text.splitlines()[0][:300])
+    return not_implemented(f"this query: {_what(error)}; the service's log tells which")
+
+
+def _what(error: duckdb.Error) -> str:
+    """The kind of thing that is missing; DuckDB's own words are for the log, they name nothing of the query's."""
+    kinds = {
+        duckdb.BinderException: "it combines clauses or types in a way that is not served",
+        duckdb.ParserException: "it has a form that is not served",
+        duckdb.CatalogException: "it needs a function that is not served",
+        duckdb.ConversionException: "it converts a value in a way that is not served",
+        duckdb.OutOfRangeException: "it meets a value out of the range that is served",
+        duckdb.InvalidInputException: "it meets a value that is not served",
+        duckdb.OutOfMemoryException: "it needs more memory than there is",
+    }
+    return next((what for kind, what in kinds.items() if isinstance(error, kind)), "it met what is not served")
 
 
 def _of_a_function(text: str) -> ApiError | None:

@@ -278,10 +278,9 @@ class QueryRunner:
         """Run compiled SQL; DuckDB's errors come out as BigQuery's."""
         with self.engine.sources(tables, row_ids=row_ids) as sources:
             text, used = self.bound(plan, values, sql, sources)
-            columns = {n.lower() for r in tables for n, _ in r.columns}
-            return self._execute(job, text, used, columns)
+            return self._execute(job, text, used)
 
-    def _execute(self, job: Job, text: str, used: dict[str, Any], columns: set[str]) -> pa.Table:
+    def _execute(self, job: Job, text: str, used: dict[str, Any]) -> pa.Table:
         def started(connection: Any) -> None:
             job.connection = connection
             if job.cancelled:
@@ -290,7 +289,7 @@ class QueryRunner:
         try:
             return self.engine.run(text, used, started)
         except duckdb.Error as error:
-            raise faults.translated(error, columns, timed_out=job.timed_out) from error
+            raise faults.translated(error, timed_out=job.timed_out) from error
         finally:
             job.connection = None
 
@@ -447,7 +446,7 @@ class QueryRunner:
         gone = ",".join(map(str, touched))
         sql = f'SELECT {listed} FROM src_{record.uid} WHERE "_bq_row" NOT IN (SELECT unnest([{gone}]))'
         with self.engine.sources([record], row_ids=record.uid) as sources:
-            return _as_table(self._execute(job, f"WITH {sources} {sql}", {}, set()), record)
+            return _as_table(self._execute(job, f"WITH {sources} {sql}", {}), record)
 
 
 def _as_table(raw: pa.Table, record: TableRecord) -> pa.Table:

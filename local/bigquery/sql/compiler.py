@@ -157,7 +157,7 @@ class _Compiler:
         names = node.columns or [n for n, _ in table.columns]
         columns = [self._column(table, n, node.pos) for n in names]
         if len({n.lower() for n, _ in columns}) != len(columns):
-            raise self.analysis.error("Duplicate column names in the INSERT column list", node.pos)
+            raise self.analysis.error(f"INSERT has columns with duplicate name: {_repeated(columns)}", node.pos)
         if node.rows is not None:
             rows = self._insert_values(node, columns)
         else:
@@ -378,6 +378,11 @@ def result_names(columns: list[tuple[str, t.Type]]) -> list[tuple[str, t.Type]]:
         taken.add(unique.lower())
         out.append((unique, kind))
     return out
+
+
+def _repeated(columns: list[tuple[str, t.Type]]) -> str:
+    names = [n.lower() for n, _ in columns]
+    return next(n for n, _ in columns if names.count(n.lower()) > 1)
 
 
 def _pos(row: list[s.Expr | None], node: s.Node) -> int:

@@ -111,6 +111,8 @@ class ExpressionParser(Cursor):
         if self.take_word("LIKE"):
             for quantifier in ("ANY", "SOME", "ALL"):
                 if self.take_word(quantifier):
+                    if self.is_word("UNNEST"):
+                        raise not_implemented(f"LIKE {quantifier} UNNEST")
                     self.expect_op("(")
                     patterns = self.comma_separated(self.expression)
                     self.expect_op(")")

@@ -15,7 +15,7 @@ from local.bigquery.sql.function_table import FUNCTIONS
 from local.bigquery.sql.partition_filters import NO_SCANS
 from local.bigquery.sql.scope import Column, Scope, Source
 from local.bigquery.sql.signatures import choose, tried
-from local.bigquery.sql.values import Value, array_sql, coerces, common, convert, null_of, struct_sql
+from local.bigquery.sql.values import Value, array_sql, coerces, common, common_type, convert, null_of, struct_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,11 +76,11 @@ class ExpressionCompiler:
     # -- names -----------------------------------------------------------------------------------------
 
     def _name(self, node: s.Name) -> Value:
-        place = self.scope.find(node.name)
+        place = self.scope.find(node.name, aliases=not self.in_aggregate)
         if place is None:
             raise self.unrecognized(node)
         found, scope = place
-        if node.name.lower() not in scope.aliases:
+        if found is not scope.aliases.get(node.name.lower()):
             self._check_grouped(found.visible() if isinstance(found, Source) else [found], scope, node, node.name)
         return self._found(found, node.name)
 
@@ -123,7 +123,7 @@ class ExpressionCompiler:
         return self._fields_of(self.compile(root), path, node)
 
     def _path(self, root: s.Name, path: list[str], node: s.Field) -> Value:
-        place = self.scope.find(root.name)
+        place = self.scope.find(root.name, aliases=not self.in_aggregate)
         if place is None:
             raise self.unrecognized(root)
         found, scope = place
@@ -137,7 +137,7 @@ class ExpressionCompiler:
                 hint = f"; Did you mean {near[0]}?" if near else ""
                 raise self.error(f"Name {path[0]} not found inside {root.name}{hint}", node)
             found, path = columns[0], path[1:]
-        if root.name.lower() not in scope.aliases:
+        if found is not scope.aliases.get(root.name.lower()):
             self._check_grouped([found], scope, root, written)
         partitions = NO_SCANS if path else found.partitions
         value = Value(found.sql, found.type, name=path[-1] if path else found.name, partitions=partitions)
@@ -249,6 +249,9 @@ class ExpressionCompiler:
         return operators.binary(self, node)
 
     def _between(self, node: s.Between) -> Value:
+        values = [self.compile(part) for part in (node.value, node.low, node.high)]
+        if common_type(values[:2]) is None or common_type(values[::2]) is None:
+            raise operators.no_operator(self, "BETWEEN", values, node)
         low = s.Binary(node.pos, ">=", node.value, node.low)
         high = s.Binary(node.pos, "<=", node.value, node.high)
         both = operators.binary(self, s.Binary(node.pos, "AND", low, high))

@@ -43,27 +43,27 @@ class FromCompiler:
         if isinstance(item, s.QueryRef):
             # a derived table sees the names around the SELECT, not its neighbours
             compiled = self.queries.query(item.query, self.scope.parent)
-            return self.derived(compiled, item.alias)
+            return self.derived(compiled, item.alias, item.pos)
         if isinstance(item, s.Join):
             return self._join(item)
         if isinstance(item, s.Pivot | s.Unpivot):
             return pivots.compile_pivot(self, item)
         raise not_implemented(f"{type(item).__name__} in FROM")
 
-    def derived(self, compiled: Compiled, name: str | None) -> str:
+    def derived(self, compiled: Compiled, name: str | None, pos: int) -> str:
         """A subquery as a source."""
         alias = self.analysis.alias()
         columns = [replace(c, sql=f"{alias}.{c.sql}", unnamed=False) for c in compiled.columns]
         if compiled.value_table and len(columns) == 1:
-            self.add(value_source(name, columns[0]))
+            self.add(value_source(name, columns[0]), pos)
         else:
-            self.add(Source(name, columns))
+            self.add(Source(name, columns), pos)
         return f"({compiled.sql}) AS {alias}"
 
-    def add(self, source: Source) -> None:
+    def add(self, source: Source, pos: int) -> None:
         """Put a source into scope; an alias may be used once."""
         if source.alias and self.scope.range_variable(source.alias) is not None:
-            raise self.analysis.error(f"Duplicate table alias {source.alias} in the same FROM clause", 0)
+            raise self.analysis.error(f"Duplicate table alias {source.alias} in the same FROM clause", pos)
         self.scope.sources.append(source)
 
     # -- tables ----------------------------------------------------------------------------------------
@@ -80,7 +80,11 @@ class FromCompiler:
                     alias = self.analysis.alias()
                     columns = [replace(c, sql=f"{alias}.{c.sql}", unnamed=False) for c in cte.compiled.columns]
                     columns = self.analysis.copies(columns)
-                    self.add(Source(ref.alias or ref.parts[0], columns))
+                    name = ref.alias or ref.parts[0]
+                    if cte.compiled.value_table and len(columns) == 1:
+                        self.add(value_source(name, columns[0]), ref.pos)
+                    else:
+                        self.add(Source(name, columns), ref.pos)
                     return f"{cte.alias} AS {alias}"
         if ref.parts[-1].endswith("*"):
             return self._wildcard(ref)
@@ -106,23 +110,23 @@ class FromCompiler:
         if isinstance(table, InlineTable):
             self.analysis.uncacheable = True
             alias = self.analysis.alias()
-            self.add(Source(name, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(table.columns)]))
+            self.add(Source(name, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(table.columns)]), ref.pos)
             return f"({table.sql}) AS {alias}"
         if table.view is not None:
-            return self._view(table, name)
+            return self._view(table, name, ref.pos)
         alias = self.analysis.alias()
         self.analysis.tables[table.uid] = table
-        self.add(Source(name, table_columns(table, alias, self.analysis.scan(table))))
+        self.add(Source(name, table_columns(table, alias, self.analysis.scan(table))), ref.pos)
         return f"{table_name(table.uid)} AS {alias}"
 
-    def _view(self, table: TableInfo, name: str) -> str:
+    def _view(self, table: TableInfo, name: str, pos: int) -> str:
         from local.bigquery.sql.queries import QueryCompiler
         from local.bigquery.sql.statement_parser import StatementParser
 
         analysis = self.analysis
         analysis.views.append(table)
         if analysis.view_depth >= _MAX_VIEW_DEPTH:
-            raise self.analysis.error("View nesting is too deep or recursive", 0)
+            raise self.analysis.error("View nesting is too deep or recursive", pos)
         assert table.view is not None
         saved = (analysis.sql, analysis.default_dataset, analysis.parameters)
         analysis.sql, analysis.default_dataset, analysis.parameters = table.view, None, {}
@@ -137,7 +141,7 @@ class FromCompiler:
             for column, (column_name, _) in zip(list(compiled.columns), table.columns, strict=False):
                 index = compiled.columns.index(column)
                 compiled.columns[index] = replace(column, name=column_name)
-        return self.derived(compiled, name)
+        return self.derived(compiled, name, pos)
 
     def _wildcard(self, ref: s.TableRef) -> str:
         tables = self.analysis.catalog.wildcard(ref.parts, self.analysis.default_dataset)
@@ -173,7 +177,7 @@ class FromCompiler:
             for i, (n, k) in enumerate(latest.columns)
         ]  # fmt: skip
         columns.append(Column("_TABLE_SUFFIX", t.STRING, f"{alias}.suffix", hidden=True))
-        self.add(Source(ref.alias or ref.parts[-1], columns))
+        self.add(Source(ref.alias or ref.parts[-1], columns), ref.pos)
         return f"({' UNION ALL '.join(branches)}) AS {alias}"
 
     # -- arrays ----------------------------------------------------------------------------------------
@@ -189,12 +193,12 @@ class FromCompiler:
         element = array.type.of
         alias = self.analysis.alias("u")
         column = Column(ref.alias or "", element, f"{alias}.x")
-        self.add(value_source(ref.alias, column))
+        self.add(value_source(ref.alias, column), ref.pos)
         ordinality = ""
         if ref.offset is not None:
             ordinality = " WITH ORDINALITY"
             offset = Column(ref.offset, t.INT64, f"({alias}.o - 1)")
-            self.add(Source(ref.offset, [offset], value=offset))
+            self.add(Source(ref.offset, [offset], value=offset), ref.pos)
         return f"UNNEST({array.sql}){ordinality} AS {alias}(x{', o' if ordinality else ''})"
 
     # -- joins -----------------------------------------------------------------------------------------

@@ -65,13 +65,16 @@ class Grouping:
             if expr.kind != "INT64":
                 raise self.c.error("Cannot GROUP BY literal values", expr)
             return self._of_item(self._at(expr), expr.pos)
-        if isinstance(expr, s.Name) and not (
-            # a column of FROM comes before a SELECT alias of the same name
-            self.c.scope.columns(expr.name) or self.c.scope.range_variable(expr.name)
-        ):
-            for item in self.items:
-                if item.alias and item.name.lower() == expr.name.lower():
-                    return self._of_item(item, expr.pos)
+        if isinstance(expr, s.Name):  # a SELECT alias comes before a column of FROM of the same name
+            named = [i for i in self.items if i.alias and i.name.lower() == expr.name.lower()]
+            if len({i.value.sql for i in named}) > 1:
+                raise self.c.error(
+                    f"Name {expr.name} in the GROUP BY clause is ambiguous; it may refer to multiple "
+                    "columns in the SELECT-list",
+                    expr,
+                )
+            if named:
+                return self._of_item(named[0], expr.pos)
         if any(isinstance(part, s.Subquery) for part in s.walk(expr)):
             raise not_implemented("GROUP BY an expression with a subquery; select it under an alias and group by that")
         self.c.clause = "GROUP BY"

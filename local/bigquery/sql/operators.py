@@ -47,18 +47,18 @@ def unary(c: ExpressionCompiler, node: s.Unary) -> Value:
     value = c.compile(node.operand)
     if node.op == "NOT":
         if not coerces(value, t.BOOL):
-            raise _no_operator(c, "NOT", [value], node)
+            raise no_operator(c, "NOT", [value], node)
         return replace(convert(value, t.BOOL), sql=f"(NOT {convert(value, t.BOOL).sql})", literal=None, name="")
     if node.op == "~":
         if value.type.kind != "INT64":
-            raise _no_operator(c, "~", [value], node)
+            raise no_operator(c, "~", [value], node)
         return Value(f"(~{value.sql})", t.INT64, fragile=value.fragile)
     if value.type.kind == "NULL":
         value = convert(value, t.INT64)
     if value.type.kind not in {"INT64", "NUMERIC", "FLOAT64"}:
         if value.type.kind == "BIGNUMERIC":
             raise not_implemented("arithmetic on BIGNUMERIC")
-        raise _no_operator(c, node.op, [value], node)
+        raise no_operator(c, node.op, [value], node)
     if node.op == "+":
         return replace(value, name="")
     return Value(f"CAST(-{value.sql} AS {value.type.duck})", value.type, fragile=True)
@@ -71,7 +71,7 @@ def binary(c: ExpressionCompiler, node: s.Binary) -> Value:
         left, right = c.compile(node.left), c.compile(node.right)
         for side in (left, right):
             if not coerces(side, t.BOOL):
-                raise _no_operator(c, op, [left, right], node)
+                raise no_operator(c, op, [left, right], node)
         return _logical(op, convert(left, t.BOOL), convert(right, t.BOOL))
     if op in {"+", "-"} and (isinstance(node.right, s.Interval) or isinstance(node.left, s.Interval)):
         return dates.plus_interval(c, node)
@@ -107,7 +107,7 @@ def _arithmetic(c: ExpressionCompiler, op: str, left: Value, right: Value, node:
         raise not_implemented(f"{kinds[0]} - {kinds[0]}, which yields an INTERVAL")
     kind = common_type([left, right])
     if kind is None or not kind.is_numeric:
-        raise _no_operator(c, op, [left, right], node)
+        raise no_operator(c, op, [left, right], node)
     if kind.kind == "BIGNUMERIC":
         raise not_implemented("arithmetic on BIGNUMERIC")
     if op == "/" and kind.kind == "INT64":
@@ -126,7 +126,7 @@ def _bits(c: ExpressionCompiler, op: str, left: Value, right: Value, node: s.Bin
     if left.type.kind not in {"INT64", "NULL"} or right.type.kind not in {"INT64", "NULL"}:
         if "BYTES" in {left.type.kind, right.type.kind}:
             raise not_implemented(f"{op} on BYTES")
-        raise _no_operator(c, op, [left, right], node)
+        raise no_operator(c, op, [left, right], node)
     a, b = convert(left, t.INT64).sql, convert(right, t.INT64).sql
     if op in {"<<", ">>"}:
         name = "bq_shift_left" if op == "<<" else "bq_shift_right"
@@ -141,7 +141,7 @@ def _concat(c: ExpressionCompiler, left: Value, right: Value, node: s.Binary) ->
         return Value(f"bq_array_concat({converted[0].sql}, {converted[1].sql})", kind)
     kind = t.BYTES if any(v.type.kind == "BYTES" for v in values) else t.STRING
     if not all(v.type.kind in {kind.kind, "NULL"} for v in values):
-        raise _no_operator(c, "||", values, node)
+        raise no_operator(c, "||", values, node)
     return Value(f"({convert(left, kind).sql} || {convert(right, kind).sql})", kind)
 
 
@@ -149,7 +149,7 @@ def compare(c: ExpressionCompiler, op: str, left: Value, right: Value, node: s.N
     """A comparison; both sides coerce to a common type or the analyzer refuses."""
     kind = common_type([left, right])
     if kind is None:
-        raise _no_operator(c, op, [left, right], node)
+        raise no_operator(c, op, [left, right], node)
     if kind.kind == "BIGNUMERIC":
         raise not_implemented("comparison of BIGNUMERIC")
     if op in {"=", "!="}:
@@ -227,11 +227,16 @@ def is_in(c: ExpressionCompiler, node: s.In) -> Value:
         alias = c.analysis.alias("u")
         source, name = f"UNNEST({array.sql}) AS {alias}(x)", f"{alias}.x"
     inner = Value("x", element)
-    kind = t.supertype([(value.type, value.is_literal, value.parameter), (element, False, False)])
+    kind = common_type([value, inner])
     if kind is None or not kind.groupable or kind.kind in {"STRUCT", "BIGNUMERIC"}:
+        if kind is not None and kind.kind == "STRUCT" and _comparable(kind):
+            # NULL fields make some comparisons NULL, which DuckDB's IN does not know of
+            equal = compare(c, "=", value, Value(name, element), node).sql
+            found = f"CASE WHEN bool_or({equal}) THEN TRUE WHEN count(*) = count({equal}) THEN FALSE END"
+            return Value(f"({prefix}(SELECT {found} FROM {source}))", t.BOOL, fragile=True)
         if kind is not None and kind.kind in {"STRUCT", "BIGNUMERIC"}:
-            raise not_implemented(f"IN over values of type {kind.kind}")
-        raise _no_operator(c, "IN", [value, inner], node)
+            raise not_implemented(f"IN over values of type {kind}")
+        raise no_operator(c, "IN", [value, inner], node)
     right = convert(Value(name, element), kind).sql
     left = _as(value, kind, c, node)
     return Value(f"({left} {prefix}IN (SELECT {right} FROM {source}))", t.BOOL, fragile=True)
@@ -245,7 +250,7 @@ def like(c: ExpressionCompiler, node: s.Like) -> Value:
         if not all(v.type.kind in {"STRING", "NULL"} for v in (value, pattern)):
             if "BYTES" in {value.type.kind, pattern.type.kind}:
                 raise not_implemented("LIKE on BYTES")
-            raise _no_operator(c, "LIKE", [value, pattern], node)
+            raise no_operator(c, "LIKE", [value, pattern], node)
     left = convert(value, t.STRING).sql
     tests = [f"({left} LIKE {_pattern(convert(p, t.STRING))} ESCAPE '\\')" for p in patterns]
     joined = (" AND " if node.quantifier == "ALL" else " OR ").join(tests)
@@ -274,16 +279,23 @@ def is_(c: ExpressionCompiler, node: s.Is) -> Value:
         return Value(f"({convert(value, kind).sql} IS {negation}NULL)", t.BOOL, fragile=value.fragile)
     if node.what in {"TRUE", "FALSE"}:
         if not coerces(value, t.BOOL):
-            raise _no_operator(c, f"IS {node.what}", [value], node)
+            raise no_operator(c, f"IS {node.what}", [value], node)
         sql = f"({convert(value, t.BOOL).sql} IS {negation}{node.what})"
         return Value(sql, t.BOOL, fragile=value.fragile)
     assert node.other is not None
     values, kind = common(
         [value, c.compile(node.other)], c.analysis.sql, node.pos, "IS DISTINCT FROM has no common type"
     )
-    if kind.kind in {"BIGNUMERIC", "STRUCT", "ARRAY", "JSON"}:
-        raise not_implemented(f"IS DISTINCT FROM over {kind.kind}")
+    if not _comparable(kind):
+        raise not_implemented(f"IS DISTINCT FROM over {kind}")
     return Value(f"({values[0].sql} IS {negation}DISTINCT FROM {values[1].sql})", t.BOOL, fragile=True)
+
+
+def _comparable(kind: t.Type) -> bool:
+    """Whether DuckDB's equality is BigQuery's, through all fields."""
+    if kind.kind == "STRUCT":
+        return all(map(_comparable, kind.types))
+    return kind.kind not in {"BIGNUMERIC", "ARRAY", "JSON", "GEOGRAPHY"}
 
 
 def case(c: ExpressionCompiler, node: s.Case) -> Value:
@@ -325,7 +337,8 @@ def index(c: ExpressionCompiler, node: s.Index) -> Value:
     return Value(f"{macro}({of.sql}, {position.sql}{plus})", of.type.of, fragile=True)
 
 
-def _no_operator(c: ExpressionCompiler, op: str, values: list[Value], node: s.Node) -> Exception:
+def no_operator(c: ExpressionCompiler, op: str, values: list[Value], node: s.Node) -> Exception:
+    """The analyzer's words for operands that an operator does not take."""
     kinds = [v.type for v in values]
     shape = {"AND": "BOOL", "OR": "BOOL", "NOT": "BOOL"}.get(op)
     where = f" at {line_and_column(c.analysis.sql, node.pos)}"

@@ -35,7 +35,7 @@ def compile_pivot(outer: FromCompiler, item: s.Pivot | s.Unpivot) -> str:
         sql, named = _pivot(outer, item, scope, columns, source)
     else:
         sql, named = _unpivot(outer, item, columns, source)
-    outer.add(Source(item.alias, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(named)]))
+    outer.add(Source(item.alias, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(named)]), item.pos)
     return f"({sql}) AS {alias}"
 
 
@@ -46,6 +46,8 @@ def _pivot(
     value = c.compile(item.input)
     used: set[str] = {value.sql}
     outputs: list[tuple[str, Value]] = []
+    if len(item.aggregates) > 1 and not all(name for _, name in item.aggregates):
+        raise not_implemented("PIVOT with several aggregates of which one has no alias")
     for expr, alias in item.values:
         if not isinstance(expr, s.Literal):
             raise not_implemented("PIVOT over values that are not literals")
@@ -63,8 +65,7 @@ def _pivot(
                 inner = aggregates.AGGREGATES[call.name](c, call, f" FILTER (WHERE {test.sql})")
                 result = inner
             label = alias or _label(expr)
-            prefix = name or (call.name.lower() if len(item.aggregates) > 1 else "")
-            outputs.append((f"{prefix}_{label}" if prefix else label, result))
+            outputs.append((f"{name}_{label}" if name else label, result))
     keys = [col for col in columns if col.sql not in used]
     listed = [(k.name, Value(k.sql, k.type)) for k in keys] + outputs
     select = ", ".join(f"{v.sql} AS c{i}" for i, (_, v) in enumerate(listed))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from local.bigquery.errors import not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql.expression_parser import ExpressionParser
+from local.bigquery.sql.tokens import syntax_error
 
 _SELECT_ENDS = {
     "FROM",
@@ -66,8 +67,13 @@ class QueryParser(ExpressionParser):
                 raise not_implemented("set operations by name")
             key = f"{op} {every}"
             if seen is not None and seen != key:
-                self.at -= 2
-                raise self.unexpected()
+                raise syntax_error(
+                    self.sql,
+                    pos,
+                    "Different set operations cannot be used in the same query without using parentheses for grouping",
+                )
+            if every and op != "UNION":
+                raise not_implemented(f"{op} ALL")
             seen = key
             right = self._operand()
             left = s.SetOperation(pos, op, every, _as_query(left), _as_query(right))
@@ -215,13 +221,28 @@ class QueryParser(ExpressionParser):
             right = self._from_item()
             join = s.Join(pos, kind, left, right)
             if kind != "CROSS":
-                if self.take_word("ON"):
-                    join.on = self.expression()
-                elif self.take_word("USING"):
-                    self.expect_op("(")
-                    join.using = self.comma_separated(self.identifier)
-                    self.expect_op(")")
+                self._join_condition(join)
             left = join
+            while isinstance(left.left, s.Join) and (self.is_word("ON") or self.is_word("USING")):
+                left = self._regrouped(left)
+
+    def _join_condition(self, join: s.Join) -> None:
+        if self.take_word("ON"):
+            join.on = self.expression()
+        elif self.take_word("USING"):
+            self.expect_op("(")
+            join.using = self.comma_separated(self.identifier)
+            self.expect_op(")")
+
+    def _regrouped(self, join: s.Join) -> s.Join:
+        """`a JOIN b JOIN c ON … ON …`: the second condition is that of the first join, around the second."""
+        first = join.left
+        if not isinstance(first, s.Join) or first.kind == "CROSS" or first.on is not None or first.using:
+            raise self.unexpected()
+        inner = s.Join(join.pos, join.kind, first.right, join.right, join.on, join.using)
+        outer = s.Join(first.pos, first.kind, first.left, inner)
+        self._join_condition(outer)
+        return outer
 
     def _join_kind(self) -> str | None:
         if self.take_word("CROSS"):

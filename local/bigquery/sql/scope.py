@@ -84,14 +84,15 @@ class Scope:
             out += [c for c in source.visible() if c.name.lower() not in names or source.is_from == "merged"]
         return out
 
-    def find(self, name: str) -> tuple[Column | Source, Scope] | None:
+    def find(self, name: str, *, aliases: bool = True) -> tuple[Column | Source, Scope] | None:
         """What a bare name means and where it is known, from the inside out; None when unknown.
 
+        Without `aliases` those of this scope's SELECT list are left out, as within aggregate functions.
         A range variable hides a column of the same name, as name resolution of the analyzer does.
         """
         scope: Scope | None = self
         while scope is not None:
-            if name.lower() in scope.aliases:
+            if name.lower() in scope.aliases and (aliases or scope is not self):
                 return scope.aliases[name.lower()], scope
             source = scope.range_variable(name)
             if source is not None:

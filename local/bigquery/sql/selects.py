@@ -80,14 +80,17 @@ class SelectCompiler:
         return sql
 
     def _condition(self, node: s.Expr, clause: str) -> str:
-        """HAVING and QUALIFY see SELECT aliases; a column of FROM with that name comes first."""
-        for item in self.items:
-            if item.alias and not self.scope.columns(item.name) and self.scope.range_variable(item.name) is None:
-                self.scope.aliases[item.name.lower()] = Column(item.name, item.value.type, item.value.sql, item.reads)
+        """HAVING and QUALIFY see SELECT aliases before the columns of FROM."""
+        self._see_aliases()
         self.scope.clause = f"{clause} clause"
         sql = self.c.condition(node, clause).sql
         self.scope.aliases = {}
         return sql
+
+    def _see_aliases(self) -> None:
+        for item in self.items:
+            if item.alias and item.name.lower() not in self.scope.aliases:
+                self.scope.aliases[item.name.lower()] = Column(item.name, item.value.type, item.value.sql, item.reads)
 
     # -- SELECT list -----------------------------------------------------------------------------------
 
@@ -183,11 +186,7 @@ class SelectCompiler:
         if chosen is not None:
             self.analysis.reads |= chosen.reads
             return aggregates.order_key(self._after_distinct(chosen.value, item), item, self.c)
-        for selected in self.items:  # aliases inside an expression
-            if selected.alias and selected.name.lower() not in self.scope.aliases:
-                self.scope.aliases[selected.name.lower()] = Column(
-                    selected.name, selected.value.type, selected.value.sql, selected.reads
-                )
+        self._see_aliases()
         value = self.c.compile(expr)
         self.scope.aliases = {}
         return aggregates.order_key(self._after_distinct(value, item), item, self.c)

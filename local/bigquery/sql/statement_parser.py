@@ -191,6 +191,8 @@ class StatementParser(QueryParser):
         create = s.CreateTable(pos, table, replace, unless, None, None, [], {}, None)
         if self.take_word("LIKE"):
             create.like = self.table_ref(alias=False)
+        elif self.is_word("CLONE"):
+            raise not_implemented("CREATE TABLE … CLONE")
         elif self.take_word("COPY"):
             create.copy = self.table_ref(alias=False)
         elif self.take_op("("):

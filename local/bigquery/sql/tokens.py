@@ -235,7 +235,13 @@ def _unescape(sql: str, start: int, body: str, *, as_bytes: bool = False) -> str
             raise syntax_error(sql, start + match.start(), "Illegal escape sequence in bytes literal")
         if octal:
             return chr(int(octal, 8))
-        return chr(int(two_x or two_big_x or four or eight, 16))
+        value = int(two_x or two_big_x or four or eight, 16)
+        if 0xD800 <= value <= 0xDFFF or value > 0x10FFFF:
+            shown = match[0]
+            raise syntax_error(
+                sql, start + match.start(), rf"Illegal escape sequence: {shown} is not a code point of Unicode"
+            )
+        return chr(value)
 
     return _ESCAPE.sub(one, body)
 

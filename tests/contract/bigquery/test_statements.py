@@ -45,7 +45,7 @@ def test_insert_select(t: Database) -> None:
         ("INSERT INTO {d}.t (id, s) VALUES (1)", "Inserted row has wrong column count; Has 1, expected 2"),
         ("INSERT INTO {d}.t (id, nope) VALUES (1, 2)", "Column nope is not present in table"),
         ("INSERT INTO {d}.t (id) VALUES ('x')", "Value of type STRING cannot be assigned to id, which has type INT64"),
-        ("INSERT INTO {d}.t (id, id) VALUES (1, 2)", "Duplicate column names"),
+        ("INSERT INTO {d}.t (id, id) VALUES (1, 2)", "INSERT has columns with duplicate name: id"),
         ("UPDATE {d}.t SET id = 1", "UPDATE must have a WHERE clause"),
         ("DELETE FROM {d}.t", "DELETE must have a WHERE clause"),
         ("UPDATE {d}.t SET nope = 1 WHERE TRUE", "Column nope is not present in table"),
