@@ -68,6 +68,10 @@ def _inline(text: str) -> Markup:
     return Markup().join(Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts))
 
 
+def _described(field: Json) -> Json:
+    return {"description": field.get("description", "")}
+
+
 class _Page:
     """The document as the page wants it: operations by tag, fields as rows."""
 
@@ -133,11 +137,14 @@ class _Page:
                 "name": where,
                 "type": self.type(field),
                 "required": name in required,
-                "description": field.get("description", ""),
-                "default": field.get("default"),
+                **_described(field),
+                "default": None if name in required else field.get("default"),
             }
             if inner is not None and depth < _MOST_DEPTH:
                 yield from self.rows(inner, f"{where}{suffix}.", depth + 1)
+        others = schema.get("additionalProperties")
+        if isinstance(others, dict) and not depth:
+            yield {"name": None, "type": self.type(others), "required": False, **_described(others), "default": None}
 
     def type(self, schema: Json) -> str:
         """A schema's type and bounds in a few words."""
@@ -149,7 +156,8 @@ class _Page:
         options = schema.get("anyOf") or schema.get("oneOf")
         if options:
             return " | ".join(dict.fromkeys(self.type(option) for option in options))
-        kind = str(schema.get("format") or schema.get("type", "any"))
+        kinds = schema.get("format") or schema.get("type", "any")
+        kind = kinds if isinstance(kinds, str) else " | ".join(kinds)
         if kind == "array":
             return f"list of {self.type(schema['items'])}" if "items" in schema else "list"
         if kind == "object" and "title" in schema and "properties" in schema:

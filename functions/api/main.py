@@ -48,12 +48,12 @@ def create_app(routes: str) -> flask.Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields are answered in the order that people read
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # no CORS: browsers of other sites have no business here
     app.url_map.merge_slashes = False
-    app.register_blueprint(service.anyone)
-    app.register_blueprint(templates.tenant_or_admin)
     if routes in ("tenant", "all"):
         app.register_blueprint(pipelines.tenant)
     if routes in ("admin", "all"):
         app.register_blueprint(customers.admin)
+    app.register_blueprint(templates.tenant_or_admin)
+    app.register_blueprint(service.anyone)
     app.before_request(refuse_long_urls)
     app.after_request(say_what_is_left)
     app.register_error_handler(ConvergenceError, problems.from_error)

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -71,7 +71,7 @@ _MEANT = {
 def document(app: flask.Flask) -> Json:
     """The document of all of the app's routes. Raises TypeError for a route that declares nothing."""
     rules = [(rule, declaration(app.view_functions[rule.endpoint])) for rule in app.url_map.iter_rules()]
-    schemas = _Schemas(call for _, call in rules)
+    schemas = _Schemas([call for _, call in rules])
     paths: dict[str, Json] = {}
     for rule, call in rules:
         operation = _operation(rule, call, app.view_functions[rule.endpoint], schemas)
@@ -120,17 +120,18 @@ def meaning(kind: type[ConvergenceError]) -> str:
 class _Schemas:
     """The JSON Schemas of all models that the calls name."""
 
-    def __init__(self, calls: Iterable[Call]) -> None:
+    def __init__(self, calls: Sequence[Call]) -> None:
         named: dict[tuple[type[BaseModel], str], None] = {(Problem, "serialization"): None}
         for call in calls:
-            named.update({(model, "validation"): None for model in (call.body, call.query) if model is not None})
+            if call.body:
+                named[call.body, "validation"] = None
             if isinstance(call.answer, type):
                 named[call.answer, "serialization"] = None
         self._references, found = models_json_schema(
             list(named),  # type: ignore[arg-type]  # the modes are literals, which a dict's key type does not say
             ref_template="#/components/schemas/{model}",
         )
-        self.definitions: Json = found.get("$defs", {})
+        self.definitions: Json = {name: _tidied(schema) for name, schema in found.get("$defs", {}).items()}
 
     def body(self, model: type[BaseModel]) -> Json:
         """A reference to what is sent."""
@@ -140,19 +141,42 @@ class _Schemas:
         """A reference to what is answered."""
         return dict(self._references[model, "serialization"])
 
-    def query(self, model: type[BaseModel]) -> Iterator[Json]:
-        """The model's fields as query parameters; the model itself is none of the document's schemas."""
-        name = self.body(model)["$ref"].rpartition("/")[2]
-        schema = self.definitions[name]
-        for field, given in schema["properties"].items():
-            described = {key: value for key, value in given.items() if key not in ("description", "title")}
-            yield {
-                "name": field,
-                "in": "query",
-                "required": field in schema.get("required", ()),
-                "description": given["description"],
-                "schema": described,
-            }
+
+def _query(model: type[BaseModel], example: Mapping[str, str]) -> Iterator[Json]:
+    """A parameter for each of the model's fields; what is not given is left out, so that none of them is null."""
+    schema = _tidied(model.model_json_schema())
+    for name, field in schema["properties"].items():
+        options = [option for option in field.pop("anyOf", ()) if option.get("type") != "null"]
+        description = field.pop("description", "")
+        parameter: Json = {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "description": description,
+            "schema": {**field, **(options[0] if len(options) == 1 else {"anyOf": options} if options else {})},
+        }
+        yield parameter | ({"example": example[name]} if name in example else {})
+
+
+def _tidied(schema: Any, *, of_fields: bool = False) -> Any:
+    """Pydantic's schema as people read it: fields without titles or null as default, closed where the model is.
+
+    >>> _tidied({"title": "A", "properties": {"title": {"title": "Title", "default": None, "type": "string"}}})
+    {'title': 'A', 'properties': {'title': {'type': 'string'}}}
+    """
+    if isinstance(schema, list):
+        return [_tidied(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if of_fields:
+        return {name: _tidied({**field, "title": None}) for name, field in schema.items()}
+    found = {
+        key: _tidied(value, of_fields=key == "properties")
+        for key, value in schema.items()
+        if not (key in ("title", "default") and value is None)
+    }
+    # Keys that match no pattern are refused by pydantic; JSON Schema has to be told.
+    return {**found, "additionalProperties": False} if "patternProperties" in found else found
 
 
 def _operation(rule: Rule, call: Call, view: Any, schemas: _Schemas) -> Json:
@@ -160,10 +184,7 @@ def _operation(rule: Rule, call: Call, view: Any, schemas: _Schemas) -> Json:
     paragraphs = [" ".join(part.split()) for part in more.split("\n\n") if part]
     path = [_parameter(call.path.get(name) or PATH[name], "path") for name in _names(rule)]
     headers = [_parameter(header, "header") for header in call.headers]
-    query = list(schemas.query(call.query)) if call.query else []
-    for one in query:
-        if one["name"] in call.example.query:
-            one["example"] = call.example.query[one["name"]]
+    query = list(_query(call.query, call.example.query)) if call.query else []
     operation: Json = {
         "operationId": rule.endpoint.replace(".", "_"),
         "tags": [rule.endpoint.partition(".")[0] if "." in rule.endpoint else "service"],

@@ -19,6 +19,7 @@ from shared.errors import (
     IsolationRefused,
     MailLimitReached,
     MailRefused,
+    NotConfirmed,
     RequestInvalid,
     RunNotFound,
     SqlRefused,
@@ -44,7 +45,7 @@ RUN_FIELDS = tuple(name for name in Run.model_fields if name not in ("pipeline_l
     status=202,
     raises=(
         VariablesInvalid, MailRefused, MailLimitReached, TemplateNotFound, TemplateInvalid, SqlRefused,
-        IsolationRefused,
+        IsolationRefused, NotConfirmed,
     ),
     example=RUN_ACCEPTED,
 )  # fmt: skip

@@ -34,9 +34,10 @@ def list_templates() -> Templates:
 @tenant_or_admin.get("/<provider>/<domain>/<template_name>")
 @call(who=TENANT_OR_ADMIN, answer=TemplateDetails, raises=(TemplateNotFound,), example=TEMPLATE)
 def show_template(provider: str, domain: str, template_name: str) -> TemplateDetails:
-    """Show a template: its variables, what a request may set, and its steps.
+    """Show a template.
 
-    Values that the operator or a tenant has set are not shown, only whether there is one.
+    Its variables, which of them the body of a run may set, and its steps. Values that the operator or a tenant has set
+    are not shown, only whether there is one.
     """
     here = instance()
     caller = _caller(flask.request, here)

@@ -13,7 +13,7 @@ Count = Annotated[int, Field(ge=0)]
 class Answer(BaseModel):
     """One JSON object, whole: a field without value is there as null."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
 
 
 class Health(Answer):
@@ -157,7 +157,7 @@ class TemplateStep(Answer):
     trigger: Annotated[
         Literal["on_success", "on_failure", "always"], Field(description="What must have become of the steps before.")
     ]
-    depends_on: Annotated[list[str], Field(description="Steps that it waits for; empty: all before it.")]
+    depends_on: Annotated[list[str], Field(description="Steps that it waits for.")]
 
 
 class TemplateDetails(TemplateSummary):

@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,12 +13,14 @@ from pydantic import (
     Field,
     PlainValidator,
     StringConstraints,
+    WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from shared.contracts.messages import Value
-from shared.contracts.tenant import TENANT_ID
-from shared.contracts.variable_spec import EMAIL, MAX_TEXT
+from shared.contracts.tenant import TENANT_ID, TenantStatus
+from shared.contracts.variable_spec import EMAIL, MAX_TEXT, VariableSpec
 
 
 def _address(value: str) -> str:
@@ -27,7 +29,7 @@ def _address(value: str) -> str:
     return value
 
 
-Email = Annotated[str, AfterValidator(_address)]
+Email = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "email"})]
 
 
 def _iso_date(value: object) -> object:
@@ -41,17 +43,74 @@ IsoDate = Annotated[dt.date, BeforeValidator(_iso_date)]
 
 
 VariableName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-VariableText = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+MAX_VARIABLES = 100
+# A key that is good for longer than this was not replaced.
+MAX_GRACE_S = 30 * 86_400
+
+
+def _storable(value: str) -> str:
+    VariableSpec().read(value)
+    return value
+
+
+VariableText = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_storable)]
 
 
 class OnboardRequest(BaseModel):
-    """`POST /customers/onboard`. `variables` are the operator's settings for this tenant."""
+    """A tenant to be."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    tenant_id: str = Field(pattern=TENANT_ID)
-    admin_email: Email
-    variables: dict[VariableName, VariableText] = Field(default_factory=dict)
+    tenant_id: str = Field(
+        pattern=TENANT_ID, description="The new tenant: a word, one underscore, 4 to 12 letters or digits."
+    )
+    admin_email: Email = Field(description="Who is told; mails go to its domain, or, of a free-mail one, to it alone.")
+    variables: dict[VariableName, VariableText] = Field(
+        default_factory=dict,
+        max_length=MAX_VARIABLES,
+        description="The operator's settings for this tenant, by variable name.",
+    )
+
+
+class TenantChange(BaseModel):
+    """What is given is changed, the rest stays.
+
+    Of `variables`, those given are set, and those given as null removed; `enabled_templates` takes the place of the
+    whole list, and an empty one enables all.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, json_schema_extra={"minProperties": 1}
+    )
+
+    status: TenantStatus = Field("active", description="`suspended`: nothing runs, no key is taken.")
+    variables: dict[VariableName, VariableText | None] = Field(
+        default_factory=dict, max_length=MAX_VARIABLES, description="The operator's settings for this tenant."
+    )
+    enabled_templates: tuple[Annotated[str, StringConstraints(max_length=200)], ...] = Field(
+        (), max_length=1_000, description="Templates that the tenant may run, as `gcp/cost/cost_billing`."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("is empty; give status, variables or enabled_templates")
+        return self
+
+
+class RotateRequest(BaseModel):
+    """How a key is replaced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    grace_s: int | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        le=MAX_GRACE_S,
+        description="For how many seconds the keys before it stay good, at most; 0: they end at once. No more than the"
+        " platform's own setting, which holds if not given.",
+    )
 
 
 def _one_or_several(value: object) -> object:
@@ -62,14 +121,21 @@ def _one_or_several(value: object) -> object:
     return value
 
 
+_SCALARS = ["string", "number", "boolean"]
+_ANY_VALUE = {
+    "description": "A variable of the template: its value for this run.",
+    "anyOf": [{"type": [*_SCALARS, "null"]}, {"type": "array", "items": {"type": _SCALARS}}],
+}
+
+
 class RunRequest(BaseModel):
-    """`POST /pipelines/run/…`: two fields of its own, all others are overrides of the template's variables."""
+    """Two fields of its own; all others are values for variables of the template."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
-    __pydantic_extra__: dict[str, Annotated[Value, PlainValidator(_one_or_several)]]
+    __pydantic_extra__: dict[str, Annotated[Value, PlainValidator(_one_or_several), WithJsonSchema(_ANY_VALUE)]]
 
-    date: IsoDate | None = None
-    trigger_by: str = Field("api", min_length=1, max_length=100)
+    date: IsoDate | None = Field(None, description="The day that the run is about; needed where the template uses it.")
+    trigger_by: str = Field("api", min_length=1, max_length=100, description="Who asks: a person or a program.")
 
     @property
     def variables(self) -> Mapping[str, Value]:

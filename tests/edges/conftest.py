@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import functions_framework
 import pytest
+from flask.testing import FlaskClient
 from werkzeug.test import Client
 
 from shared import wiring
@@ -20,6 +21,7 @@ from tests.builders import (
     settings,
     tenant,
 )
+from tests.edges.conformance import ConformingClient
 from tests.fakes import FakeSecrets, FakeServices
 
 ADMIN_KEY = "admin-key-of-this-test"
@@ -38,6 +40,7 @@ class FakeInstance(Instance):
             jobs=world.jobs,
             bus=world.bus,
             api_keys_cipher=world.api_keys_cipher,
+            credentials_cipher=world.credentials_cipher,
             secrets=FakeSecrets({ADMIN_SECRET: f"{ADMIN_KEY}\n"}),
             mailer=world.mailer,
             rate_limits=world.rate_limits,
@@ -63,7 +66,8 @@ def serve(world: FakeServices) -> None:
 
 @pytest.fixture(scope="session")
 def api() -> Client:
-    return client("api")
+    """The API; every answer that a test sees has to be one that the OpenAPI document describes."""
+    return client("api", ConformingClient)
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +75,10 @@ def run_pipeline() -> Client:
     return client("run_pipeline")
 
 
-def client(function: str) -> Client:
+def client(function: str, kind: type[FlaskClient] = FlaskClient) -> Client:
     """A test client of a function, loaded as in the cloud: from its file."""
     source = str(ROOT / "functions" / function / "main.py")
     app = functions_framework.create_app(function, source)  # type: ignore[no-untyped-call]  # it has no types
+    app.test_client_class = kind
     made: Client = app.test_client()
     return made
