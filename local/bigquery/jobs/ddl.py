@@ -12,6 +12,7 @@ from local.bigquery.errors import ApiError, invalid, invalid_query, not_found, n
 from local.bigquery.jobs import destinations
 from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.resolver import Resolver, check_ids
+from local.bigquery.sql import statements as st
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.compiler import compile_statement
@@ -21,20 +22,20 @@ from local.bigquery.storage.catalog import Change, Key, TableRecord
 if TYPE_CHECKING:
     from local.bigquery.jobs.query import QueryRunner
 
-_DDL = (s.CreateTable, s.CreateView, s.CreateSchema, s.Drop, s.AlterTable, s.Truncate)
+_DDL = (st.CreateTable, st.CreateView, st.CreateSchema, st.Drop, st.AlterTable, st.Truncate)
 _TABLE_OPTIONS = {
     "description", "labels", "require_partition_filter", "friendly_name", "partition_expiration_days",
     "expiration_timestamp",
 }  # fmt: skip
 
 
-def is_ddl(statement: s.Statement) -> bool:
+def is_ddl(statement: st.Statement) -> bool:
     """Whether the statement is run here."""
     return isinstance(statement, _DDL)
 
 
 def run(
-    runner: QueryRunner, job: Job, text: str, statement: s.Statement, kinds: dict[str, t.Type], values: dict[str, Any],
+    runner: QueryRunner, job: Job, text: str, statement: st.Statement, kinds: dict[str, t.Type], values: dict[str, Any],
     default: tuple[str, str] | None, *, dry_run: bool, last: bool,
 ) -> None:  # fmt: skip
     """Run one statement and, if it is the last, end the job with it."""
@@ -51,18 +52,18 @@ class _Ddl:
         self.dry_run, self.last = dry_run, last
         self.resolver = Resolver(self.catalog, job.project, None)
 
-    def run(self, statement: s.Statement) -> None:
-        if isinstance(statement, s.CreateTable):
+    def run(self, statement: st.Statement) -> None:
+        if isinstance(statement, st.CreateTable):
             self._create_table(statement)
-        elif isinstance(statement, s.CreateView):
+        elif isinstance(statement, st.CreateView):
             self._create_view(statement)
-        elif isinstance(statement, s.CreateSchema):
+        elif isinstance(statement, st.CreateSchema):
             self._create_schema(statement)
-        elif isinstance(statement, s.Drop):
+        elif isinstance(statement, st.Drop):
             self._drop(statement)
-        elif isinstance(statement, s.AlterTable):
+        elif isinstance(statement, st.AlterTable):
             self._alter(statement)
-        elif isinstance(statement, s.Truncate):
+        elif isinstance(statement, st.Truncate):
             self._truncate(statement)
 
     def _key(self, parts: list[str]) -> Key:
@@ -97,7 +98,7 @@ class _Ddl:
 
     # -- CREATE ----------------------------------------------------------------------------------------
 
-    def _create_table(self, node: s.CreateTable) -> None:
+    def _create_table(self, node: st.CreateTable) -> None:
         key = self._key(node.table.parts)
         existing = self.catalog.find_table(key)
         kind = "CREATE_TABLE_AS_SELECT" if node.query is not None else "CREATE_TABLE"
@@ -133,9 +134,9 @@ class _Ddl:
             self.catalog.delete_table(key)
         return self.catalog.create_table(key, body)
 
-    def _create_as(self, node: s.CreateTable, key: Key, body: dict[str, Any], existing: TableRecord | None) -> None:
+    def _create_as(self, node: st.CreateTable, key: Key, body: dict[str, Any], existing: TableRecord | None) -> None:
         assert node.query is not None
-        select = s.QueryStatement(node.query.pos, node.query)
+        select = st.QueryStatement(node.query.pos, node.query)
         cached = self.runner.analyse(self.job, self.text, select, self.kinds, self.default)
         assert cached.plan.rows is not None
         if not body["schema"]:
@@ -166,7 +167,7 @@ class _Ddl:
 
         self._end("CREATE_TABLE_AS_SELECT", key, operation, apply, schema=body["schema"])
 
-    def _declared(self, node: s.CreateTable, fields: schemas.Fields, columns: list[tuple[str, t.Type]]) -> None:
+    def _declared(self, node: st.CreateTable, fields: schemas.Fields, columns: list[tuple[str, t.Type]]) -> None:
         if len(fields) != len(columns):
             raise invalid_query(
                 "The number of columns in the column definition list does not match the number of "
@@ -260,7 +261,7 @@ class _Ddl:
             labels[str(parts[0].value)] = str(parts[1].value)  # type: ignore[attr-defined]
         return labels
 
-    def _create_view(self, node: s.CreateView) -> None:
+    def _create_view(self, node: st.CreateView) -> None:
         key = self._key(node.table.parts)
         existing = self.catalog.find_table(key)
         if existing is not None and node.if_not_exists:
@@ -279,7 +280,7 @@ class _Ddl:
         body |= {"schema": fields, "view": {"query": node.text, "useLegacySql": False}}
         self._end("CREATE_VIEW", key, "REPLACE" if existing else "CREATE", lambda: self._replace(key, existing, body))
 
-    def _create_schema(self, node: s.CreateSchema) -> None:
+    def _create_schema(self, node: st.CreateSchema) -> None:
         project, dataset = (self.job.project, node.path[0]) if len(node.path) == 1 else (node.path[0], node.path[1])
         check_ids((project, dataset, "x"))
         location = self.job.location
@@ -300,7 +301,7 @@ class _Ddl:
 
     # -- DROP, TRUNCATE, ALTER -------------------------------------------------------------------------
 
-    def _drop(self, node: s.Drop) -> None:
+    def _drop(self, node: st.Drop) -> None:
         if node.what == "SCHEMA":
             project, dataset = (self.job.project, node.path[0]) if len(node.path) == 1 else (node.path[0], node.path[1])
             key: Key = (project, dataset, "")
@@ -328,14 +329,14 @@ class _Ddl:
             )
         self._end(kind, key, "DROP", lambda: self.catalog.delete_table(key))
 
-    def _truncate(self, node: s.Truncate) -> None:
+    def _truncate(self, node: st.Truncate) -> None:
         record = self.resolver.record(self._key(node.table.parts))
         if record.is_view:
             raise invalid(f"{record.path} is a view and cannot be truncated.")
         self._end("TRUNCATE_TABLE", record.key, "TRUNCATE", lambda: self.catalog.change(Change(record.uid, [], "all")))
         del self.job.statistics["query"]["ddlOperationPerformed"]
 
-    def _alter(self, node: s.AlterTable) -> None:
+    def _alter(self, node: st.AlterTable) -> None:
         key = self._key(node.table.parts)
         record = self.catalog.find_table(key)
         if record is None:
@@ -358,7 +359,7 @@ class _Ddl:
         found: TableRecord = record
         self._end("ALTER_TABLE", key, "ALTER", lambda: self.catalog.update_table(found, body, name=name))
 
-    def _alter_column(self, record: TableRecord, body: dict[str, Any], action: s.AlterAction) -> None:
+    def _alter_column(self, record: TableRecord, body: dict[str, Any], action: st.AlterAction) -> None:
         fields: schemas.Fields = body["schema"]
         at = next((i for i, f in enumerate(fields) if f["name"].lower() == action.name.lower()), None)
         if action.action == "add":
@@ -413,7 +414,7 @@ def view_schema(
     from local.bigquery.sql.statement_parser import parse
 
     statements = parse(query)
-    if len(statements) != 1 or not isinstance(statements[0], s.QueryStatement):
+    if len(statements) != 1 or not isinstance(statements[0], st.QueryStatement):
         raise invalid_query("A view must be one query")
     resolver = Resolver(runner.catalog, project, None)
     plan = compile_statement(query, statements[0], resolver, {}, None, runs=False)

@@ -22,9 +22,10 @@ from local.bigquery.jobs import ddl, destinations, faults, parameters
 from local.bigquery.jobs.job import Job, Result
 from local.bigquery.jobs.resolver import Resolver
 from local.bigquery.snapshots import StaleTable
-from local.bigquery.sql import syntax as s
+from local.bigquery.sql import statements as st
 from local.bigquery.sql import types as t
-from local.bigquery.sql.compiler import Plan, compile_statement
+from local.bigquery.sql.compiler import compile_statement
+from local.bigquery.sql.plans import Plan
 from local.bigquery.sql.statement_parser import parse
 from local.bigquery.storage import fragments
 from local.bigquery.storage.catalog import Change, TableRecord
@@ -55,7 +56,7 @@ class QueryRunner:
         self.catalog = service.catalog
         self.engine = service.engine
         self._plans: OrderedDict[Any, _Cached] = OrderedDict()
-        self._parsed: OrderedDict[str, list[s.Statement]] = OrderedDict()
+        self._parsed: OrderedDict[str, list[st.Statement]] = OrderedDict()
 
     # -- configuration ---------------------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ class QueryRunner:
         self._script(job, text, statements, kinds, values, names)
 
     def _script(
-        self, job: Job, text: str, statements: list[s.Statement], kinds: dict[str, t.Type], values: dict[str, Any],
+        self, job: Job, text: str, statements: list[st.Statement], kinds: dict[str, t.Type], values: dict[str, Any],
         default: tuple[str, str] | None,
     ) -> None:  # fmt: skip
         processed, last_result = 0, None
@@ -104,11 +105,10 @@ class QueryRunner:
             part.connection = None
             self._one(part, text, statement, kinds, values, default, dry_run=False, last=False, parent=job)
             processed += int(part.statistics["query"].get("totalBytesProcessed", "0"))
-            if isinstance(statement, s.QueryStatement):
+            if isinstance(statement, st.QueryStatement):
                 last_result = part.result
             job.location = part.location
-            if job.cancelled:
-                raise ApiError(499, "stopped", "Job execution was cancelled: User requested cancellation")
+            job.check_wanted()
             del index
         job.result = last_result
         job.statistics = {
@@ -125,7 +125,7 @@ class QueryRunner:
         }
         self.service.finish(job, None)
 
-    def _statements(self, text: str) -> list[s.Statement]:
+    def _statements(self, text: str) -> list[st.Statement]:
         found = self._parsed.get(text)
         if found is None:
             found = parse(text)
@@ -135,7 +135,7 @@ class QueryRunner:
         return found
 
     def _one(
-        self, job: Job, text: str, statement: s.Statement, kinds: dict[str, t.Type], values: dict[str, Any],
+        self, job: Job, text: str, statement: st.Statement, kinds: dict[str, t.Type], values: dict[str, Any],
         default: tuple[str, str] | None, *, dry_run: bool, last: bool, parent: Job | None = None,
     ) -> None:  # fmt: skip
         config = job.configuration["query"]
@@ -152,7 +152,7 @@ class QueryRunner:
                 self._measure(job, cached, config)
                 if dry_run:
                     return
-                if isinstance(statement, s.QueryStatement):
+                if isinstance(statement, st.QueryStatement):
                     self._select(job, cached, values, last=last, parent=parent)
                 else:
                     self._dml(job, cached, values, last=last, parent=parent)
@@ -162,7 +162,7 @@ class QueryRunner:
                     raise invalid_query("Could not serialize access to the table due to concurrent update") from None
 
     def analyse(
-        self, job: Job, text: str, statement: s.Statement, kinds: dict[str, t.Type], default: tuple[str, str] | None
+        self, job: Job, text: str, statement: st.Statement, kinds: dict[str, t.Type], default: tuple[str, str] | None
     ) -> _Cached:
         """The plan, from the cache when neither text nor schemas changed."""
         given = job.configuration.get("_location") or None
@@ -283,8 +283,7 @@ class QueryRunner:
     def _execute(self, job: Job, text: str, used: dict[str, Any]) -> pa.Table:
         def started(connection: Any) -> None:
             job.connection = connection
-            if job.cancelled:
-                raise ApiError(499, "stopped", "Job execution was cancelled: User requested cancellation")
+            job.check_wanted()
 
         try:
             return self.engine.run(text, used, started)

@@ -5,15 +5,11 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/operators 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from local.bigquery.errors import not_implemented
+from local.bigquery.sql import forms
 from local.bigquery.sql import syntax as s
-from local.bigquery.sql.cursor import Cursor
 from local.bigquery.sql.tokens import RESERVED, bytes_value, syntax_error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from local.bigquery.sql.window_parser import WindowParser
 
 _COMPARISONS = {"=", "<", ">", "<=", ">=", "!=", "<>"}
 _LEVELS: list[set[str]] = [{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "||"}]
@@ -28,14 +24,10 @@ _NAMESPACES = {"NET", "HLL_COUNT", "KEYS", "AEAD", "SAFE", "ML", "ST", "D3A_COUN
 _MAX_DEPTH = 200
 
 
-class ExpressionParser(Cursor):
-    """Expressions, types and windows; `query` is supplied by the query parser."""
+class ExpressionParser(WindowParser):
+    """Expressions; `query` is supplied by the query parser."""
 
     depth = 0
-
-    def query(self) -> s.Query:
-        """A query expression."""
-        raise NotImplementedError
 
     def expression(self) -> s.Expr:
         """Any expression."""
@@ -69,12 +61,12 @@ class ExpressionParser(Cursor):
 
     def _comparison(self) -> s.Expr:
         pos = self.token.pos
-        left = self._binary(0)
+        left = self.binary(0)
         token = self.token
         if token.kind == "op" and token.text in _COMPARISONS:
             self.advance()
             op = "!=" if token.text == "<>" else token.text
-            result: s.Expr = s.Binary(pos, op, left, self._binary(0))
+            result: s.Expr = s.Binary(pos, op, left, self.binary(0))
         elif token.kind == "word" and token.text in {"IS", "IN", "LIKE", "BETWEEN", "NOT"}:
             result = self._keyword_comparison(left)
         else:
@@ -95,7 +87,7 @@ class ExpressionParser(Cursor):
                     return s.Is(pos, left, what, negated)
             if self.take_word("DISTINCT"):
                 self.expect_word("FROM")
-                return s.Is(pos, left, "DISTINCT", negated, self._binary(0))
+                return s.Is(pos, left, "DISTINCT", negated, self.binary(0))
             raise self.unexpected()
         negated = self.is_word("NOT") and not self.is_word("NOT", "NULL")
         if negated and not any(self.is_word("NOT", w) for w in ("IN", "LIKE", "BETWEEN")):
@@ -105,9 +97,9 @@ class ExpressionParser(Cursor):
         if self.take_word("IN"):
             return self._in(pos, left, negated=negated)
         if self.take_word("BETWEEN"):
-            low = self._binary(0)
+            low = self.binary(0)
             self.expect_word("AND")
-            return s.Between(pos, left, low, self._binary(0), negated)
+            return s.Between(pos, left, low, self.binary(0), negated)
         if self.take_word("LIKE"):
             for quantifier in ("ANY", "SOME", "ALL"):
                 if self.take_word(quantifier):
@@ -117,7 +109,7 @@ class ExpressionParser(Cursor):
                     patterns = self.comma_separated(self.expression)
                     self.expect_op(")")
                     return s.Like(pos, left, negated, "ALL" if quantifier == "ALL" else "ANY", patterns)
-            return s.Like(pos, left, negated, None, [self._binary(0)])
+            return s.Like(pos, left, negated, None, [self.binary(0)])
         return left
 
     def _in(self, pos: int, left: s.Expr, *, negated: bool) -> s.Expr:
@@ -141,14 +133,15 @@ class ExpressionParser(Cursor):
             ahead += 1
         return self.is_word("SELECT", ahead=ahead) or self.is_word("WITH", ahead=ahead)
 
-    def _binary(self, level: int) -> s.Expr:
+    def binary(self, level: int) -> s.Expr:
+        """Infix operators that bind at least as tightly as `level` of the table; 0 is |, 4 is + and -."""
         if level == len(_LEVELS):
             return self._unary()
         pos = self.token.pos
-        left = self._binary(level + 1)
+        left = self.binary(level + 1)
         while self.token.kind == "op" and self.token.text in _LEVELS[level]:
             token = self.advance()
-            left = s.Binary(pos, token.text, left, self._binary(level + 1))
+            left = s.Binary(pos, token.text, left, self.binary(level + 1))
         return left
 
     def _unary(self) -> s.Expr:
@@ -160,7 +153,7 @@ class ExpressionParser(Cursor):
                 text = str(operand.value)
                 return s.Literal(token.pos, operand.kind, text[1:] if text.startswith("-") else "-" + text)
             return s.Unary(token.pos, token.text, operand)
-        return self._postfix(self._primary())
+        return self._postfix(self.primary())
 
     def _postfix(self, value: s.Expr) -> s.Expr:
         while True:
@@ -184,7 +177,8 @@ class ExpressionParser(Cursor):
             else:
                 return value
 
-    def _primary(self) -> s.Expr:
+    def primary(self) -> s.Expr:
+        """A literal, name, call, form or parenthesis."""
         token = self.token
         kind = token.kind
         if kind == "int":
@@ -211,7 +205,7 @@ class ExpressionParser(Cursor):
         if self.is_op("("):
             return self._parenthesis()
         if self.is_op("["):
-            return self._array(None)
+            return forms.array(self, None)
         if kind == "ident":
             self.advance()
             if self.is_op("("):
@@ -240,7 +234,7 @@ class ExpressionParser(Cursor):
 
     def _word(self, word: str) -> s.Expr:
         token = self.token
-        special = _SPECIAL.get(word)
+        special = forms.SPECIAL.get(word)
         if special is not None:
             result = special(self)
             if result is not None:
@@ -312,232 +306,6 @@ class ExpressionParser(Cursor):
         if self.is_query() and not self.is_op("("):
             raise self.unexpected()
         if self.is_word("INTERVAL"):
-            call.args.append(self._interval())
+            call.args.append(forms.interval(self))
             return
         call.args.append(self.expression())
-
-    def order_item(self) -> s.OrderItem:
-        """One ORDER BY key."""
-        pos = self.token.pos
-        expr = self.expression()
-        desc = self.take_word("DESC")
-        if not desc:
-            self.take_word("ASC")
-        nulls_first: bool | None = None
-        if self.take_word("NULLS"):
-            nulls_first = self.is_word("FIRST")
-            if not nulls_first and not self.is_word("LAST"):
-                raise self.unexpected()
-            self.advance()
-        return s.OrderItem(pos, expr, desc, nulls_first)
-
-    def window(self) -> s.Window:
-        """A parenthesised window specification."""
-        window = s.Window(self.expect_op("(").pos)
-        if self.is_identifier() and not self.is_word("PARTITION"):
-            window.name = self.identifier()
-        if self.take_word("PARTITION"):
-            self.expect_word("BY")
-            window.partition = self.comma_separated(self.expression)
-        if self.take_word("ORDER"):
-            self.expect_word("BY")
-            window.order = self.comma_separated(self.order_item)
-        if self.is_word("ROWS") or self.is_word("RANGE"):
-            pos = self.token.pos
-            unit = self.advance().text
-            if self.take_word("BETWEEN"):
-                start = self._bound()
-                self.expect_word("AND")
-                window.frame = s.Frame(pos, unit, start, self._bound())
-            else:
-                window.frame = s.Frame(pos, unit, self._bound(), ("CURRENT ROW", None))
-        self.expect_op(")")
-        return window
-
-    def _bound(self) -> tuple[str, s.Expr | None]:
-        if self.take_word("UNBOUNDED"):
-            if not (self.is_word("PRECEDING") or self.is_word("FOLLOWING")):
-                raise self.unexpected()
-            return (f"UNBOUNDED {self.advance().text}", None)
-        if self.take_word("CURRENT"):
-            self.expect_word("ROW")
-            return ("CURRENT ROW", None)
-        offset = self.expression()
-        if not (self.is_word("PRECEDING") or self.is_word("FOLLOWING")):
-            raise self.unexpected()
-        return (self.advance().text, offset)
-
-    # -- types -----------------------------------------------------------------------------------------
-
-    def type_name(self) -> s.TypeName:
-        """A type as CAST, DDL and constructors write it."""
-        token = self.token
-        if token.kind not in {"word", "ident"}:
-            raise self.unexpected()
-        self.advance()
-        name = token.text.upper()
-        kind = s.TypeName(token.pos, name)
-        if name == "ARRAY":
-            self.expect_op("<")
-            kind.element = self.type_name()
-            self.expect_op(">")
-        elif name == "STRUCT":
-            self.expect_op("<")
-            while not self.is_op(">") and not self.is_op(">>"):
-                kind.fields.append(self._type_field())
-                if not self.take_op(","):
-                    break
-            self.expect_op(">")
-        elif self.take_op("("):
-            kind.params = [token.raw for token in self.comma_separated(self.advance)]
-            self.expect_op(")")
-        return kind
-
-    def _type_field(self) -> s.ColumnDef:
-        pos = self.token.pos
-        named = self.peek().kind in {"word", "ident"} and not self.is_op("<", 1)
-        name = self.identifier(any_word=False) if named else ""
-        column = s.ColumnDef(pos, name, self.type_name())
-        self.column_attributes(column)
-        return column
-
-    def column_attributes(self, column: s.ColumnDef) -> None:
-        """NOT NULL and OPTIONS after a column's type."""
-        while True:
-            if self.take_word("NOT"):
-                self.expect_word("NULL")
-                column.not_null = True
-            elif self.is_word("OPTIONS") and self.is_op("(", 1):
-                column.options = self.options()
-            elif self.is_word("DEFAULT") or self.is_word("COLLATE") or self.is_word("PRIMARY"):
-                raise not_implemented(f"{self.token.text} on a column")
-            else:
-                return
-
-    def options(self) -> dict[str, s.Expr]:
-        """OPTIONS(name = value, …)."""
-        self.expect_word("OPTIONS")
-        self.expect_op("(")
-        found: dict[str, s.Expr] = {}
-        while not self.is_op(")"):
-            name = self.identifier().lower()
-            self.expect_op("=")
-            found[name] = self.expression()
-            if not self.take_op(","):
-                break
-        self.expect_op(")")
-        return found
-
-    # -- forms that keywords introduce -----------------------------------------------------------------
-
-    def _constant(self) -> s.Expr:
-        token = self.advance()
-        if token.text == "NULL":
-            return s.Literal(token.pos, "NULL", None)
-        return s.Literal(token.pos, "BOOL", token.text == "TRUE")
-
-    def _case(self) -> s.Expr:
-        pos = self.advance().pos
-        operand = None if self.is_word("WHEN") else self.expression()
-        whens = []
-        while self.take_word("WHEN"):
-            condition = self.expression()
-            self.expect_word("THEN")
-            whens.append((condition, self.expression()))
-        if not whens:
-            raise self.expected("keyword WHEN")
-        otherwise = self.expression() if self.take_word("ELSE") else None
-        self.expect_word("END")
-        return s.Case(pos, operand, whens, otherwise)
-
-    def _cast(self) -> s.Expr | None:
-        token = self.token
-        if not self.is_op("(", 1):
-            return None
-        self.advance()
-        self.expect_op("(")
-        value = self.expression()
-        self.expect_word("AS")
-        kind = self.type_name()
-        pattern = self.expression() if self.take_word("FORMAT") else None
-        self.expect_op(")")
-        return s.Cast(token.pos, value, kind, token.text == "SAFE_CAST", pattern)
-
-    def _extract(self) -> s.Expr | None:
-        token = self.token
-        self.advance()
-        self.expect_op("(")
-        part = self._primary()
-        self.expect_word("FROM")
-        value = self.expression()
-        zone = None
-        if self.take_word("AT"):
-            self.expect_word("TIME", "ZONE")
-            zone = self.expression()
-        self.expect_op(")")
-        return s.Extract(token.pos, part, value, zone)
-
-    def _interval(self) -> s.Expr:
-        pos = self.expect_word("INTERVAL").pos
-        value = self._binary(4)
-        part = self.identifier().upper()
-        to = self.identifier().upper() if self.take_word("TO") else None
-        return s.Interval(pos, value, part, to)
-
-    def _array_form(self) -> s.Expr | None:
-        pos = self.token.pos
-        if self.is_op("<", 1):
-            kind = self.type_name()
-            return self._array(kind)
-        self.advance()
-        if self.is_op("["):
-            return self._array(None)
-        self.expect_op("(")
-        query = self.query()
-        self.expect_op(")")
-        return s.Subquery(pos, query, "array")
-
-    def _array(self, kind: s.TypeName | None) -> s.Expr:
-        pos = self.expect_op("[").pos
-        items = [] if self.is_op("]") else self.comma_separated(self.expression)
-        self.expect_op("]")
-        return s.Array(pos, kind, items)
-
-    def _struct(self) -> s.Expr:
-        pos = self.token.pos
-        kind = None
-        if self.is_op("<", 1):
-            kind = self.type_name()
-        else:
-            self.advance()
-        self.expect_op("(")
-        fields: list[tuple[s.Expr, str | None]] = []
-        while not self.is_op(")"):
-            expr = self.expression()
-            fields.append((expr, self.identifier() if self.take_word("AS") else None))
-            if not self.take_op(","):
-                break
-        self.expect_op(")")
-        return s.Struct(pos, kind, fields)
-
-    def _exists(self) -> s.Expr:
-        pos = self.advance().pos
-        self.expect_op("(")
-        query = self.query()
-        self.expect_op(")")
-        return s.Subquery(pos, query, "exists")
-
-
-_SPECIAL: dict[str, Callable[[ExpressionParser], s.Expr | None]] = {
-    "NULL": ExpressionParser._constant,
-    "TRUE": ExpressionParser._constant,
-    "FALSE": ExpressionParser._constant,
-    "CASE": ExpressionParser._case,
-    "CAST": ExpressionParser._cast,
-    "SAFE_CAST": ExpressionParser._cast,
-    "EXTRACT": ExpressionParser._extract,
-    "INTERVAL": ExpressionParser._interval,
-    "ARRAY": ExpressionParser._array_form,
-    "STRUCT": ExpressionParser._struct,
-    "EXISTS": ExpressionParser._exists,
-}

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.bigquery.errors import ApiError, not_implemented
-from local.bigquery.sql import aggregates, casts, literals, operators, special_functions
+from local.bigquery.sql import aggregates, casts, literals, names, operators, special_functions
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.function_table import FUNCTIONS
-from local.bigquery.sql.partition_filters import NO_SCANS
-from local.bigquery.sql.scope import Column, Scope, Source
+from local.bigquery.sql.scope import Scope
 from local.bigquery.sql.signatures import choose, tried
 from local.bigquery.sql.values import Value, array_sql, coerces, common, common_type, convert, null_of, struct_sql
 
@@ -72,97 +70,6 @@ class ExpressionCompiler:
         """A BOOL for WHERE, ON and the like."""
         self.clause = clause
         return self.as_type(node, t.BOOL, f"{clause} clause")
-
-    # -- names -----------------------------------------------------------------------------------------
-
-    def _name(self, node: s.Name) -> Value:
-        place = self.scope.find(node.name, aliases=not self.in_aggregate)
-        if place is None:
-            raise self.unrecognized(node)
-        found, scope = place
-        if found is not scope.aliases.get(node.name.lower()):
-            self._check_grouped(found.visible() if isinstance(found, Source) else [found], scope, node, node.name)
-        return self._found(found, node.name)
-
-    def _check_grouped(self, columns: list[Column], scope: Scope, node: s.Expr, path: str) -> None:
-        """Columns beside aggregates must be grouping keys."""
-        if scope.grouped is None or (scope is self.scope and self.in_aggregate):
-            return
-        if any(column.sql not in scope.grouped for column in columns):
-            what = path if "." in path else f"column {path}"
-            raise self.error(
-                f"{scope.clause} expression references {what} which is neither grouped nor aggregated", node
-            )
-
-    def unrecognized(self, node: s.Name) -> ApiError:
-        """`Unrecognized name`, with the nearest name there is."""
-        near = difflib.get_close_matches(node.name.lower(), [n.lower() for n in self.scope.all_names()], 1, 0.7)
-        original = {n.lower(): n for n in self.scope.all_names()}
-        hint = f"; Did you mean {original[near[0]]}?" if near else ""
-        return self.error(f"Unrecognized name: {node.name}{hint}", node)
-
-    def _found(self, found: Column | Source, name: str) -> Value:
-        if isinstance(found, Source):
-            columns = found.visible()
-            if not columns:
-                raise not_implemented("a range variable without columns used as a value")
-            for column in columns:
-                self.analysis.reads |= column.reads
-            kind = t.struct_of([(c.name, c.type) for c in columns])
-            return Value(struct_sql(kind, [c.sql for c in columns]), kind, name=name)
-        self.analysis.reads |= found.reads
-        return Value(found.sql, found.type, name=name, partitions=found.partitions)
-
-    def _field(self, node: s.Field) -> Value:
-        path, root = [node.name], node.of
-        while isinstance(root, s.Field):
-            path.insert(0, root.name)
-            root = root.of
-        if isinstance(root, s.Name):
-            return self._path(root, path, node)
-        return self._fields_of(self.compile(root), path, node)
-
-    def _path(self, root: s.Name, path: list[str], node: s.Field) -> Value:
-        place = self.scope.find(root.name, aliases=not self.in_aggregate)
-        if place is None:
-            raise self.unrecognized(root)
-        found, scope = place
-        written = ".".join([root.name, *path])
-        if isinstance(found, Source):
-            columns = found.find(path[0])
-            if len(columns) > 1:
-                raise self.error(f"Column name {path[0]} is ambiguous", node)
-            if not columns:
-                near = difflib.get_close_matches(path[0], [c.name for c in found.columns], 1, 0.7)
-                hint = f"; Did you mean {near[0]}?" if near else ""
-                raise self.error(f"Name {path[0]} not found inside {root.name}{hint}", node)
-            found, path = columns[0], path[1:]
-        if found is not scope.aliases.get(root.name.lower()):
-            self._check_grouped([found], scope, root, written)
-        partitions = NO_SCANS if path else found.partitions
-        value = Value(found.sql, found.type, name=path[-1] if path else found.name, partitions=partitions)
-        reads = found.reads
-        result = self._fields_of(value, path, node)
-        if len(reads) == 1:  # a column of a table: only the field is read, which is what is billed
-            uid, column = next(iter(reads))
-            reads = frozenset({(uid, ".".join([column, *path]))})
-        self.analysis.reads |= reads
-        return result
-
-    def _fields_of(self, value: Value, path: list[str], node: s.Expr) -> Value:
-        for name in path:
-            if value.type.kind == "JSON":
-                value = Value(f"bq_json_field({value.sql}, {t.text(name)})", t.JSON, name=name)
-                continue
-            if value.type.kind != "STRUCT":
-                raise self.error(f"Cannot access field {name} on a value with type {value.type}", node)
-            found = value.type.field(name)
-            if found is None:
-                raise self.error(f"Field name {name} does not exist in {value.type}", node)
-            index, kind = found
-            sql = f"struct_extract({value.sql}, {t.text(value.type.duck_names[index])})"
-            value = Value(sql, kind, name=name, fragile=value.fragile)
-        return value
 
     # -- literals and parameters -----------------------------------------------------------------------
 
@@ -231,7 +138,7 @@ class ExpressionCompiler:
             items = [convert(i, f, self.analysis.sql, node.pos) for i, f in zip(items, kind.types, strict=True)]
         else:
             untyped = [i if i.type.kind != "NULL" else replace(i, sql=null_of(t.INT64), type=t.INT64) for i in items]
-            names = [alias or _own_name(expr) for expr, alias in node.fields]
+            names = [alias or own_name(expr) for expr, alias in node.fields]
             kind = t.struct_of([(n, i.type) for n, i in zip(names, untyped, strict=True)])
             items = untyped if not any(i.type.kind == "NULL" for i in items) else items
             if not kind.fields:
@@ -239,14 +146,6 @@ class ExpressionCompiler:
             fragile = any(i.fragile for i in items)
             return Value(struct_sql(kind, [u.sql for u in untyped]), kind, items=tuple(items), fragile=fragile)
         return Value(struct_sql(kind, [i.sql for i in items]), kind, fragile=any(i.fragile for i in items))
-
-    # -- operators -------------------------------------------------------------------------------------
-
-    def _unary(self, node: s.Unary) -> Value:
-        return operators.unary(self, node)
-
-    def _binary(self, node: s.Binary) -> Value:
-        return operators.binary(self, node)
 
     def _between(self, node: s.Between) -> Value:
         values = [self.compile(part) for part in (node.value, node.low, node.high)]
@@ -256,27 +155,6 @@ class ExpressionCompiler:
         high = s.Binary(node.pos, "<=", node.value, node.high)
         both = operators.binary(self, s.Binary(node.pos, "AND", low, high))
         return replace(both, sql=f"(NOT {both.sql})") if node.negated else both
-
-    def _in(self, node: s.In) -> Value:
-        return operators.is_in(self, node)
-
-    def _like(self, node: s.Like) -> Value:
-        return operators.like(self, node)
-
-    def _is(self, node: s.Is) -> Value:
-        return operators.is_(self, node)
-
-    def _case(self, node: s.Case) -> Value:
-        return operators.case(self, node)
-
-    def _cast(self, node: s.Cast) -> Value:
-        return casts.cast(self, node)
-
-    def _index(self, node: s.Index) -> Value:
-        return operators.index(self, node)
-
-    def _extract(self, node: s.Extract) -> Value:
-        return special_functions.extract(self, node)
 
     def _interval(self, node: s.Interval) -> Value:
         del node
@@ -367,32 +245,30 @@ class ExpressionCompiler:
         return Value(f"({compiled.sql})", column.type, fragile=True)
 
 
-def _own_name(node: s.Expr) -> str:
+def own_name(node: s.Expr) -> str:
     """The name a struct field or select item takes from its expression."""
     if isinstance(node, s.Name | s.Field):
         return node.name
     return ""
 
 
-own_name = _own_name
-
 _COMPILERS: dict[type, Callable[..., Value]] = {
-    s.Name: ExpressionCompiler._name,
-    s.Field: ExpressionCompiler._field,
+    s.Name: names.name,
+    s.Field: names.field,
     s.Literal: ExpressionCompiler._literal,
     s.Param: ExpressionCompiler._param,
     s.Array: ExpressionCompiler._array,
     s.Struct: ExpressionCompiler._struct,
-    s.Unary: ExpressionCompiler._unary,
-    s.Binary: ExpressionCompiler._binary,
+    s.Unary: operators.unary,
+    s.Binary: operators.binary,
     s.Between: ExpressionCompiler._between,
-    s.In: ExpressionCompiler._in,
-    s.Like: ExpressionCompiler._like,
-    s.Is: ExpressionCompiler._is,
-    s.Case: ExpressionCompiler._case,
-    s.Cast: ExpressionCompiler._cast,
-    s.Index: ExpressionCompiler._index,
-    s.Extract: ExpressionCompiler._extract,
+    s.In: operators.is_in,
+    s.Like: operators.like,
+    s.Is: operators.is_,
+    s.Case: operators.case,
+    s.Cast: casts.cast,
+    s.Index: operators.index,
+    s.Extract: special_functions.extract,
     s.Interval: ExpressionCompiler._interval,
     s.Star: ExpressionCompiler._star,
     s.Call: ExpressionCompiler._call,

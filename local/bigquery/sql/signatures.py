@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from local.bigquery.errors import ApiError, invalid_query, not_implemented
@@ -169,8 +169,3 @@ def _bind(shapes: list[str], values: list[Value]) -> t.Type | None:
                 return None
     kind = t.supertype(parts) if parts else t.NULL
     return t.INT64 if kind == t.NULL else kind
-
-
-def named(value: Value, name: str) -> Value:
-    """The value under the name a SELECT list gives it."""
-    return replace(value, name=name)

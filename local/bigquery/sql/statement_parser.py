@@ -6,6 +6,7 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax
 from __future__ import annotations
 
 from local.bigquery.errors import not_implemented
+from local.bigquery.sql import statements as st
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql.query_parser import QueryParser
 from local.bigquery.sql.tokens import syntax_error
@@ -14,7 +15,7 @@ _SCRIPTING = {"DECLARE", "SET", "BEGIN", "IF", "LOOP", "WHILE", "REPEAT", "FOR",
               "COMMIT", "ROLLBACK", "ASSERT", "EXPORT", "LOAD", "GRANT", "REVOKE", "CASE"}  # fmt: skip
 
 
-def parse(sql: str) -> list[s.Statement]:
+def parse(sql: str) -> list[st.Statement]:
     """The statements of a text, at least one; raises invalidQuery with a place, or notImplemented."""
     return StatementParser(sql).script()
 
@@ -22,9 +23,9 @@ def parse(sql: str) -> list[s.Statement]:
 class StatementParser(QueryParser):
     """Whole statements."""
 
-    def script(self) -> list[s.Statement]:
+    def script(self) -> list[st.Statement]:
         """Statements separated by semicolons, up to the end."""
-        statements: list[s.Statement] = []
+        statements: list[st.Statement] = []
         while self.token.kind != "end":
             if self.take_op(";"):
                 continue
@@ -37,11 +38,11 @@ class StatementParser(QueryParser):
             raise syntax_error(self.sql, 0, "Unexpected end of statement")
         return statements
 
-    def statement(self) -> s.Statement:
+    def statement(self) -> st.Statement:
         """One statement."""
         token = self.token
         if self.is_query():
-            return s.QueryStatement(token.pos, self.query())
+            return st.QueryStatement(token.pos, self.query())
         if token.kind == "word":
             reader = {
                 "INSERT": self._insert,
@@ -63,7 +64,7 @@ class StatementParser(QueryParser):
 
     # -- DML -------------------------------------------------------------------------------------------
 
-    def _insert(self) -> s.Insert:
+    def _insert(self) -> st.Insert:
         pos = self.advance().pos
         self.take_word("INTO")
         table = self.table_ref(alias=False)
@@ -73,8 +74,8 @@ class StatementParser(QueryParser):
             columns = self.comma_separated(self.identifier)
             self.expect_op(")")
         if self.take_word("VALUES"):
-            return s.Insert(pos, table, columns, rows=self.comma_separated(self._row))
-        return s.Insert(pos, table, columns, query=self.query())
+            return st.Insert(pos, table, columns, rows=self.comma_separated(self._row))
+        return st.Insert(pos, table, columns, query=self.query())
 
     def _row(self) -> list[s.Expr | None]:
         self.expect_op("(")
@@ -91,7 +92,7 @@ class StatementParser(QueryParser):
             table.alias = self.identifier()
         return table
 
-    def _update(self) -> s.Update:
+    def _update(self) -> st.Update:
         pos = self.advance().pos
         table = self._target()
         self.expect_word("SET")
@@ -100,7 +101,7 @@ class StatementParser(QueryParser):
         if not self.is_word("WHERE"):
             raise syntax_error(self.sql, pos, "UPDATE must have a WHERE clause")
         self.advance()
-        return s.Update(pos, table, sets, from_, self.expression())
+        return st.Update(pos, table, sets, from_, self.expression())
 
     def _assignment(self) -> tuple[list[str], s.Expr | None]:
         path = [self.identifier()]
@@ -109,35 +110,35 @@ class StatementParser(QueryParser):
         self.expect_op("=")
         return path, self._value()
 
-    def _delete(self) -> s.Delete:
+    def _delete(self) -> st.Delete:
         pos = self.advance().pos
         self.take_word("FROM")
         table = self._target()
         if not self.is_word("WHERE"):
             raise syntax_error(self.sql, pos, "DELETE must have a WHERE clause")
         self.advance()
-        return s.Delete(pos, table, self.expression())
+        return st.Delete(pos, table, self.expression())
 
-    def _truncate(self) -> s.Truncate:
+    def _truncate(self) -> st.Truncate:
         pos = self.advance().pos
         self.expect_word("TABLE")
-        return s.Truncate(pos, self.table_ref(alias=False))
+        return st.Truncate(pos, self.table_ref(alias=False))
 
-    def _merge(self) -> s.Merge:
+    def _merge(self) -> st.Merge:
         pos = self.advance().pos
         self.take_word("INTO")
         table = self._target()
         self.expect_word("USING")
         source = self._from_item()
         self.expect_word("ON")
-        merge = s.Merge(pos, table, source, self.expression(), [])
+        merge = st.Merge(pos, table, source, self.expression(), [])
         while self.is_word("WHEN"):
             merge.whens.append(self._when())
         if not merge.whens:
             raise self.expected("keyword WHEN")
         return merge
 
-    def _when(self) -> s.MergeWhen:
+    def _when(self) -> st.MergeWhen:
         pos = self.expect_word("WHEN").pos
         match = "matched"
         if self.take_word("NOT"):
@@ -151,25 +152,25 @@ class StatementParser(QueryParser):
         condition = self.expression() if self.take_word("AND") else None
         self.expect_word("THEN")
         if self.take_word("DELETE"):
-            return s.MergeWhen(pos, match, condition, "delete")
+            return st.MergeWhen(pos, match, condition, "delete")
         if self.take_word("UPDATE"):
             self.expect_word("SET")
-            return s.MergeWhen(pos, match, condition, "update", sets=self.comma_separated(self._assignment))
+            return st.MergeWhen(pos, match, condition, "update", sets=self.comma_separated(self._assignment))
         self.expect_word("INSERT")
         if self.take_word("ROW"):
-            return s.MergeWhen(pos, match, condition, "insert_row")
+            return st.MergeWhen(pos, match, condition, "insert_row")
         columns: list[str] = []
         if self.take_op("("):
             columns = self.comma_separated(self.identifier)
             self.expect_op(")")
         if self.take_word("ROW"):
-            return s.MergeWhen(pos, match, condition, "insert_row", columns=columns)
+            return st.MergeWhen(pos, match, condition, "insert_row", columns=columns)
         self.expect_word("VALUES")
-        return s.MergeWhen(pos, match, condition, "insert", columns=columns, values=self._row())
+        return st.MergeWhen(pos, match, condition, "insert", columns=columns, values=self._row())
 
     # -- DDL -------------------------------------------------------------------------------------------
 
-    def _create(self) -> s.Statement:
+    def _create(self) -> st.Statement:
         pos = self.advance().pos
         replace = self.take_word("OR", "REPLACE")
         if self.take_word("TABLE"):
@@ -179,16 +180,16 @@ class StatementParser(QueryParser):
         if self.take_word("SCHEMA"):
             unless = self.take_word("IF", "NOT", "EXISTS")
             path = self.table_ref(alias=False).parts
-            return s.CreateSchema(pos, path, unless, self._options())
+            return st.CreateSchema(pos, path, unless, self._options())
         raise not_implemented(f"CREATE {self.token.raw}")
 
     def _options(self) -> dict[str, s.Expr]:
         return self.options() if self.is_word("OPTIONS") else {}
 
-    def _create_table(self, pos: int, *, replace: bool) -> s.CreateTable:
+    def _create_table(self, pos: int, *, replace: bool) -> st.CreateTable:
         unless = self.take_word("IF", "NOT", "EXISTS")
         table = self.table_ref(alias=False)
-        create = s.CreateTable(pos, table, replace, unless, None, None, [], {}, None)
+        create = st.CreateTable(pos, table, replace, unless, None, None, [], {}, None)
         if self.take_word("LIKE"):
             create.like = self.table_ref(alias=False)
         elif self.is_word("CLONE"):
@@ -223,7 +224,7 @@ class StatementParser(QueryParser):
         self.column_attributes(column)
         return column
 
-    def _create_view(self, pos: int, *, replace: bool) -> s.CreateView:
+    def _create_view(self, pos: int, *, replace: bool) -> st.CreateView:
         unless = self.take_word("IF", "NOT", "EXISTS")
         table = self.table_ref(alias=False)
         columns: list[str] = []
@@ -235,9 +236,9 @@ class StatementParser(QueryParser):
         start = self.token.pos
         query = self.query()
         text = self.sql[start : self.token.pos].strip()
-        return s.CreateView(pos, table, replace, unless, columns, options, query, text)
+        return st.CreateView(pos, table, replace, unless, columns, options, query, text)
 
-    def _drop(self) -> s.Drop:
+    def _drop(self) -> st.Drop:
         pos = self.advance().pos
         what = self.token.text
         if what not in {"TABLE", "VIEW", "SCHEMA"}:
@@ -248,44 +249,44 @@ class StatementParser(QueryParser):
         cascade = self.take_word("CASCADE")
         if not cascade and what == "SCHEMA":
             self.take_word("RESTRICT")
-        return s.Drop(pos, what, path, unless, cascade)
+        return st.Drop(pos, what, path, unless, cascade)
 
-    def _alter(self) -> s.AlterTable:
+    def _alter(self) -> st.AlterTable:
         pos = self.advance().pos
         if not self.take_word("TABLE"):
             raise not_implemented(f"ALTER {self.token.raw}")
         unless = self.take_word("IF", "EXISTS")
         table = self.table_ref(alias=False)
-        return s.AlterTable(pos, table, unless, self.comma_separated(self._alter_action))
+        return st.AlterTable(pos, table, unless, self.comma_separated(self._alter_action))
 
-    def _alter_action(self) -> s.AlterAction:
+    def _alter_action(self) -> st.AlterAction:
         pos = self.token.pos
         if self.take_word("ADD"):
             self.expect_word("COLUMN")
             unless = self.take_word("IF", "NOT", "EXISTS")
             column = self.column()
-            return s.AlterAction(pos, "add", column.name, column, if_exists=unless)
+            return st.AlterAction(pos, "add", column.name, column, if_exists=unless)
         if self.take_word("DROP", "COLUMN"):
             unless = self.take_word("IF", "EXISTS")
-            return s.AlterAction(pos, "drop", self.identifier(), if_exists=unless)
+            return st.AlterAction(pos, "drop", self.identifier(), if_exists=unless)
         if self.take_word("RENAME", "TO"):
-            return s.AlterAction(pos, "rename", new_name=self.identifier())
+            return st.AlterAction(pos, "rename", new_name=self.identifier())
         if self.take_word("RENAME", "COLUMN"):
             unless = self.take_word("IF", "EXISTS")
             name = self.identifier()
             self.expect_word("TO")
-            return s.AlterAction(pos, "rename_column", name, new_name=self.identifier(), if_exists=unless)
+            return st.AlterAction(pos, "rename_column", name, new_name=self.identifier(), if_exists=unless)
         if self.take_word("SET", "OPTIONS"):
             self.at -= 1
-            return s.AlterAction(pos, "set_options", options=self.options())
+            return st.AlterAction(pos, "set_options", options=self.options())
         if self.take_word("ALTER", "COLUMN"):
             unless = self.take_word("IF", "EXISTS")
             name = self.identifier()
             if self.take_word("DROP", "NOT", "NULL"):
-                return s.AlterAction(pos, "drop_not_null", name, if_exists=unless)
+                return st.AlterAction(pos, "drop_not_null", name, if_exists=unless)
             if self.take_word("SET", "DATA", "TYPE"):
-                return s.AlterAction(pos, "set_type", name, type=self.type_name(), if_exists=unless)
+                return st.AlterAction(pos, "set_type", name, type=self.type_name(), if_exists=unless)
             if self.take_word("SET", "OPTIONS"):
                 self.at -= 1
-                return s.AlterAction(pos, "column_options", name, options=self.options(), if_exists=unless)
+                return st.AlterAction(pos, "column_options", name, options=self.options(), if_exists=unless)
         raise not_implemented(f"ALTER TABLE … {self.token.raw}")

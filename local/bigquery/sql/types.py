@@ -182,22 +182,6 @@ def coerces(source: Type, target: Type, *, literal: bool = False, parameter: boo
     return False
 
 
-def assignable(source: Type, target: Type) -> bool:
-    """Whether DML may store a `source` in a `target` column.
-
-    Beyond coercion, INT64 to NUMERIC and the like both ways are refused as the service does.
-    """
-    if source == target or coerces(source, target):
-        return True
-    if source.kind == target.kind == "STRUCT":
-        return len(source.fields) == len(target.fields) and all(
-            assignable(a, b) for a, b in zip(source.types, target.types, strict=True)
-        )
-    if source.kind == target.kind == "ARRAY":
-        return assignable(source.of, target.of)
-    return False
-
-
 def supertype(types: list[tuple[Type, bool, bool]]) -> Type | None:
     """The type that all of (type, is literal, is parameter) coerce to; None when there is none.
 
