@@ -41,3 +41,6 @@ lint: .venv/stamp    ## ruff, mypy, import-linter
 
 test: lint           ## every check
 	@$(BIN)/python -m pytest
+
+bench.templates: .venv/stamp  ## a template made ready for one tenant, beside Jinja2; 10,000 of them in under 2 s
+	@$(BIN)/python -m bench.templates

@@ -28,6 +28,7 @@ EMAIL = (
     r"(?=.{3,254}\Z)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
     r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9-]{2,63})+"
 )
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _GRAMMARS = {
     "identifier": (r"[A-Za-z_][A-Za-z0-9_-]{0,127}", "letters, digits, _ and -, not starting with a digit"),
     "table": (rf"(?:{PROJECT}\.)?{PATH_PART}\.{PATH_PART}", "project.dataset.table"),
@@ -197,7 +198,7 @@ def _typed(kind: str, value: object) -> Scalar:
 def _text(kind: str, value: str) -> str:
     if len(value) > MAX_TEXT:
         raise ValueError(f"has {len(value)} characters; at most {MAX_TEXT} are taken")
-    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+    if _NO_TEXT.search(value):
         raise ValueError("holds a NUL or half a surrogate pair: no Unicode text")
     if kind == "date":
         try:

@@ -4,6 +4,7 @@ import html
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -95,9 +96,7 @@ class _Walk:
     def model(self, model: BaseModel, path: FieldPath) -> dict[str, Any]:
         filled = {}
         for name in model.model_fields_set:
-            info = type(model).model_fields.get(name)
-            is_html = info is not None and (_has_html(info.annotation) or any(_is_mark(one) for one in info.metadata))
-            key = (info.alias if info else None) or name
+            key, is_html = _field(type(model), name)
             filled[key] = self._value(getattr(model, name), (*path, key), is_html)
         return filled
 
@@ -115,13 +114,15 @@ class _Walk:
         return value
 
     def _text(self, text: str, path: FieldPath, is_html: bool) -> str:
+        if "{" not in text:
+            return text
         if is_naming_field(path):
             for part in names(text):
                 if part.name in self._variables.caller_chosen:
                     message = f"{{{part.name}}} names something here, so a request cannot choose it freely"
                     self.faults.append(Fault(self._where(path), "variable_protected", message))
         put = fill_html if is_html else fill
-        return self._try(lambda: put(text, self._variables, where=self._where(path)), text, path)
+        return self._try(lambda: put(text, self._variables), text, path)
 
     def _try(self, act: Callable[[], T], otherwise: T, path: FieldPath) -> T:
         try:
@@ -133,13 +134,13 @@ class _Walk:
             return otherwise
 
     def _in_file(self, fault: Fault, path: FieldPath) -> Fault:
-        """A fault of a text, with its place in the file: `query:3` is the third line of the text."""
-        line = re.fullmatch(r"query:([0-9]+)", fault.where)
-        if line is None or self._template is None or self._step is None:
+        """A fault of a text, with its place in the file: `query:3:1` is the start of the text's third line."""
+        place = re.fullmatch(r"query:([0-9]+):([0-9]+)", fault.where)
+        if place is None or self._template is None or self._step is None:
             return Fault(self._where(path), fault.code, fault.message)
-        at = self._template.document.line_within((*self._step.path, *path), int(line[1]))
+        at = self._template.document.line_within((*self._step.path, *path), int(place[1]), int(place[2]))
         where = f"{self._template.file}:{at} {self._step.step_id}.{_dotted(path)}"
-        return Fault(where, fault.code, fault.message.removeprefix(f"line {line[1]} of the query: "))
+        return Fault(where, fault.code, fault.message.removeprefix(f"line {place[1]} of the query: "))
 
     def _where(self, path: FieldPath) -> str:
         if self._template is None or self._step is None:
@@ -149,6 +150,15 @@ class _Walk:
 
 def _dotted(path: FieldPath) -> str:
     return ".".join(str(part) for part in path)
+
+
+@lru_cache(maxsize=1024)
+def _field(model: type[BaseModel], name: str) -> tuple[str, bool]:
+    """How a file calls a field, and whether it is HTML."""
+    info = model.model_fields.get(name)
+    if info is None:
+        return name, False
+    return info.alias or name, _has_html(info.annotation) or any(_is_mark(one) for one in info.metadata)
 
 
 def _is_mark(one: object) -> bool:

@@ -27,7 +27,7 @@ from shared.contracts.tenant import owner_of_dataset
 from shared.contracts.variable_spec import VariableSpec
 from shared.errors import Fault, IsolationRefused, PermanentError, SqlRefused
 from shared.templating.fields import fill
-from shared.templating.lexing import line_at
+from shared.templating.lexing import place_at
 from shared.templating.marking import MARKER, Marked
 from shared.templating.placeholders import names
 from shared.templating.sql import bind
@@ -140,7 +140,7 @@ def _guard(sql: Sql, policy: Policy, marked: Marked) -> Guarded:
     for one in found.tables:
         table = _resolve(one, policy, marked)
         if table not in by_table:
-            _check_own(table, policy, line_at(found.text, one.start))
+            _check_own(table, policy, place_at(found.text, one.start))
             continue
         index, source = by_table[table]
         if one.is_sampled:
@@ -177,17 +177,17 @@ def _resolve(one: TableRead, policy: Policy, marked: Marked) -> TableRef:
     return TableRef(*parts) if len(parts) == 3 else TableRef(policy.default_project, *parts)
 
 
-def _check_own(table: TableRef, policy: Policy, line: int) -> None:
+def _check_own(table: TableRef, policy: Policy, place: tuple[int, int]) -> None:
     if table in policy.tenant_tables:
         return
     if table.project == policy.data_project and owner_of_dataset(table.dataset) == policy.tenant_id:
         return
     message = (
-        f"line {line} of the query: table {str(table)!r} is neither this tenant's nor a shared source; a query may"
+        f"line {place[0]} of the query: table {str(table)!r} is neither this tenant's nor a shared source; a query may"
         f" read datasets {policy.tenant_id} and {policy.tenant_id}_…, tables that the operator set for the tenant,"
         " and those of configs/sources.yml"
     )
-    raise IsolationRefused(message, faults=[Fault(f"query:{line}", IsolationRefused.code, message)])
+    raise IsolationRefused(message, faults=[Fault("query:{}:{}".format(*place), IsolationRefused.code, message)])
 
 
 def _filter(source: Source, policy: Policy, index: int) -> Sql:
@@ -228,7 +228,7 @@ def _check_again(again: Reads, policy: Policy, marked: Marked, wrappers: Mapping
     for one in again.tables:
         table = _resolve(one, policy, marked)
         if table not in shared:
-            _check_own(table, policy, line_at(again.text, one.start))
+            _check_own(table, policy, place_at(again.text, one.start))
         elif one.start not in expected or one.around != _canonical(expected[one.start]):
             raise IsolationRefused(f"the shared source {str(table)!r} would be read without its tenant filter")
         else:

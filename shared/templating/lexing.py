@@ -88,16 +88,16 @@ def without_comments(text: str, lexemes: list[Lexeme]) -> str:
     return "".join(parts)
 
 
-def line_at(text: str, offset: int) -> int:
-    """The line of a place in a query, from 1."""
-    return text.count("\n", 0, offset) + 1
+def place_at(text: str, offset: int) -> tuple[int, int]:
+    """The line and column of a place in a query, from 1."""
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 def refuse(text: str, offset: int, message: str) -> SqlRefused:
     """The error for a place in a query."""
-    line = line_at(text, offset)
+    line, column = place_at(text, offset)
     message = f"line {line} of the query: {message}"
-    return SqlRefused(message, faults=[Fault(f"query:{line}", "sql_refused", message)])
+    return SqlRefused(message, faults=[Fault(f"query:{line}:{column}", "sql_refused", message)])
 
 
 def _check_gap(text: str, start: int, end: int) -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from sqlglot import TokenType
 
 from shared.errors import Fault
-from shared.templating.lexing import Lexeme, lex, line_at, refuse, without_comments
+from shared.templating.lexing import Lexeme, lex, place_at, refuse, without_comments
 from shared.templating.literals import open_literal, unescape
 from shared.templating.placeholders import Name, split
 
@@ -50,6 +50,7 @@ class InLiteral:
     parts: tuple[str | Name, ...]
     cast: str
     line: int
+    column: int
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class InName:
 
     parts: tuple[str | Name, ...]
     line: int
+    column: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Bare:
     listed: bool
     parenthesised: bool
     line: int
+    column: int
 
 
 Place = InLiteral | InName | Bare
@@ -131,7 +134,7 @@ class _Outliner:
         elif lexeme.is_quoted_name:
             parts = split(lexeme.source[1:-1])
             if any(isinstance(part, Name) for part in parts):
-                self._put(lexeme.start, lexeme.end, InName(parts, self._line(lexeme)))
+                self._put(lexeme.start, lexeme.end, InName(parts, *self._place(lexeme)))
         elif lexeme.kind in (TokenType.L_BRACE, TokenType.R_BRACE):
             return self._bare(index)
         return index + 1
@@ -179,7 +182,7 @@ class _Outliner:
         cast, start = "", lexeme.start
         if before is not None and (is_json or before.word in _CASTABLE):
             cast, start = before.word, before.start
-        self._put(start, lexeme.end, InLiteral(parts, cast, self._line(lexeme)))
+        self._put(start, lexeme.end, InLiteral(parts, cast, *self._place(lexeme)))
 
     def _bare(self, index: int) -> int:
         first = self._lexemes[index]
@@ -211,7 +214,7 @@ class _Outliner:
     def _put_bare(self, name: Name, first: int, last: int) -> None:
         """Put a bare placeholder; where it is alone in `IN (…)`, the parentheses too."""
         start, end = self._lexemes[first].start, self._lexemes[last].end
-        line = self._line(self._lexemes[first])
+        place = self._place(self._lexemes[first])
         alone = (
             first > 1
             and self._lexemes[first - 1].kind == TokenType.L_PAREN
@@ -222,7 +225,7 @@ class _Outliner:
         if opener == "IN":
             # The parentheses are left to the place, so that they are not text any more.
             start, end = self._lexemes[first - 1].start, self._lexemes[last + 1].end
-        self._put(start, end, Bare(name, opener in ("IN", "UNNEST"), opener == "IN", line))
+        self._put(start, end, Bare(name, opener in ("IN", "UNNEST"), opener == "IN", *place))
 
     def _literal_only(self, before: Lexeme | None) -> str:
         """Where this is, if BigQuery takes no parameter there; else empty."""
@@ -238,8 +241,8 @@ class _Outliner:
             self._pieces.append(" ")  # '{x}'AND is good SQL, @pAND is not
         self._written = end
 
-    def _line(self, lexeme: Lexeme) -> int:
-        return line_at(self._text, lexeme.start)
+    def _place(self, lexeme: Lexeme) -> tuple[int, int]:
+        return place_at(self._text, lexeme.start)
 
     def _fault(self, lexeme: Lexeme, message: str) -> None:
         self._faults += refuse(self._text, lexeme.start, message).faults

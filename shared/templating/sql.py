@@ -21,7 +21,7 @@ from shared.contracts.variable_spec import PATH_PART, PROJECT, Value
 from shared.errors import Fault
 from shared.templating.fields import refusal
 from shared.templating.placeholders import Name
-from shared.templating.places import Bare, InLiteral, InName, outline
+from shared.templating.places import Bare, InLiteral, InName, Place, outline
 from shared.templating.variables import Variables
 
 _BARE_TYPES: dict[str, ParameterType] = {"int": "INT64", "float": "FLOAT64", "bool": "BOOL", "date": "DATE"}
@@ -56,14 +56,12 @@ class _Binder:
         self.parameters: list[Parameter] = []
         self.faults = faults
 
-    def put(self, place: InLiteral | InName | Bare) -> str:
+    def put(self, place: Place) -> str:
         parts = (place.name,) if isinstance(place, Bare) else place.parts
         faults = [fault for part in parts if isinstance(part, Name) and (fault := self._variables.fault(part, "query"))]
         if faults:
-            self.faults += [
-                Fault(f"query:{place.line}", one.code, f"line {place.line} of the query: {one.message}")
-                for one in faults
-            ]
+            for one in faults:
+                self._fault(place, one.message, one.code)
             return ""
         if isinstance(place, InLiteral):
             return self._literal(place)
@@ -74,7 +72,7 @@ class _Binder:
     def _literal(self, place: InLiteral) -> str:
         for part in place.parts:
             if isinstance(part, Name) and self._variables.spec(part.name).is_list:
-                self._fault(place.line, f"{{{part.name}}} is a list; write IN ({{{part.name}}}), without quotes")
+                self._fault(place, f"{{{part.name}}} is a list; write IN ({{{part.name}}}), without quotes")
         value = "".join(part if isinstance(part, str) else self._variables.text(part.name) for part in place.parts)
         parameter = self._parameter(place.parts, "STRING", value)
         if place.cast == "JSON":
@@ -86,13 +84,13 @@ class _Binder:
         spec, value = self._variables.spec(name), self._variables[name]
         if spec.is_list:
             if not place.listed:
-                self._fault(place.line, f"{{{name}}} is a list; it may stand alone in IN (…) or UNNEST(…) only")
+                self._fault(place, f"{{{name}}} is a list; it may stand alone in IN (…) or UNNEST(…) only")
                 return ""
             kind = _BARE_TYPES.get(spec.base_type, "STRING")
             parameter = self._parameter((place.name,), kind, value)
             return f" UNNEST({parameter})" if place.parenthesised else parameter
         if spec.base_type not in _BARE_TYPES:
-            self._fault(place.line, f"{{{name}}} is text; write '{{{name}}}' for a value, `{{{name}}}` for a name")
+            self._fault(place, f"{{{name}}} is text; write '{{{name}}}' for a value, `{{{name}}}` for a name")
             return ""
         parameter = self._parameter((place.name,), _BARE_TYPES[spec.base_type], value)
         return f"({parameter})" if place.parenthesised else parameter
@@ -106,11 +104,11 @@ class _Binder:
                 continue
             value = self._variables.text(part.name)
             if self._variables.spec(part.name).is_list:
-                self._fault(place.line, f"{{{part.name}}} is a list, and a name is one thing")
+                self._fault(place, f"{{{part.name}}} is a list, and a name is one thing")
                 return ""
             if part.name in self._variables.caller_chosen:
                 message = f"{{{part.name}}} names something here, so a request cannot choose it freely"
-                self._fault(place.line, message, "variable_protected")
+                self._fault(place, message, "variable_protected")
                 return ""
             if len(place.parts) == 1:
                 grammar, expected = _PATH, "a name, or project.dataset.table"
@@ -120,15 +118,13 @@ class _Binder:
                 grammar, expected = _PART, "one part of a name: letters, digits, _ and -"
             if not grammar.fullmatch(value):
                 self._fault(
-                    place.line, f"{{{part.name}}} stands between backquotes and must be {expected}", "variable_invalid"
+                    place, f"{{{part.name}}} stands between backquotes and must be {expected}", "variable_invalid"
                 )
                 return ""
             filled.append(value)
         name = "".join(filled)
         if not _PATH.fullmatch(name):
-            self._fault(
-                place.line, "the name between backquotes is no table path once it is filled in", "variable_invalid"
-            )
+            self._fault(place, "the name between backquotes is no table path once it is filled in", "variable_invalid")
         return f"`{name}`"
 
     def _parameter(self, parts: tuple[str | Name, ...], kind: ParameterType, value: Value) -> str:
@@ -138,5 +134,6 @@ class _Binder:
         self.parameters.append(Parameter(name, kind, plain, array=isinstance(value, tuple)))
         return f"@{name}"
 
-    def _fault(self, line: int, message: str, code: str = "sql_refused") -> None:
-        self.faults.append(Fault(f"query:{line}", code, f"line {line} of the query: {message}"))
+    def _fault(self, place: Place, message: str, code: str = "sql_refused") -> None:
+        where = f"query:{place.line}:{place.column}"
+        self.faults.append(Fault(where, code, f"line {place.line} of the query: {message}"))

@@ -98,7 +98,7 @@ def _unreadable(error: SqlglotError) -> SqlRefused:
     if line is None:
         return SqlRefused(f"the query cannot be read: {message}")
     message = f"line {line} of the query: {message}"
-    return SqlRefused(message, faults=[Fault(f"query:{line}", "sql_refused", message)])
+    return SqlRefused(message, faults=[Fault(f"query:{line}:{place.get('col', 1)}", "sql_refused", message)])
 
 
 class _Walk:

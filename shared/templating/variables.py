@@ -241,22 +241,25 @@ class _Resolution:
         if name in self._values or name in self._missing or name in self._failed:
             return
         default: Value = self._template.pipeline_id
-        spec, where = _TEXT, self._template.where(("pipeline_id",))
+        spec: VariableSpec = _TEXT
         origin: Origin = "built-in"
         if name != "pipeline_id":
-            spec, where = self._template.variables[name], self._template.where(("variables", name))
-            origin = "template"
+            spec, origin = self._template.variables[name], "template"
             if spec.default is None:
                 self._missing[name] = f"{{{name}}} has no value; give it in the request, or have the operator set it"
                 return
             default = spec.default
         self._open.append(name)
         self._failed.add(name)
-        if self._are_there(name, default, where):
-            self._fill_default(name, spec, default, origin, where)
+        if self._are_there(name, default):
+            self._fill_default(name, spec, default, origin)
         self._open.pop()
 
-    def _are_there(self, name: str, default: object, where: str) -> bool:
+    def _where(self, name: str) -> str:
+        """The place of a default in the file."""
+        return self._template.where((name,) if name == "pipeline_id" else ("variables", name))
+
+    def _are_there(self, name: str, default: object) -> bool:
         """Whether all that a default refers to has a value; what has none is recorded."""
         complete = True
         for _, text in texts(default):
@@ -265,27 +268,28 @@ class _Resolution:
                 if other in self._open:
                     circle = " → ".join([*self._open[self._open.index(other) :], other])
                     self._template_faults.append(
-                        Fault(where, "variable_circular", f"{name!r} refers to itself: {circle}")
+                        Fault(self._where(name), "variable_circular", f"{name!r} refers to itself: {circle}")
                     )
                     complete = False
                     continue
                 if other in self._template.variables or other == "pipeline_id":
                     self._default(other)
-                partial = Variables(self._values, self._origins, self._specs, self._missing)
-                fault = partial.fault(part, where)
-                if fault is None:
+                if other in self._values and not part.doubled:
                     for chosen in (self._caller_chosen, self._requested):
                         if other in chosen:
                             chosen.add(name)
                     continue
                 complete = False
+                partial = Variables(self._values, self._origins, self._specs, self._missing)
+                fault = partial.fault(part, self._where(name))
+                assert fault is not None, "without a value there is a reason"
                 if fault.code == "variable_missing":
                     self._missing.setdefault(name, f"{{{name}}} refers to a variable without value: {fault.message}")
                 elif other not in self._failed:
                     self._template_faults.append(fault)
         return complete
 
-    def _fill_default(self, name: str, spec: VariableSpec, default: object, origin: Origin, where: str) -> None:
+    def _fill_default(self, name: str, spec: VariableSpec, default: object, origin: Origin) -> None:
         if isinstance(default, str):
             filled: object = self._items(default.split(",")) if spec.is_list else self._filled(default)
         elif isinstance(default, tuple):
@@ -295,9 +299,8 @@ class _Resolution:
         try:
             self._set(name, spec.read(filled, from_text=True), origin, spec)
         except ValueError as error:
-            self._faults.append(
-                Fault(where, "variable_invalid", f"{name!r} {error}, once its references are filled in")
-            )
+            message = f"{name!r} {error}, once its references are filled in"
+            self._faults.append(Fault(self._where(name), "variable_invalid", message))
 
     def _items(self, items: Iterable[Scalar]) -> tuple[Scalar, ...]:
         """The items of a list, filled. One that is nothing but a list is all of its items; a value adds no others."""

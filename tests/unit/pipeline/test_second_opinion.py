@@ -1,14 +1,18 @@
 """The service itself is asked what a query reads: once an hour, however many tenants run it."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import TableRef
 from shared.errors import IsolationRefused, QueryFailed, Unavailable
 from shared.pipeline.second_opinion import DryRunOpinion
-from shared.ports import JobError
+from shared.ports import DryRun, JobError
+from shared.templating.isolation import guard
 from tests.builders import DATA, OTHER, TENANT
 from tests.fakes import Answer, FakeBigQuery, FakeClock, FakeJobs
+from tests.unit.templating.given import policy
 
 
 def table(tenant_id: str) -> TableRef:
@@ -80,3 +84,79 @@ def test_a_wrong_query_is_refused_with_bigquerys_words(clock: FakeClock, jobs: F
     jobs.answer(sql().text, Answer(error=JobError("invalidQuery", "Unrecognized name: day", False)))
     with pytest.raises(QueryFailed, match="Unrecognized name"):
         DryRunOpinion(jobs, clock).confirm(sql(), TENANT)
+
+
+class AgreeingJobs(FakeJobs):
+    """Dry runs that see just what the guard saw."""
+
+    def dry_run(self, sql: Sql) -> DryRun:
+        with self._call("dry_run"):
+            return DryRun(0, sql.reads)
+
+
+def test_a_batch_of_ten_thousand_tenants_makes_a_handful_of_dry_runs(clock: FakeClock) -> None:
+    jobs = AgreeingJobs(FakeBigQuery())
+    opinion, base = DryRunOpinion(jobs, clock), policy()
+    queries = (
+        "SELECT * FROM `source-p.billing.export` WHERE day = @p1",
+        "SELECT * FROM `data-p.{t}_silver.daily` JOIN `source-p.billing.prices` USING (x) WHERE day = @p1",
+        "SELECT COUNT(*) FROM `data-p.{t}.x_meta_step_logs`",
+    )
+    for number in range(10_000):
+        tenant_id = f"tenant{number}_abcd"
+        mine = replace(base, tenant_id=tenant_id, filter_variables={"tenant_id": tenant_id})
+        for query in queries:
+            day = Parameter("p1", "STRING", f"2025-11-{1 + number % 28:02}")
+            guarded = guard(Sql(query.replace("{t}", tenant_id), (day,)), mine)
+            opinion.confirm(Sql(guarded.sql.text, guarded.sql.parameters, guarded.tables), tenant_id)
+
+    assert jobs.calls == ["dry_run"] * len(queries)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        # (tenant, table that it reads) twice: the texts differ in more than each one's own id
+        (("acmeinc_23xv2", "p.mine.t"), ("techcorp_99zx4", "p.theirs.t")),
+        (("acmeinc_23xv2", "p.acmeinc_23xv2_a.t"), ("techcorp_99zx4", "p.techcorp_99zx4_b.t")),
+        (("acmeinc_23xv2", "p.acmeinc_23xv2_a.t"), ("techcorp_99zx4", "q.techcorp_99zx4_a.t")),
+        (("acmeinc_23xv2", "p.acmeinc_23xv2.t"), ("techcorp_99zx4", "p.acmeinc_23xv2.t")),
+        (("ab_1234", "p.ab_1234.t"), ("cab_1234", "p.ab_1234.t")),
+        (("ab_1234", "p.cab_1234.t"), ("cab_1234", "p.cab_1234.t")),
+        (("ab_1234", "p.ab_12345.t"), ("ab_12345", "p.ab_12345.t")),
+        (("ab_1234", "p.ab_1234_ab_1234.t"), ("cd_5678", "p.cd_5678_ab_1234.t")),
+        (("ab_1234", "p.{tenant}.t"), ("cd_5678", "p.cd_5678.t")),
+    ],
+)
+def test_no_verdict_serves_another_tenants_other_tables(
+    clock: FakeClock, mine: tuple[str, str], theirs: tuple[str, str]
+) -> None:
+    jobs = AgreeingJobs(FakeBigQuery())
+    opinion = DryRunOpinion(jobs, clock)
+    for tenant_id, path in (mine, theirs):
+        opinion.confirm(Sql(f"SELECT * FROM `{path}`", (), frozenset({TableRef.parse(path)})), tenant_id)
+
+    assert jobs.calls == ["dry_run", "dry_run"]
+
+
+def test_a_verdict_is_of_the_parameters_types_too(clock: FakeClock) -> None:
+    jobs = AgreeingJobs(FakeBigQuery())
+    opinion = DryRunOpinion(jobs, clock)
+    for parameter in (
+        Parameter("p1", "STRING", "1"), Parameter("p1", "INT64", 1), Parameter("p1", "STRING", ["1"], array=True),
+        Parameter("p1", "STRING", "2"),
+    ):  # fmt: skip
+        opinion.confirm(Sql("SELECT @p1", (parameter,)), TENANT)
+
+    assert jobs.calls == ["dry_run"] * 3
+
+
+def test_one_tenants_refusal_or_view_is_not_kept_for_others(clock: FakeClock, jobs: FakeJobs) -> None:
+    jobs.answer(sql().text, Answer(reads=frozenset({table(TENANT), table(OTHER)})))
+    opinion = DryRunOpinion(jobs, clock)
+    for _ in range(2):
+        with pytest.raises(IsolationRefused):
+            opinion.confirm(sql(), TENANT)
+    opinion.confirm(sql(OTHER), OTHER)
+
+    assert jobs.calls == ["dry_run"] * 3
