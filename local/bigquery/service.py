@@ -32,7 +32,7 @@ from local.bigquery.schemas import columns
 from local.bigquery.sql.types import Type
 from local.bigquery.storage.catalog import Catalog, TableRecord
 from local.bigquery.storage.database import Database
-from local.bigquery.storage.history import History
+from local.bigquery.storage.history import RESULTS_MS, History
 
 _LOG = logging.getLogger("local.bigquery")
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
@@ -190,8 +190,7 @@ class Service:
         reserved = job.key
         job.started_ms = self.now_ms()
         try:
-            if job.timed_out or job.cancelled:
-                raise ApiError(499, "stopped", "Job execution was cancelled: User requested cancellation")
+            job.check_wanted()
             if job.kind == "QUERY":
                 self.queries.run(job, dry_run=False)
             elif job.kind == "LOAD":
@@ -296,7 +295,8 @@ class Service:
         A query with a destination shows what the destination holds now, as the service does. Raises notFound when
         the rows have expired.
         """
-        if job.result is not None:
+        expired = job.ended_ms <= self.now_ms() - RESULTS_MS
+        if job.result is not None and not expired:
             rows = job.result.rows
             return job.result.columns, rows.num_rows, rows.slice(start, count)
         query = job.statistics.get("query") or {}
@@ -309,7 +309,7 @@ class Service:
             table = self.catalog.table((reference["projectId"], reference["datasetId"], name))
             total, rows = self.stored_rows(table, start, count, part)
             return list(table.columns), total, rows
-        rows = self.history.result(*_history_key(job))
+        rows = None if expired else self.history.result(*_history_key(job))
         if rows is None:
             raise not_found(f"Not found: the results of job {job.project}:{job.location}.{job.id} have expired")
         return list(columns(fields)), rows.num_rows, rows.slice(start, count)

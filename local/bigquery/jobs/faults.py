@@ -11,6 +11,7 @@ import re
 import duckdb
 
 from local.bigquery.errors import ApiError, invalid_query, not_implemented
+from local.bigquery.jobs.job import interrupted
 
 _LOG = logging.getLogger("local.bigquery")
 _UDF = re.compile(r"Python exception occurred while executing the UDF: (\w+): (.*)", re.DOTALL)
@@ -55,9 +56,7 @@ def _of_a_function(text: str) -> ApiError | None:
 def _interrupted(error: duckdb.Error, *, timed_out: bool) -> ApiError | None:
     if not isinstance(error, duckdb.InterruptException):
         return None
-    if timed_out:
-        return ApiError(400, "timeout", "Job execution was cancelled: Job timed out")
-    return ApiError(499, "stopped", "Job execution was cancelled: User requested cancellation")
+    return interrupted(timed_out=timed_out)
 
 
 def _of_values(error: duckdb.Error, text: str) -> ApiError | None:

@@ -92,10 +92,22 @@ class Job:
             "user_email": "anonymous@embedded.invalid",
         }
 
+    def check_wanted(self) -> None:
+        """Raise stopped or timeout when the job is no longer to run."""
+        if self.cancelled or self.timed_out:
+            raise interrupted(timed_out=self.timed_out and not self.cancelled)
+
     def fail(self, error: ApiError) -> None:
         """End with an error."""
         self.error = error.proto()
         self.result = None
+
+
+def interrupted(*, timed_out: bool) -> ApiError:
+    """Why a job ended before its time (docs/error-messages)."""
+    if timed_out:
+        return ApiError(400, "timeout", "Job execution was cancelled: Job timed out")
+    return ApiError(499, "stopped", "Job execution was cancelled: User requested cancellation")
 
 
 def from_resource(body: dict[str, Any]) -> Job:

@@ -49,6 +49,8 @@ def type_of(node: dict[str, Any]) -> t.Type:
         return t.array_of(element)
     if kind == "STRUCT":
         listed = node.get("structTypes") or []
+        if not listed:
+            raise invalid("Invalid query parameter type: a STRUCT needs structTypes")
         return t.struct_of([(f.get("name") or "", type_of(f.get("type") or {})) for f in listed])
     if kind not in t.SCALARS or kind == "INTERVAL":
         if kind in {"GEOGRAPHY", "INTERVAL", "RANGE"}:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from local.bigquery.storage import fragments
 from local.bigquery.storage.catalog import Catalog
 
-_RESULTS_MS = 24 * 3600 * 1000
+RESULTS_MS = 24 * 3600 * 1000
 _JOBS_MS = 180 * 24 * 3600 * 1000
 _PURGE_EVERY = 2_000
 _SAVE = (
@@ -109,7 +109,7 @@ class History:
         now = self._clock_ms()
         with self._database.transaction() as db:
             db.execute("DELETE FROM jobs WHERE seq < ? AND state = 'DONE'", (self._first_after(now - _JOBS_MS, 0),))
-            end = self._first_after(now - _RESULTS_MS, self._purged)
+            end = self._first_after(now - RESULTS_MS, self._purged)
             expired = "seq >= ? AND seq < ?", (self._purged, end)
             files = db.execute(f"SELECT file FROM jobs WHERE {expired[0]} AND file IS NOT NULL", expired[1]).fetchall()
             db.execute(

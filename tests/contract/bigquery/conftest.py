@@ -150,7 +150,7 @@ class Database:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, json.loads(error.read())
+                return error.code, json.loads(error.read() or b"null")
 
 
 def refusal(act: Callable[[], Any]) -> Refusal:

@@ -5,13 +5,16 @@ Pages: docs/reference/rest/v2/jobs/insert, …/jobs/query, …/jobs/getQueryResu
 """
 
 import concurrent.futures
+import datetime as dt
 import time
 import uuid
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from google.cloud import bigquery
 
-from tests.contract.bigquery.conftest import CALL, Database, parameter, refusal
+from tests.contract.bigquery.conftest import CALL, Database, connect, parameter, refusal
 
 # Hours of work, unless somebody ends it.
 _MANY = "UNNEST(GENERATE_ARRAY(1, 3000))"
@@ -61,6 +64,40 @@ def test_the_id_of_a_load_job_is_used_too(db: Database) -> None:
     assert db.stored("t") == [(1,)]
 
 
+def test_an_id_is_used_in_the_location_where_the_job_ran(db: Database) -> None:
+    """docs/locations#specify_locations: without a location a job runs where its tables are."""
+    dataset = bigquery.Dataset(f"{db.path}_eu")
+    dataset.location = "EU"
+    db.client.create_dataset(dataset, **CALL)
+    used = fresh()
+    assert db.run("CREATE TABLE {d}_eu.t AS SELECT 1 AS a", job_id=used).location == "EU"
+
+    again = db.refused("CREATE TABLE {d}_eu.u AS SELECT 1 AS a", job_id=used)
+
+    assert (again.status, again.reason) == (409, "duplicate")
+    assert refusal(lambda: db.client.get_table(f"{db.path}_eu.u", **CALL)).status == 404
+    assert db.run("SELECT 1", job_id=f"{used}-other").location == "US"
+
+
+def test_of_two_loads_with_one_id_that_arrive_at_once_one_is_taken(db: Database) -> None:
+    db.table("t", "a INT64")
+    used = fresh()
+    config = bigquery.LoadJobConfig(schema=[bigquery.SchemaField("a", "INT64")])
+
+    def load(number: int) -> int:
+        try:
+            db.client.load_table_from_json(
+                [{"a": number}], f"{db.path}.t", job_id=used, job_config=config, timeout=30
+            ).result(timeout=30)
+        except Exception as error:  # noqa: BLE001 - its status is what is asked for
+            return int(getattr(error, "code", 0))
+        return 200
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(load, range(4))) == [200, 409, 409, 409]
+    assert len(db.stored("t")) == 1
+
+
 @pytest.mark.parametrize("bad", ["has space", "dot.ted", "", "x" * 1025, "ümlaut"])
 def test_a_job_id_of_other_characters_is_refused(db: Database, bad: str) -> None:
     body = {
@@ -97,9 +134,29 @@ def test_labels_priority_and_statement_type_are_kept(db: Database) -> None:
     assert seen.created <= seen.started <= seen.ended
 
 
-@pytest.mark.parametrize("labels", [{"Upper": "x"}, {"k": "Upper"}, {"1k": "x"}, {"k": "x" * 64}, {"": "x"}])
-def test_labels_of_other_characters_are_refused(db: Database, labels: dict[str, str]) -> None:
-    assert db.refused("SELECT 1", labels=labels).reason == "invalid"
+@pytest.mark.parametrize(
+    "labels",
+    [{"Upper": "x"}, {"k": "Upper"}, {"1k": "x"}, {"k": "x" * 64}, {"k" * 64: "x"}, {"": "x"}, {"k": "a.b"},
+     {"k": "a b"}, {f"k{i}": "x" for i in range(65)}],
+)  # fmt: skip
+def test_labels_against_the_rules_are_refused(db: Database, labels: dict[str, str]) -> None:
+    """docs/labels-intro#requirements: 64 labels, 63 characters, small letters, digits, _ and -."""
+    refused = db.refused("SELECT 1", labels=labels)
+
+    assert (refused.status, refused.reason) == (400, "invalid")
+    assert "abel" in refused.message
+
+
+@pytest.mark.parametrize("labels", [{"k" * 63: "v" * 63}, {"k": ""}, {"é": "ü-1_"}, {f"k{i}": "x" for i in range(64)}])
+def test_labels_within_the_rules_are_kept(db: Database, labels: dict[str, str]) -> None:
+    assert db.client.get_job(db.run("SELECT 1", labels=labels).job_id, **CALL).labels == labels
+
+
+def test_an_unknown_priority_is_refused(db: Database) -> None:
+    refused = db.refused("SELECT 1", priority="SOON")
+
+    assert (refused.status, refused.reason) == (400, "invalid")
+    assert "Invalid value for priority: SOON is not a valid value" in refused.message
 
 
 def test_a_query_beyond_maximum_bytes_billed_fails(db: Database) -> None:
@@ -147,11 +204,61 @@ def test_a_dry_run_finds_tables_in_every_corner(db: Database) -> None:
     assert {t.table_id for t in db.run(sql, dry_run=True).referenced_tables} == set("abcd")
 
 
+@pytest.mark.parametrize("kind", ["load", "copy"])
+def test_dry_runs_are_of_queries_only(db: Database, kind: str) -> None:
+    db.table("t", "a INT64")
+    table = {"projectId": db.project, "datasetId": db.dataset, "tableId": "t"}
+    inner = {"destinationTable": table | {"tableId": "u"}, "sourceTable": table}
+    if kind == "load":
+        inner = {"destinationTable": table, "sourceUris": ["gs://b/x"]}
+    status, answer = db.call("POST", "jobs", {"configuration": {kind: inner, "dryRun": True}})
+
+    assert status in {400, 501}, answer
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["INSERT INTO {d}.t (a) VALUES (2)", "DELETE FROM {d}.t WHERE TRUE", "CREATE TABLE {d}.u AS SELECT 1 AS a",
+     "DROP TABLE {d}.t", "TRUNCATE TABLE {d}.t", "ALTER TABLE {d}.t ADD COLUMN b STRING", "CREATE SCHEMA {d}_new"],
+)  # fmt: skip
+def test_a_dry_run_changes_nothing(db: Database, sql: str) -> None:
+    """docs/running-queries#dry-run."""
+    db.table("t", "a INT64", [{"a": 1}])
+    db.run(sql, dry_run=True)
+
+    assert db.stored("t") == [(1,)]
+    assert [f.name for f in db.client.get_table(f"{db.path}.t", **CALL).schema] == ["a"]
+    assert [t.table_id for t in db.client.list_tables(db.path, **CALL)] == ["t"]
+    assert refusal(lambda: db.client.get_dataset(f"{db.path}_new", **CALL)).status == 404
+
+
+def test_a_dry_run_takes_no_id(db: Database) -> None:
+    used = fresh()
+    db.run("SELECT 1", dry_run=True, job_id=used)
+
+    assert db.run("SELECT 1", job_id=used).state == "DONE"
+
+
 def test_a_job_past_its_timeout_is_ended(db: Database) -> None:
+    """docs/reference/rest/v2/Job: jobTimeoutMs; docs/error-messages: timeout. How it is worded is not documented."""
+    job = db.client.query(SLOW, bigquery.QueryJobConfig(job_timeout_ms=300), job_retry=None, **CALL)
+    status, answer = db.call("GET", f"queries/{job.job_id}?location=US")
 
-    refused = db.refused(SLOW, job_timeout_ms=300)
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "timeout")
+    assert "timed out" in answer["error"]["message"]
 
-    assert "timed out" in refused.message or refused.reason in {"timeout", "stopped"}
+
+def test_a_load_or_copy_past_its_timeout_writes_all_or_nothing(db: Database) -> None:
+    schema = [bigquery.SchemaField("a", "INT64")]
+    config = bigquery.LoadJobConfig(schema=schema, job_timeout_ms=1)
+    job = db.client.load_table_from_json([{"a": i} for i in range(20_000)], f"{db.path}.t", job_config=config)
+    try:
+        job.result(timeout=30)
+    except Exception as error:  # noqa: BLE001 - which of both it is depends on the machine
+        assert "timed out" in str(error)  # noqa: PT017
+        assert refusal(lambda: db.client.get_table(f"{db.path}.t", **CALL)).status == 404
+    else:
+        assert db.rows("SELECT COUNT(*) FROM {d}.t") == [(20_000,)]
 
 
 def test_a_cancelled_job_ends_as_stopped(db: Database) -> None:
@@ -163,6 +270,35 @@ def test_a_cancelled_job_ends_as_stopped(db: Database) -> None:
 
     assert error.reason == "stopped"
     assert db.client.get_job(job.job_id, **CALL).error_result["reason"] == "stopped"
+
+
+def test_a_finished_job_stays_as_it_is_when_cancelled(db: Database) -> None:
+    """docs/reference/rest/v2/jobs/cancel: the answer is the job, whose state tells."""
+    job = db.run("SELECT 1 AS a")
+    status, answer = db.call("POST", f"jobs/{job.job_id}/cancel?location=US")
+
+    assert (status, answer["kind"]) == (200, "bigquery#jobCancelResponse")
+    assert answer["job"]["status"] == {"state": "DONE"}
+    assert [r.a for r in job.result(timeout=30)] == [1]
+
+
+def test_an_unknown_job_cannot_be_cancelled_or_deleted(db: Database) -> None:
+    for method, path in (("POST", "jobs/never/cancel"), ("DELETE", "jobs/never/delete")):
+        status, answer = db.call(method, path)
+        assert (status, answer["error"]["errors"][0]["reason"]) == (404, "notFound")
+
+
+def test_a_deleted_job_is_forgotten_and_a_running_one_is_not_deleted(db: Database) -> None:
+    """docs/reference/rest/v2/jobs/delete."""
+    done = db.run("SELECT 1 AS a").job_id
+    running = db.client.query(SLOW, job_retry=None, **CALL)
+    try:
+        status, answer = db.call("DELETE", f"jobs/{running.job_id}/delete?location=US")
+        assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+        assert db.call("DELETE", f"jobs/{done}/delete?location=US")[0] == 204
+        assert refusal(lambda: db.client.get_job(done, **CALL)).status == 404
+    finally:
+        db.client.cancel_job(running.job_id, location="US", **CALL)
 
 
 def test_a_slow_query_delays_nobody(db: Database) -> None:
@@ -186,6 +322,50 @@ def test_jobs_are_listed_newest_first_in_pages(db: Database) -> None:
     assert positions == sorted(positions, reverse=True)
 
 
+def test_jobs_are_listed_by_state_and_time(db: Database, url: str) -> None:
+    """docs/reference/rest/v2/jobs/list: stateFilter, minCreationTime, maxCreationTime."""
+    with connect(url, f"listing-{fresh()}") as client:
+        with db.clock.later(days=2):
+            late = client.query("SELECT 1", job_retry=None, **CALL)
+            late.result(timeout=30)
+        early = client.query("SELECT 2", job_retry=None, **CALL)
+        early.result(timeout=30)
+        running = client.query(SLOW, job_retry=None, **CALL)
+        try:
+            tomorrow = db.clock() + dt.timedelta(days=1)
+
+            def listed(**options: Any) -> list[str]:
+                return [j.job_id for j in client.list_jobs(**options, **CALL)]
+
+            assert listed() == [late.job_id, running.job_id, early.job_id]
+            assert listed(state_filter="done") == [late.job_id, early.job_id]
+            assert listed(state_filter="running") == [running.job_id]
+            assert listed(state_filter="pending") == []
+            assert listed(min_creation_time=tomorrow) == [late.job_id]
+            assert listed(max_creation_time=tomorrow) == [running.job_id, early.job_id]
+        finally:
+            client.cancel_job(running.job_id, location="US", **CALL)
+
+
+def test_a_minimal_listing_leaves_out_the_configuration(db: Database) -> None:
+    """docs/reference/rest/v2/jobs/list: projection."""
+    db.run("SELECT 1", labels={"k": "v"})
+    (minimal,) = db.call("GET", "jobs?maxResults=1")[1]["jobs"]
+    (full,) = db.call("GET", "jobs?maxResults=1&projection=full")[1]["jobs"]
+
+    assert "configuration" not in minimal
+    assert (minimal["state"], minimal["id"]) == ("DONE", full["id"])
+    assert full["configuration"]["labels"] == {"k": "v"}
+
+
+@pytest.mark.parametrize("query", ["stateFilter=nope", "projection=nope", "minCreationTime=nope", "maxResults=0"])
+def test_a_listing_by_something_else_is_refused(db: Database, query: str) -> None:
+    status, answer = db.call("GET", f"jobs?{query}")
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+    assert query.partition("=")[0] in answer["error"]["message"]
+
+
 def test_an_unknown_job_is_not_found(db: Database) -> None:
     refused = refusal(lambda: db.client.get_job("never-was", **CALL))
 
@@ -200,6 +380,36 @@ def test_results_come_in_pages(db: Database) -> None:
 
     assert pages == [10, 10, 5]
     assert job.result(timeout=30).total_rows == 25
+
+
+def test_results_begin_at_a_row(db: Database) -> None:
+    """docs/reference/rest/v2/jobs/getQueryResults: startIndex, maxResults, pageToken."""
+    job = db.run("SELECT x FROM UNNEST(GENERATE_ARRAY(1, 9)) AS x ORDER BY x")
+    path = f"queries/{job.job_id}?location=US"
+    first = db.call("GET", f"{path}&startIndex=3&maxResults=2")[1]
+    second = db.call("GET", f"{path}&maxResults=2&pageToken={first['pageToken']}")[1]
+
+    assert [[c["v"] for c in r["f"]] for r in first["rows"] + second["rows"]] == [["4"], ["5"], ["6"], ["7"]]
+    beyond = db.call("GET", f"{path}&startIndex=100")[1]
+    assert ("rows" in beyond, beyond["totalRows"], "pageToken" in beyond) == (False, "9", False)
+
+
+def test_results_expire_after_a_day(db: Database) -> None:
+    """docs/writing-results#temporary_and_permanent_tables: about 24 hours."""
+    job = db.run("SELECT 1 AS a")
+    with db.clock.later(hours=25):
+        status, answer = db.call("GET", f"queries/{job.job_id}?location=US")
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (404, "notFound")
+
+
+def test_a_load_job_has_no_results(db: Database) -> None:
+    db.table("t", "a INT64")
+    job = db.load("t", [{"a": 1}])
+    status, answer = db.call("GET", f"queries/{job.job_id}?location=US")
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+    assert "is not a query job" in answer["error"]["message"]
 
 
 def test_no_rows_are_sent_for_max_results_zero(db: Database) -> None:
@@ -265,6 +475,94 @@ def test_what_is_not_served_is_refused_by_name(db: Database, body: dict[str, obj
 
     assert (status, answer["error"]["errors"][0]["reason"]) == (501, "notImplemented")
     assert what in answer["error"]["message"]
+
+
+# -- parameters: docs/parameterized-queries, docs/reference/rest/v2/QueryParameter -------------------------------------
+
+NOON = dt.datetime(2025, 11, 15, 12, 0, 0, 123456, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "back"),
+    [
+        ("INT64", -(2**63), -(2**63)),
+        ("FLOAT64", 0.1, 0.1),
+        ("FLOAT64", float("inf"), float("inf")),
+        ("NUMERIC", Decimal("0.000000001"), Decimal("0.000000001")),
+        ("BOOL", True, True),
+        ("STRING", "ü'\"\\\n", "ü'\"\\\n"),
+        ("BYTES", b"\x00\xff", b"\x00\xff"),
+        ("DATE", NOON.date(), NOON.date()),
+        ("DATETIME", NOON.replace(tzinfo=None), NOON.replace(tzinfo=None)),
+        ("TIMESTAMP", NOON, NOON),
+        ("TIME", NOON.time(), NOON.time()),
+        ("JSON", {"a": [1, None]}, {"a": [1, None]}),
+    ],
+)
+def test_a_parameter_of_every_type(db: Database, kind: str, value: Any, back: Any) -> None:
+    assert db.one("@p", parameter("p", kind, value)) == back
+    assert db.one("?", parameter(None, kind, value)) == back
+    assert db.one("@p IS NULL", parameter("p", kind, None)) is True
+
+
+def test_arrays_and_structs_are_parameters(db: Database) -> None:
+    numbers = bigquery.ArrayQueryParameter("n", "INT64", [3, 1])
+    pair = bigquery.StructQueryParameter("s", parameter("x", "INT64", 5), parameter("y", "STRING", None))
+    pairs = bigquery.ArrayQueryParameter(
+        "a", "STRUCT", [bigquery.StructQueryParameter(None, parameter("k", "STRING", k)) for k in "uv"]
+    )
+
+    assert db.rows("SELECT @n, @s.x, @s.y", numbers, pair) == [([3, 1], 5, None)]
+    assert db.rows("SELECT e.k FROM UNNEST(@a) AS e ORDER BY 1", pairs) == [("u",), ("v",)]
+    assert db.rows("SELECT x FROM UNNEST([1, 2, 3]) AS x WHERE x IN UNNEST(@n) ORDER BY x", numbers) == [(1,), (3,)]
+    assert db.one("ARRAY_LENGTH(@n)", bigquery.ArrayQueryParameter("n", "INT64", [])) == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "hit"),
+    [("DATE", "2025-11-15", True), ("DATE", "2025-11-16", False), ("TIMESTAMP", "2025-11-15 00:00:00+00", True),
+     ("DATETIME", "2025-11-15T00:00:00", True), ("DATE", "nonsense", None), ("TIMESTAMP", "15.11.2025", None)],
+)  # fmt: skip
+def test_a_string_parameter_beside_a_date_is_read_as_one(
+    db: Database, column: str, text: str, hit: bool | None
+) -> None:
+    """docs/reference/standard-sql/conversion_rules#parameter_coercion."""
+    db.table("t", f"d {column}", [{"d": "2025-11-15" if column == "DATE" else "2025-11-15T00:00:00"}])
+    if hit is None:
+        refused = db.refused("SELECT d FROM {d}.t WHERE d = @p", parameter("p", "STRING", text))
+        assert (refused.status, refused.reason) == (400, "invalidQuery")
+    else:
+        assert len(db.rows("SELECT d FROM {d}.t WHERE d = @p", parameter("p", "STRING", text))) == int(hit)
+
+
+def test_a_type_before_a_parameter_is_a_syntax_error(db: Database) -> None:
+    """docs/reference/standard-sql/lexical#date_literals: a literal needs a string, not a parameter."""
+    for kind in ("DATE", "TIMESTAMP", "NUMERIC", "JSON"):
+        refused = db.refused(f"SELECT {kind} @p", parameter("p", "STRING", "2025-01-01"))
+        assert (refused.status, refused.reason) == (400, "invalidQuery")
+        assert refused.message.startswith("Syntax error: ")
+        assert refused.message.endswith(f"at [1:{len(kind) + 9}]")
+
+
+@pytest.mark.parametrize(
+    ("sql", "given", "reason", "message"),
+    [
+        ("SELECT @p", [], "invalidQuery", "Query parameter 'p' not found"),
+        ("SELECT ?", [], "invalidQuery", "Query parameter number"),
+        ("SELECT @p", [("p", "INT64", "x")], "invalid", "'p'"),
+        ("SELECT @p", [("p", "DATE", "2025-02-30")], "invalid", "'p'"),
+        ("SELECT @p", [("p", "NOPE", "x")], "invalid", "Invalid query parameter type"),
+        ("SELECT @p", [("p", "INT64", 1), ("P", "INT64", 2)], "invalid", "Duplicate query parameter"),
+        ("SELECT ?", [(None, "INT64", 1), ("p", "INT64", 2)], "invalid", "Too many positional parameters"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(
+    db: Database, sql: str, given: list[tuple[Any, ...]], reason: str, message: str
+) -> None:
+    refused = db.refused(sql, *(parameter(*one) for one in given))
+
+    assert (refused.status, refused.reason[: len(reason)]) == (400, reason)
+    assert message in refused.message
 
 
 @pytest.mark.parametrize("path", ["datasets/x/models", "datasets/x/routines", "jobs/x/unknown"])
