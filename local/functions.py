@@ -76,12 +76,11 @@ def process_environment() -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
-def environment(
+def settings(
     function: Function, endpoints: Endpoints, *, configs: Path, templates: Path, billing_table: str, logs: Path
 ) -> dict[str, str]:
-    """The whole environment of a function's process."""
+    """What a function's process has in its environment beside `process_environment`."""
     return {
-        **process_environment(),
         "THREADS": str(function.threads),
         "DEPLOYMENT": "local",
         "GCP_PROJECT_ID": PROJECT,
@@ -100,6 +99,7 @@ def environment(
         "ADMIN_KEY_SECRET": f"{ADMIN_KEY_SECRET}/versions/1",
         "SENDGRID_KEY_SECRET": f"{SENDGRID_KEY_SECRET}/versions/1",
         "KMS_API_KEYS_KEY": f"{KEY_RING}/cryptoKeys/api-keys",
+        "KMS_CREDENTIALS_KEY": f"{KEY_RING}/cryptoKeys/credentials",
         "MAIL_FROM": "convergence@example.com",
         "OPERATOR_EMAIL": "operator@example.com",
         # Callers connect directly, and no quota of BigQuery's is at stake: people and tests may poll as they like.

@@ -154,6 +154,42 @@ class OnboardingFailed(PermanentError):
     code = "onboarding_failed"
 
 
+class RunsLive(PermanentError):
+    """The tenant has runs that have not ended; it is suspended, and can be off-boarded when they have."""
+
+    code = "runs_live"
+
+
+class KeyInGrace(PermanentError):
+    """The key was replaced and is in its grace period: it is good for runs, not for managing keys."""
+
+    code = "key_in_grace"
+
+
+class KeyNotFound(PermanentError):
+    """This tenant has no API key of that id."""
+
+    code = "key_not_found"
+
+
+class LastKey(PermanentError):
+    """A tenant cannot revoke its last active key: nobody but the operator could let it in again. It can rotate."""
+
+    code = "last_key"
+
+
+class TooManyKeys(PermanentError):
+    """So many of the tenant's keys are good that there can be no other."""
+
+    code = "too_many_keys"
+
+
+class ProviderUnknown(PermanentError):
+    """Credentials of this provider are not kept; the message names those that are."""
+
+    code = "provider_unknown"
+
+
 class NotOurs(PermanentError):
     """A dataset or job of that name exists, but it does not bear this tenant's label."""
 
@@ -221,6 +257,12 @@ class MailLimitReached(PermanentError):
     code = "mail_limit_reached"
 
 
+class RunDeadlineExceeded(PermanentError):
+    """The run had not ended so long after it was accepted that it was given up (`RUN_DEADLINE_S`)."""
+
+    code = "run_deadline_exceeded"
+
+
 class RetriesExhausted(PermanentError):
     """A transient error lasted until the last delivery of the message."""
 
@@ -278,6 +320,10 @@ class NotConfirmed(TransientError):
 
 
 class StillRunning(TransientError):
-    """A BigQuery job is alive but not done; a redelivery finds it again by its id."""
+    """A BigQuery job is alive but not done; a redelivery or continuation finds it again by its id."""
 
     code = "still_running"
+
+    def __init__(self, message: str, *, job_id: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id

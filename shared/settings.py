@@ -65,6 +65,12 @@ class Settings(BaseModel):
     pipeline_runs_subscription: str = Field("pipeline-runs-push", description="The push subscription served.")
     max_delivery_attempts: int = Field(5, ge=5, le=100, description="Deliveries before a message is a dead letter.")
     push_deadline_s: int = Field(600, ge=10, le=600, description="Ack deadline of the push subscription, seconds.")
+    run_deadline_s: int = Field(
+        21_600,
+        ge=60,
+        le=604_800,
+        description="A run that has not ended so many seconds after its acceptance is given up.",
+    )
     maximum_bytes_billed: int = Field(
         100 * 1024**3, ge=10 * 1024**2, description="Most bytes one query may bill, unless its step says less."
     )
@@ -91,7 +97,13 @@ class Settings(BaseModel):
 
     admin_key_secret: SecretName | None = Field(None, description="Secret version of the admin key; for admin routes.")
     sendgrid_key_secret: SecretName | None = Field(None, description="Secret version of SendGrid's API key.")
-    kms_api_keys_key: KmsKeyName | None = Field(None, description="KMS key that encrypts API keys; for admin routes.")
+    kms_api_keys_key: KmsKeyName | None = Field(None, description="KMS key that encrypts API keys.")
+    kms_credentials_key: KmsKeyName | None = Field(
+        None, description="KMS key that encrypts cloud credentials: `api` encrypts, `run_pipeline` decrypts."
+    )
+    api_key_grace_s: int = Field(
+        86_400, ge=0, le=30 * 86_400, description="For how long a replaced API key stays good, seconds."
+    )
     open_onboarding: bool = Field(False, description="Onboarding without admin key; local only.")
 
     configs_dir: Path = Field(ROOT / "configs", description="Folder of the pipeline templates.")

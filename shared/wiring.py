@@ -21,11 +21,17 @@ from shared.pipeline.second_opinion import DryRunOpinion
 from shared.ports import Catalog, Cipher, Jobs, Mailer, MessageBus, RateLimiter, Rows, Secrets
 from shared.settings import Settings
 from shared.tenants.api_keys import ApiKeys
+from shared.tenants.audit import Audit
+from shared.tenants.credentials import CloudCredentials
 from shared.tenants.destinations import TenantDestinations
 from shared.tenants.directory import Directory
+from shared.tenants.key_ring import KeyRing
 from shared.tenants.mail_allowance import MailAllowance
 from shared.tenants.metadata import metadata_schema
+from shared.tenants.off_boarding import OffBoarding
 from shared.tenants.rate_limits import RateLimits
+from shared.tenants.records import TenantRecords
+from shared.tenants.registry import Registry
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -103,6 +109,14 @@ class Instance:
         )
 
     @once
+    def credentials_cipher(self) -> Cipher:
+        """The KMS key that encrypts cloud credentials."""
+        from shared.adapters.kms import KmsCipher, client
+
+        key = _needed(self.settings.kms_credentials_key, "KMS_CREDENTIALS_KEY")
+        return KmsCipher(client(self.settings.kms_endpoint), key)
+
+    @once
     def secrets(self) -> Secrets:
         """Secrets by name."""
         from shared.adapters.secret_manager import SecretManagerSecrets, client
@@ -135,6 +149,56 @@ class Instance:
         """Checking API keys."""
         schema = metadata_schema(self.settings.templates_dir, "x_meta_api_keys.json")
         return ApiKeys(self.rows, self.clock, data_project=self.settings.data_project, schema=schema)
+
+    @once
+    def key_ring(self) -> KeyRing:
+        """Listing and changing API keys."""
+        return KeyRing(
+            self.rows,
+            lambda: self.jobs,
+            lambda: self.api_keys_cipher,
+            self.clock,
+            data_project=self.settings.data_project,
+            schema=metadata_schema(self.settings.templates_dir, "x_meta_api_keys.json"),
+        )
+
+    @once
+    def credentials(self) -> CloudCredentials:
+        """Tenants' credentials at cloud providers."""
+        return CloudCredentials(
+            self.rows,
+            lambda: self.jobs,
+            lambda: self.credentials_cipher,
+            self.clock,
+            data_project=self.settings.data_project,
+            schema=metadata_schema(self.settings.templates_dir, "x_meta_cloud_credentials.json"),
+        )
+
+    @once
+    def tenant_records(self) -> TenantRecords:
+        """Tenants' own records."""
+        return TenantRecords(
+            self.rows,
+            lambda: self.jobs,
+            self.clock,
+            data_project=self.settings.data_project,
+            schema=metadata_schema(self.settings.templates_dir, "x_meta_tenant.json"),
+        )
+
+    @once
+    def registry(self) -> Registry:
+        """The registry of tenants."""
+        return Registry(self.jobs, self.settings)
+
+    @once
+    def off_boarding(self) -> OffBoarding:
+        """Removing tenants."""
+        return OffBoarding(self.catalog, lambda: self.jobs, self.tenant_records, self.clock, self.settings)
+
+    @once
+    def audit(self) -> Audit:
+        """The record of who did what."""
+        return Audit(lambda: self.rows, self.clock, self.control)
 
     @once
     def destinations(self) -> TenantDestinations:
@@ -196,6 +260,7 @@ class Instance:
             directory=self.directory,
             resolver=self.resolver,
             rejected=RejectedMessages(lambda: self.rows, self.clock, self.control),
+            bus=lambda: self.bus,
         )
 
     def admin_key(self) -> str:

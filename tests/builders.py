@@ -3,7 +3,7 @@
 import base64
 import json
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ ADMIN_SECRET = "projects/control-project/secrets/admin-key/versions/1"
 RUNS = CONTROL.table("x_meta_runs")
 TENANTS = CONTROL.table("x_meta_tenants")
 REJECTED = CONTROL.table("x_meta_rejected_messages")
+AUDIT = CONTROL.table("x_meta_audit")
 OPERATOR = "ops@convergence.example"
 
 
@@ -130,17 +131,30 @@ def make_table(warehouse: FakeBigQuery, table: TableRef, shape: TableSchema, ten
 
 def make_control(warehouse: FakeBigQuery) -> None:
     """The control dataset and its tables."""
-    for table in (RUNS, TENANTS, REJECTED):
+    for table in (RUNS, TENANTS, REJECTED, AUDIT):
         make_table(warehouse, table, schema(table.table))
 
 
 def make_tenant(warehouse: FakeBigQuery, who: Tenant, *keys: str, **key: datetime | None) -> None:
     """An onboarded tenant with its metadata tables and keys; `key` may say `expires_at` and `revoked_at`."""
     dataset = DatasetRef(DATA, who.tenant_id)
-    for name in ("x_meta_api_keys", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant"):
+    for name in (
+        "x_meta_api_keys",
+        "x_meta_cloud_credentials",
+        "x_meta_pipeline_runs",
+        "x_meta_step_logs",
+        "x_meta_tenant",
+    ):
         make_table(warehouse, dataset.table(name), schema(name), who.tenant_id)
     rows = [
-        {"key_id": f"key-{number}", "tenant_id": who.tenant_id, "key_hash": key_hash(each), **key}
+        {
+            "key_id": f"key-{number}",
+            "tenant_id": who.tenant_id,
+            "key_hash": key_hash(each),
+            "created_at": (START + timedelta(minutes=number)).isoformat(),
+            "created_by": "onboarding",
+            **key,
+        }
         for number, each in enumerate(keys)
     ]
     warehouse.tables[dataset.table("x_meta_api_keys")].stored.extend(rows)
@@ -157,6 +171,8 @@ def put_record(warehouse: FakeBigQuery, who: Tenant) -> None:
             "variables": json.dumps(dict(who.variables)),
             "enabled_templates": list(who.enabled_templates),
             "onboarding_epoch": who.epoch,
+            "created_at": START.isoformat(),
+            "updated_at": START.isoformat(),
         }
     ]
 

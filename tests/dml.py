@@ -42,6 +42,7 @@ class Statement:
         touched = [bool(self._evaluate(tree.args["where"].this, row)) for row in rows]
         if isinstance(tree, exp.Delete):
             return [row for row, hit in zip(rows, touched, strict=True) if not hit], sum(touched)
+        assert isinstance(tree, exp.Update)
         changed = [{**row, **self._assigned(tree, row)} if hit else row for row, hit in zip(rows, touched, strict=True)]
         return changed, sum(touched)
 

@@ -284,6 +284,13 @@ class FakeJobs(Fallible):
         with self._call("wait"):
             return self._now(job_id)
 
+    def cancel(self, job_id: str) -> None:
+        with self._call("cancel"):
+            query, job = self._jobs.get(job_id, (None, None))
+            if query and job and not job.done:
+                stopped = JobError("stopped", "Job execution was cancelled: User requested cancellation", False)
+                self._jobs[job_id] = query, replace(job, done=True, error=stopped)
+
     def dry_run(self, sql: Sql) -> DryRun:
         with self._call("dry_run"):
             answer = self._of(sql)[0]
@@ -506,6 +513,7 @@ class FakeServices:
         self.jobs = FakeJobs(self.warehouse)
         self.bus = FakeMessageBus(settings.pipeline_runs_topic)
         self.api_keys_cipher = FakeCipher()
+        self.credentials_cipher = FakeCipher()
         self.mailer = FakeMailer()
         tenants = metadata_schema(settings.templates_dir, "x_meta_tenant.json")
         self.directory = Directory(self.rows, self.clock, data_project=settings.data_project, schema=tenants)

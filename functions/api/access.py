@@ -39,6 +39,8 @@ def require_admin(request: flask.Request, instance: Instance, *, open_here: bool
     Raises KeyRejected or RateLimited, or Unavailable while nobody counts: the operator's calls make and remove things.
     """
     given = request.headers.get("X-Admin-Key")
+    if given is not None and instance.settings.routes == "tenant":
+        raise KeyRejected("this deployment serves tenants: it takes no admin key")
     is_open = given is None and open_here
     if not is_open and (given is None or not hmac.compare_digest(given.encode(), instance.admin_key().encode())):
         raise KeyRejected("send the admin key in the header X-Admin-Key")

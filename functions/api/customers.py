@@ -1,15 +1,34 @@
-"""`/api/v1/customers`."""
+"""`/api/v1/customers`: onboard, show, change and off-board tenants."""
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 import flask
 
-from functions.api import body
+from functions.api import body, query
 from functions.api.access import require_admin
-from functions.api.calls import ADMIN, Example, call
+from functions.api.acting import Caller, operator, recorded
+from functions.api.calls import ADMIN, call
+from functions.api.tenant_examples import OFF_BOARDED, ONBOARDED, TENANT_CHANGED, TENANT_SHOWN
 from shared.contracts.answers import Onboarded
-from shared.contracts.requests import OnboardRequest
-from shared.errors import AlreadyOnboarded, OnboardingFailed, OnboardingInProgress, TenantIdRefused
+from shared.contracts.queries import OffBoardingQuery
+from shared.contracts.requests import MAX_VARIABLES, OnboardRequest, TenantChange
+from shared.contracts.tenant import Tenant
+from shared.contracts.tenant_answers import OffBoarded, RemovedDataset, TenantShown
+from shared.errors import (
+    AlreadyOnboarded,
+    Fault,
+    OnboardingFailed,
+    OnboardingInProgress,
+    RunsLive,
+    TenantIdRefused,
+    TenantUnknown,
+    VariablesInvalid,
+)
 from shared.pipeline.onboard import onboard
-from shared.wiring import instance
+from shared.pipeline.tenant_settings import check_templates, check_variables
+from shared.tenants.records import TenantRecord
+from shared.wiring import Instance, instance
 
 admin = flask.Blueprint("customers", __name__, url_prefix="/api/v1/customers")
 
@@ -20,31 +39,136 @@ admin = flask.Blueprint("customers", __name__, url_prefix="/api/v1/customers")
     body=OnboardRequest,
     answer=Onboarded,
     status=201,
-    raises=(TenantIdRefused, AlreadyOnboarded, OnboardingInProgress, OnboardingFailed),
-    example=Example(
-        body={"tenant_id": "acmeinc_23xv2", "admin_email": "admin@acmeinc.com"},
-        answer={
-            "tenant_id": "acmeinc_23xv2",
-            "api_key": "acmeinc_23xv2_api_Kx9mPqR7sT2nV8wZb4cD6fGh1J",
-            "dataset_created": True,
-            "tables_created": ["x_meta_api_keys", "x_meta_cloud_credentials", "x_meta_pipeline_runs"],
-        },
-    ),
+    raises=(VariablesInvalid, TenantIdRefused, AlreadyOnboarded, OnboardingInProgress, OnboardingFailed),
+    example=ONBOARDED,
 )
 def onboard_customer() -> Onboarded:
     """Onboard a tenant.
 
-    The answer shows its API key, this once. A half-finished onboarding is completed by the same call.
+    The answer shows its API key, this once. A half-finished onboarding is completed by the same call; a minute after a
+    crash, until which it answers 409 with `Retry-After`. If the answer is lost, rotate the tenant's key.
     """
     here = instance()
     require_admin(flask.request, here, open_here=here.settings.open_onboarding)
+    caller = Caller("admin" if "X-Admin-Key" in flask.request.headers else "anyone")
     request = body.read(flask.request, OnboardRequest)
+    check_variables(request.tenant_id, request.variables)
+    fields = _named(request.model_fields_set, request.variables)
+    recorded(caller, "tenant.onboard", request.tenant_id, here, fields=fields)
     done = onboard(request, services=here, resolver=here.resolver, run_log=here.run_log)
-    here.directory.forget(request.tenant_id)
-    here.api_keys.forget(request.tenant_id)
+    _forget(request.tenant_id, here)
     return Onboarded(
         tenant_id=done.tenant_id,
         api_key=done.api_key.get_secret_value(),
         dataset_created=done.dataset_created,
         tables_created=list(done.tables_created),
     )
+
+
+@admin.get("/<tenant_id>")
+@call(who=ADMIN, answer=TenantShown, raises=(TenantUnknown,), example=TENANT_SHOWN)
+def show_customer(tenant_id: str) -> TenantShown:
+    """Show a tenant.
+
+    Its record as it is now; neither keys nor credentials.
+    """
+    here = instance()
+    recorded(operator(flask.request, tenant_id, here), "tenant.show", tenant_id, here)
+    found = here.tenant_records.get(tenant_id)
+    if found is None:
+        raise TenantUnknown(f"there is no tenant {tenant_id}")
+    return _shown(found)
+
+
+@admin.patch("/<tenant_id>")
+@call(
+    who=ADMIN, body=TenantChange, answer=TenantShown, raises=(TenantUnknown, VariablesInvalid), example=TENANT_CHANGED
+)
+def change_customer(tenant_id: str) -> TenantShown:
+    """Suspend or resume a tenant, set its variables, enable templates.
+
+    What is given is changed, the rest stays. It holds everywhere within a minute. The same call, made again, changes
+    nothing more, and completes one that was cut short.
+    """
+    here = instance()
+    caller = operator(flask.request, tenant_id, here)
+    asked = body.read(flask.request, TenantChange)
+    check_variables(tenant_id, asked.variables)
+    check_templates(asked.enabled_templates, here.templates.addresses())
+    fields = _named(asked.model_fields_set, asked.variables)
+    request = recorded(caller, "tenant.change", tenant_id, here, fields=fields)
+    if not here.registry.has(tenant_id):
+        raise TenantUnknown(f"there is no tenant {tenant_id}, or its onboarding is not complete")
+    changed = here.tenant_records.change(tenant_id, lambda tenant: _changed(tenant, asked), request=request)
+    here.registry.follow(tenant_id, here.tenant_records, request=request)
+    here.directory.forget(tenant_id)
+    return _shown(changed)
+
+
+@admin.delete("/<tenant_id>")
+@call(
+    who=ADMIN,
+    query=OffBoardingQuery,
+    answer=OffBoarded,
+    raises=(TenantUnknown, OnboardingInProgress, RunsLive),
+    example=OFF_BOARDED,
+)
+def off_board_customer(tenant_id: str) -> OffBoarded:
+    """Off-board a tenant: remove its datasets with all tables, keys and credentials, for good.
+
+    The tenant is suspended first. While it has runs that have not ended, the answer is 409, unless forced. Only
+    datasets that bear the tenant's label and name are removed; the answer names them. A call that was cut short is
+    completed by the same call.
+    """
+    here = instance()
+    caller = operator(flask.request, tenant_id, here)
+    asked = query.read(flask.request, OffBoardingQuery)
+    fields = ["force"] if asked.force else []
+    request = recorded(caller, "tenant.off_board", tenant_id, here, fields=fields)
+    try:
+        removed = here.off_boarding.remove(tenant_id, force=asked.force, request=request)
+    finally:
+        _forget(tenant_id, here)  # it was suspended, whatever came after
+    return OffBoarded(
+        tenant_id=tenant_id,
+        datasets=[RemovedDataset(dataset=name, tables=tables) for name, tables in removed.datasets.items()],
+        was_registered=removed.was_registered,
+    )
+
+
+def _changed(tenant: Tenant, asked: TenantChange) -> Tenant:
+    merged = {**tenant.variables, **asked.variables}
+    variables = {name: value for name, value in merged.items() if value is not None}
+    if len(variables) > MAX_VARIABLES:
+        fault = Fault("body.variables", "too_long", f"a tenant has at most {MAX_VARIABLES} variables")
+        raise VariablesInvalid(f"{fault.where}: {fault.message}", faults=[fault])
+    given = asked.model_fields_set
+    return replace(
+        tenant,
+        status=asked.status if "status" in given else tenant.status,
+        variables=variables,
+        enabled_templates=asked.enabled_templates if "enabled_templates" in given else tenant.enabled_templates,
+    )
+
+
+def _shown(record: TenantRecord) -> TenantShown:
+    tenant = record.tenant
+    return TenantShown(
+        tenant_id=tenant.tenant_id,
+        status=tenant.status,
+        admin_email=tenant.admin_email,
+        variables=dict(tenant.variables),
+        enabled_templates=list(tenant.enabled_templates),
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+    )
+
+
+def _named(fields: set[str], variables: Mapping[str, str | None]) -> list[str]:
+    """The names of what was given, each variable's too; never a value."""
+    return sorted({*fields, *(f"variables.{name}" for name in variables)} - {"variables"})
+
+
+def _forget(tenant_id: str, here: Instance) -> None:
+    here.directory.forget(tenant_id)
+    here.api_keys.forget(tenant_id)

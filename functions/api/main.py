@@ -7,7 +7,7 @@ import flask
 import functions_framework
 from werkzeug.exceptions import HTTPException, RequestURITooLarge
 
-from functions.api import body, customers, framework, pipelines, problems, service, templates
+from functions.api import api_keys, body, credentials, customers, framework, pipelines, problems, service, templates
 from shared.errors import ConvergenceError
 from shared.logs import log_context
 from shared.trace import trace_of
@@ -50,8 +50,10 @@ def create_app(routes: str) -> flask.Flask:
     app.url_map.merge_slashes = False
     if routes in ("tenant", "all"):
         app.register_blueprint(pipelines.tenant)
+        app.register_blueprint(credentials.tenant)
     if routes in ("admin", "all"):
         app.register_blueprint(customers.admin)
+    app.register_blueprint(api_keys.tenant_or_admin)
     app.register_blueprint(templates.tenant_or_admin)
     app.register_blueprint(service.anyone)
     app.before_request(refuse_long_urls)

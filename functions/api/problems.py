@@ -27,8 +27,16 @@ STATUS: dict[type[ConvergenceError], int] = {
     errors.AlreadyOnboarded: 409,
     errors.OnboardingInProgress: 409,
     errors.OnboardingFailed: 502,
+    errors.RunsLive: 409,
+    errors.KeyInGrace: 403,
+    errors.KeyNotFound: 404,
+    errors.LastKey: 409,
+    errors.TooManyKeys: 409,
+    errors.ProviderUnknown: 404,
     errors.RateLimited: 429,
 }
+# What stands in the way now, and when it is worth asking again: a lease ends after a minute.
+RETRY_AFTER_S: dict[type[ConvergenceError], int] = {errors.OnboardingInProgress: 60, errors.RunsLive: 60}
 # What any call may end with through no fault of its caller: services that refuse us, and services that do not answer.
 FAILURES = (
     errors.AccessDenied, errors.NotFound, errors.NotOurs, errors.PayloadRefused, errors.QueryFailed,
@@ -86,7 +94,10 @@ def from_error(error: ConvergenceError) -> flask.Response:
     if status:
         if status >= 500:
             log("request_failed", "ERROR", error_code=error.code)
-        return problem(status, error.code, error.message, error.faults)
+        response = problem(status, error.code, error.message, error.faults)
+        if type(error) in RETRY_AFTER_S:
+            response.headers["Retry-After"] = str(RETRY_AFTER_S[type(error)])
+        return response
     if isinstance(error, errors.TransientError):
         log("request_unavailable", "ERROR", error_code=error.code)
         response = problem(503, error.code, "a service that this call needs does not answer now; try again")

@@ -58,6 +58,23 @@ def _moment(value: object) -> object:
     raise ValueError("is a day (2025-11-15) or a time with its zone (2025-11-15T08:00:00Z)")
 
 
+def _true_or_false(text: object) -> object:
+    """Only the two words: pydantic would also take `1`, `on` and `yes`."""
+    if text in ("true", "false"):
+        return text == "true"
+    raise ValueError("must be true or false")
+
+
+class OffBoardingQuery(BaseModel):
+    """`DELETE /customers/{tenant_id}`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    force: Annotated[bool, BeforeValidator(_true_or_false)] = Field(
+        False, description="Off-board also while runs have not ended; they will fail."
+    )
+
+
 class RunsQuery(BaseModel):
     """`GET /pipelines/runs/{tenant_id}`."""
 

@@ -5,9 +5,13 @@ from datetime import datetime
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import Tenant
+from shared.errors import Unavailable
 from shared.ports import Jobs
 from shared.settings import Settings
 from shared.tenants.dml import change
+from shared.tenants.records import TenantRecords
+
+_LOOKS = 5
 
 
 class Registry:
@@ -40,8 +44,22 @@ class Registry:
         sql = f"INSERT INTO `{self._table}` ({', '.join(names)}) VALUES (@{', @'.join(names)})"
         self._change(Sql(sql, parameters), tenant.tenant_id, request, "insert")
 
-    def update(self, tenant: Tenant, *, request: str) -> None:
-        """Let the tenant's row say what the tenant is now; without a row nothing happens."""
+    def follow(self, tenant_id: str, records: TenantRecords, *, request: str) -> None:
+        """Let the tenant's row say what its own record says; without one of them nothing happens.
+
+        The record is read again afterwards: of two who change it at once, the slower must not leave here what the other
+        has replaced there.
+        """
+        for number in range(_LOOKS):
+            seen = records.get(tenant_id)
+            if seen is None:
+                return
+            self._update(seen.tenant, f"{request}-{number}")
+            if records.get(tenant_id) == seen:
+                return
+        raise Unavailable(f"others are changing {tenant_id} all the time; try again")
+
+    def _update(self, tenant: Tenant, request: str) -> None:
         parameters = _changeable(tenant)
         assigned = ", ".join(f"{each.name} = @{each.name}" for each in parameters)
         sql = f"UPDATE `{self._table}` SET {assigned} WHERE tenant_id = @tenant_id"

@@ -1,0 +1,124 @@
+"""Off-board a tenant: remove all that is its own, and nothing else; cut short anywhere, the same call completes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared.contracts.sql import Parameter, Sql
+from shared.contracts.tables import DatasetRef, TableRef
+from shared.contracts.tenant import TENANT_LABEL, Tenant, is_tenant_id, owner_of_dataset
+from shared.errors import OnboardingInProgress, RunsLive, TenantUnknown, Unavailable
+from shared.logs import log
+from shared.ports import Catalog, Clock, Dataset, Jobs
+from shared.settings import Settings
+from shared.tenants.claim import is_claimed
+from shared.tenants.records import TenantRecords
+from shared.tenants.registry import Registry
+
+# A run is over after this (PRODUCT 6, `run_deadline`), whether an end was recorded or not.
+RUN_DEADLINE_S = 6 * 3600
+# A run that was under way can make a dataset between two looks; that there is always another one is no tenant's doing.
+_LOOKS = 5
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What this call removed: datasets with their tables, and whether the registry had the tenant."""
+
+    datasets: dict[str, list[str]]
+    was_registered: bool
+
+
+class OffBoarding:
+    """Removes tenants. What is a tenant's is found by its label and its name; the registry's row goes last.
+
+    A dataset is removed only where its label names the tenant *and* its name parses to exactly this tenant: a
+    neighbour whose id begins alike, and whatever bears no label, is never touched (PRODUCT 3).
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        jobs: Callable[[], Jobs],
+        records: TenantRecords,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._catalog, self._jobs, self._records = catalog, jobs, records
+        self._clock, self._settings = clock, settings
+
+    def remove(self, tenant_id: str, *, force: bool, request: str) -> Removed:
+        """Suspend the tenant, then remove its datasets, its own `{tenant_id}` last, then its row of the registry.
+
+        Raises TenantUnknown where there is nothing to remove; OnboardingInProgress; RunsLive unless `force`: the tenant
+        stays suspended then, so that no run begins any more.
+        """
+        registry = Registry(self._jobs(), self._settings)
+        found, is_registered = self._inventory(tenant_id), registry.has(tenant_id)
+        if not found and not is_registered:
+            raise TenantUnknown(f"there is no tenant {tenant_id[:64]!r}")
+        if any(is_claimed(dataset, self._clock.now()) for dataset in found):
+            raise OnboardingInProgress(f"{tenant_id} is being onboarded; ask again in a minute")
+        self._suspend(tenant_id, registry, request)
+        live = [] if force else self._live_runs(tenant_id)
+        if live:
+            raise RunsLive(
+                f"{tenant_id} has runs that have not ended, such as {live[0]}; it is suspended now, so that none is"
+                " added: ask again when they have ended, or add ?force=true"
+            )
+        removed: dict[str, list[str]] = {}
+        for _ in range(_LOOKS):
+            for dataset in found:
+                self._remove(dataset.ref, tenant_id, removed)
+            found = self._inventory(tenant_id)
+            if not found:
+                was_registered = registry.remove(tenant_id, request=request)
+                log("tenant_off_boarded", datasets=len(removed))
+                return Removed(removed, was_registered)
+        raise Unavailable(f"datasets of {tenant_id} are made while they are removed; try again")
+
+    def _inventory(self, tenant_id: str) -> list[Dataset]:
+        """The tenant's datasets, the one of its record last: until the end that says that it is suspended."""
+        if not is_tenant_id(tenant_id):
+            return []
+        labelled = self._catalog.datasets(self._settings.data_project, labels={TENANT_LABEL: tenant_id})
+        ours = [dataset for dataset in labelled if owner_of_dataset(dataset.ref.dataset) == tenant_id]
+        return sorted(ours, key=lambda dataset: (dataset.ref.dataset == tenant_id, dataset.ref.dataset))
+
+    def _suspend(self, tenant_id: str, registry: Registry, request: str) -> None:
+        def suspended(tenant: Tenant) -> Tenant:
+            return replace(tenant, status="suspended")
+
+        if self._records.get(tenant_id) is not None:
+            self._records.change(tenant_id, suspended, request=request)
+            registry.follow(tenant_id, self._records, request=request)
+
+    def _live_runs(self, tenant_id: str) -> list[str]:
+        settings = self._settings
+        events = DatasetRef(settings.gcp_project_id, settings.control_dataset).table("x_meta_runs")
+        since = self._clock.now() - timedelta(seconds=RUN_DEADLINE_S)
+        found = self._jobs().select(live_runs(events, tenant_id, since.isoformat()), max_rows=1)
+        return [row["pipeline_logging_id"] for row in found]
+
+    def _remove(self, ref: DatasetRef, tenant_id: str, removed: dict[str, list[str]]) -> None:
+        """Remove the dataset if it is still the tenant's at this moment."""
+        dataset = self._catalog.get_dataset(ref)
+        if dataset is None or dataset.labels.get(TENANT_LABEL) != tenant_id:
+            return
+        tables = self._catalog.tables(ref)
+        if self._catalog.delete_dataset(ref):
+            removed.setdefault(ref.dataset, tables)
+
+
+def live_runs(events: TableRef, tenant_id: str, since: str) -> Sql:
+    """The runs of a tenant, accepted `since`, that began or may begin, and have no end. One is enough to know."""
+    return Sql(
+        f"SELECT pipeline_logging_id FROM `{events}`"
+        " WHERE tenant_id = @tenant_id AND event_time >= @since AND accepted_at >= @since AND step_id IS NULL"
+        " GROUP BY pipeline_logging_id"
+        " HAVING NOT LOGICAL_OR(status IN ('SUCCEEDED', 'FAILED', 'DEAD'))"
+        # What was not published may run all the same if Pub/Sub has it: then RUNNING follows.
+        " AND (LOGICAL_OR(status = 'RUNNING') OR NOT LOGICAL_OR(status = 'NOT_PUBLISHED'))"
+        " LIMIT 1",
+        (Parameter("tenant_id", "STRING", tenant_id), Parameter("since", "TIMESTAMP", since)),
+    )
