@@ -169,7 +169,10 @@ def _tidied(schema: Any, *, of_fields: bool = False) -> Any:
     if not isinstance(schema, dict):
         return schema
     if of_fields:
-        return {name: _tidied({**field, "title": None}) for name, field in schema.items()}
+        return {
+            name: _tidied({**field, "title": None} if isinstance(field, dict) else field)
+            for name, field in schema.items()
+        }
     found = {
         key: _tidied(value, of_fields=key == "properties")
         for key, value in schema.items()
@@ -224,7 +227,8 @@ def _answer(call: Call, schemas: _Schemas) -> Json:
     if "tenantKey" in call.who.keys:
         answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_LIMIT}
     if isinstance(call.answer, str):
-        answer["content"] = {call.answer: {"schema": {"type": "string"}}}
+        kind = "object" if call.answer == "application/json" else "string"
+        answer["content"] = {call.answer: {"schema": {"type": kind}}}
     elif call.answer is not None:
         content: Json = {"schema": schemas.answer(call.answer)}
         if call.example.answer is not None:

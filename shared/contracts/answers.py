@@ -9,6 +9,24 @@ RunStatus = Literal["QUEUED", "NOT_PUBLISHED", "RUNNING", "SUCCEEDED", "FAILED",
 StepStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "SKIPPED"]
 Count = Annotated[int, Field(ge=0)]
 
+# What a name means wherever an answer has it.
+TenantId = Annotated[str, Field(description="The tenant.")]
+RunId = Annotated[str, Field(description="The run's id.")]
+PipelineId = Annotated[str | None, Field(description="The template's own `pipeline_id`, filled in.")]
+Provider = Annotated[str, Field(description="First folder of the template below `configs/`.")]
+Domain = Annotated[str, Field(description="Second folder of the template.")]
+TemplateName = Annotated[str, Field(description="The template's file name without `.yml`.")]
+TemplateVersion = Annotated[str, Field(description="First 16 hex digits of the SHA-256 of the template's file.")]
+StepId = Annotated[str, Field(description="The step, as the template names it.")]
+StepName = Annotated[str, Field(description="The step, for people.")]
+EngineName = Annotated[str, Field(description="The engine that does the step's work.")]
+StartedAt = Annotated[dt.datetime | None, Field(description="When work began; null before.")]
+EndedAt = Annotated[dt.datetime | None, Field(description="When work ended; null before.")]
+RowsWritten = Annotated[Count | None, Field(description="Rows written to the tenant's tables.")]
+BytesBilled = Annotated[Count | None, Field(description="Bytes that BigQuery billed.")]
+ErrorCode = Annotated[str | None, Field(description="What went wrong, as a stable code; null without an error.")]
+ErrorMessage = Annotated[str | None, Field(description="What went wrong, in words; null without an error.")]
+
 
 class Answer(BaseModel):
     """One JSON object, whole: a field without value is there as null."""
@@ -19,13 +37,15 @@ class Answer(BaseModel):
 class Health(Answer):
     """The function is up."""
 
-    status: Literal["ok"] = "ok"
+    status: Annotated[Literal["ok"], Field(description="Always this: a function that is not up does not answer.")] = (
+        "ok"
+    )
 
 
 class Onboarded(Answer):
     """A tenant that is ready."""
 
-    tenant_id: str
+    tenant_id: TenantId
     api_key: Annotated[str, Field(description="The tenant's API key; shown this once.")]
     dataset_created: Annotated[bool, Field(description="False where an earlier, unfinished call had made it.")]
     tables_created: Annotated[list[str], Field(description="The metadata tables that this call made.")]
@@ -34,64 +54,70 @@ class Onboarded(Answer):
 class RunAccepted(Answer):
     """A run that will end in a recorded result."""
 
-    pipeline_logging_id: Annotated[str, Field(description="The run's id.")]
+    pipeline_logging_id: RunId
     pipeline_id: Annotated[str, Field(description="The template's own `pipeline_id`, filled in.")]
-    status: Literal["QUEUED"] = "QUEUED"
+    status: Annotated[Literal["QUEUED"], Field(description="Pub/Sub has the run's message.")] = "QUEUED"
     status_url: Annotated[str, Field(description="Where to ask how it went.")]
 
 
 class RunStep(Answer):
     """What happened to a step."""
 
-    step_id: str
-    ps_type: Annotated[str, Field(description="The engine.")]
-    status: StepStatus
-    started_at: dt.datetime | None
-    ended_at: dt.datetime | None
-    rows_written: Count | None
-    bytes_billed: Count | None
+    step_id: StepId
+    ps_type: EngineName
+    status: Annotated[StepStatus, Field(description="SKIPPED: what happened before it did not call for it.")]
+    started_at: StartedAt
+    ended_at: EndedAt
+    rows_written: RowsWritten
+    bytes_billed: BytesBilled
     job_id: Annotated[str | None, Field(description="The BigQuery job that did the work.")]
-    mails_sent: Count | None
-    error_code: str | None
-    error_message: str | None
+    mails_sent: Annotated[Count | None, Field(description="Mails that it sent, one for each address.")]
+    error_code: ErrorCode
+    error_message: ErrorMessage
 
 
 class RunSummary(Answer):
     """A run."""
 
-    pipeline_logging_id: str
-    status: RunStatus
-    tenant_id: str
-    pipeline_id: str | None
-    provider: str
-    domain: str
-    template_name: str
-    template_version: Annotated[str, Field(description="First 16 hex digits of the SHA-256 of the template's file.")]
+    pipeline_logging_id: RunId
+    status: Annotated[
+        RunStatus,
+        Field(
+            description="SUCCEEDED, FAILED and DEAD (its message could not be delivered) are ends. NOT_PUBLISHED:"
+            " Pub/Sub did not confirm, and the caller was told so."
+        ),
+    ]
+    tenant_id: TenantId
+    pipeline_id: PipelineId
+    provider: Provider
+    domain: Domain
+    template_name: TemplateName
+    template_version: TemplateVersion
     date: Annotated[dt.date | None, Field(description="The day that the run is about.")]
     run_date: Annotated[dt.date, Field(description="The day on which it was accepted, UTC.")]
-    trigger_by: str
+    trigger_by: Annotated[str, Field(description="Who asked for it.")]
     run_attempt: Annotated[int, Field(ge=1, description="2 and more: a retry of a run that failed.")]
     deliveries: Annotated[int, Field(ge=1, description="How often Pub/Sub has brought the run's message.")]
-    accepted_at: dt.datetime
-    started_at: dt.datetime | None
-    ended_at: dt.datetime | None
-    rows_written: Count | None
-    bytes_billed: Count | None
-    failed_step: str | None
-    error_code: Annotated[str | None, Field(description="A code of the README's table of errors.")]
-    error_message: str | None
+    accepted_at: Annotated[dt.datetime, Field(description="When it was accepted.")]
+    started_at: StartedAt
+    ended_at: EndedAt
+    rows_written: RowsWritten
+    bytes_billed: BytesBilled
+    failed_step: Annotated[str | None, Field(description="The first step that failed; null without one.")]
+    error_code: ErrorCode
+    error_message: ErrorMessage
 
 
 class Run(RunSummary):
-    """A run with its steps, in the order in which they began."""
+    """A run with its steps."""
 
-    steps: list[RunStep]
+    steps: Annotated[list[RunStep], Field(description="Its steps, in the order in which they began.")]
 
 
 class Runs(Answer):
-    """One page of a tenant's runs, newest first."""
+    """One page of a tenant's runs."""
 
-    runs: list[RunSummary]
+    runs: Annotated[list[RunSummary], Field(description="Newest first.")]
     next_page_token: Annotated[
         str | None, Field(description="Give it as `page_token` for the next page; null on the last.")
     ]
@@ -101,16 +127,16 @@ class ProblemFault(Answer):
     """One thing that is wrong."""
 
     where: Annotated[str, Field(description="A path in the request (`body.date`, `query.limit`), or `file:line`.")]
-    code: str
-    message: str
+    code: Annotated[str, Field(description="What kind of fault it is; stable.")]
+    message: Annotated[str, Field(description="What is wrong, and what would be right.")]
 
 
 class TemplateSummary(Answer):
     """A template that can be run, or that could, were it not broken."""
 
-    provider: str
-    domain: str
-    template_name: str
+    provider: Provider
+    domain: Domain
+    template_name: TemplateName
     status: Annotated[
         Literal["ready", "broken"], Field(description="`broken`: the file has faults; the operator mends it.")
     ]
@@ -122,7 +148,7 @@ class TemplateSummary(Answer):
 class Templates(Answer):
     """What can be run."""
 
-    templates: list[TemplateSummary]
+    templates: Annotated[list[TemplateSummary], Field(description="Sorted by provider, domain and name.")]
 
 
 Scalar = str | int | float | bool
@@ -131,9 +157,9 @@ Scalar = str | int | float | bool
 class TemplateVariable(Answer):
     """A variable of a template."""
 
-    name: str
+    name: Annotated[str, Field(description="What it is called in templates and in the body of a run.")]
     type: Annotated[str, Field(description="`string`, `int`, …, or `list[…]` of one of these.")]
-    description: str
+    description: Annotated[str, Field(description="As the template says it.")]
     default: Annotated[
         Scalar | list[Scalar] | None, Field(description="The template's own, placeholders not filled; null: none.")
     ]
@@ -151,9 +177,9 @@ class TemplateVariable(Answer):
 class TemplateStep(Answer):
     """A step of a template."""
 
-    step_id: str
-    name: str
-    ps_type: Annotated[str, Field(description="The engine that does its work.")]
+    step_id: StepId
+    name: StepName
+    ps_type: EngineName
     trigger: Annotated[
         Literal["on_success", "on_failure", "always"], Field(description="What must have become of the steps before.")
     ]
@@ -165,8 +191,8 @@ class TemplateDetails(TemplateSummary):
 
     version: Annotated[str | None, Field(description="First 16 hex digits of the SHA-256 of the file.")]
     pipeline_id: Annotated[str | None, Field(description="As the template says it, placeholders not filled.")]
-    variables: list[TemplateVariable]
-    steps: list[TemplateStep]
+    variables: Annotated[list[TemplateVariable], Field(description="The variables that it declares.")]
+    steps: Annotated[list[TemplateStep], Field(description="What it does, as the file orders it.")]
 
 
 class Problem(Answer):
