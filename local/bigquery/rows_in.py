@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from local.bigquery.functions import civil, numbers
+from local.bigquery.functions import civil, json_text, numbers
 from local.bigquery.schemas import Fields
 
 _EPOCH = datetime(1970, 1, 1)
@@ -127,10 +126,10 @@ def _json(value: Any) -> str:
     # insertAll gives JSON columns as text, load jobs as values
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            return json_text.canonical(value)
         except ValueError:
             raise ValueError(value) from None
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json_text.dumps(value)
 
 
 _SCALARS: dict[str, Reader] = {

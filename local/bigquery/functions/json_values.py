@@ -1,335 +1,82 @@
-"""JSON functions over canonical JSON text.
+"""SQL values to JSON and back.
 
-Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions#json_encodings
 """
 
 from __future__ import annotations
 
-import itertools
-import json
 import math
-import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-_STEP = re.compile(
-    r"""\.([A-Za-z_][\w-]*|"(?:[^"\\]|\\.)*")|\[(\d+)\]|\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\]|\.(\w+)"""
-)
-_MISSING = object()
+from local.bigquery.functions import civil
+from local.bigquery.functions.json_paths import scalar
+from local.bigquery.functions.json_text import Written, canonical, dumps, loads, read, spelled
 
+# Stands before text that DuckDB's to_json must not quote: a number, or JSON.
+_MARK = "\ue000"
+_WIDE = 2**53
 
-def dumps(value: Any) -> str:
-    """Canonical text."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
+def parse_json(text: str, mode: str) -> str:
+    """PARSE_JSON; `mode` is exact or round."""
+    if mode not in {"exact", "round"}:
+        raise ValueError(f"Invalid wide_number_mode specified: {mode}; known: exact, round")
+    return dumps(loads(text, exact=mode == "exact"))
 
-def loads(text: str) -> Any:
-    """The value of JSON text; ValueError as BigQuery words it."""
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"syntax error while parsing value - {error}") from None
 
+def to_json(text: str, stringify: bool) -> str:
+    """TO_JSON of DuckDB's JSON of a value whose parts the compiler prepared; wide numbers as text where asked."""
+    return canonical(spelled(_unmarked(read(text), lambda number: _number(number, stringify))))
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"invalid literal {name}")
 
+def to_json_string(text: str, pretty: bool) -> str:
+    """TO_JSON_STRING, in the order of the fields; wide numbers are text."""
+    return spelled(_unmarked(read(text), _quoted_number), step="  " if pretty else "")
 
-def parse_json(text: str) -> str:
-    """PARSE_JSON."""
-    return dumps(loads(text))
 
-
-def _steps(path: str, *, legacy: bool) -> list[str | int]:
-    if not path.startswith("$"):
-        raise ValueError("JSONPath must start with '$'")
-    steps: list[str | int] = []
-    at = 1
-    while at < len(path):
-        match = _STEP.match(path, at)
-        if match is None:
-            raise ValueError(
-                f"Unsupported operator in JSONPath: {path}"
-                if "*" in path[at:]
-                else f"Invalid token in JSONPath at: {path[at:]}"
-            )
-        name, index, single, double, bare = match.groups()
-        if single is not None and not legacy:
-            raise ValueError(f"Invalid token in JSONPath at: {path[at:]}")
-        if index is not None:
-            steps.append(int(index))
-        else:
-            text = next(x for x in (name, single, double, bare) if x is not None)
-            steps.append(json.loads(text) if text.startswith('"') else text.replace("\\'", "'"))
-        at = match.end()
-    return steps
-
-
-def _at(text: str, path: str, *, legacy: bool = False, strict: bool = False) -> Any:
-    steps = _steps(path, legacy=legacy)
-    try:
-        value = loads(text)
-    except ValueError:
-        if strict:
-            raise
-        return _MISSING  # functions over STRING answer NULL for malformed JSON
-    for step in steps:
-        if isinstance(step, int) and isinstance(value, list):
-            if step >= len(value):
-                return _MISSING
-            value = value[step]
-        elif isinstance(value, dict) and str(step) in value:
-            value = value[str(step)]
-        else:
-            return _MISSING
-    return value
-
-
-def _scalar(value: Any) -> str | None:
-    if value is _MISSING or value is None or isinstance(value, dict | list):
-        return None
-    return value if isinstance(value, str) else dumps(value)
-
-
-def json_value(text: str, path: str) -> str | None:
-    """JSON_VALUE: a scalar as text."""
-    return _scalar(_at(text, path))
-
-
-def json_value_legacy(text: str, path: str) -> str | None:
-    """JSON_EXTRACT_SCALAR."""
-    return _scalar(_at(text, path, legacy=True))
-
-
-def json_query(text: str, path: str) -> str | None:
-    """JSON_QUERY over STRING: SQL NULL for JSON null."""
-    value = _at(text, path)
-    return None if value is _MISSING or value is None else dumps(value)
-
-
-def json_query_legacy(text: str, path: str) -> str | None:
-    """JSON_EXTRACT over STRING."""
-    value = _at(text, path, legacy=True)
-    return None if value is _MISSING or value is None else dumps(value)
-
-
-def json_query_json(text: str, path: str) -> str | None:
-    """JSON_QUERY over JSON: JSON null stays one."""
-    value = _at(text, path)
-    return None if value is _MISSING else dumps(value)
-
-
-def json_query_json_legacy(text: str, path: str) -> str | None:
-    """JSON_EXTRACT over JSON."""
-    value = _at(text, path, legacy=True)
-    return None if value is _MISSING else dumps(value)
-
-
-def json_query_array(text: str, path: str) -> list[str] | None:
-    """JSON_QUERY_ARRAY."""
-    value = _at(text, path)
-    return [dumps(v) for v in value] if isinstance(value, list) else None
-
-
-def json_query_array_legacy(text: str, path: str) -> list[str] | None:
-    """JSON_EXTRACT_ARRAY."""
-    value = _at(text, path, legacy=True)
-    return [dumps(v) for v in value] if isinstance(value, list) else None
-
-
-def json_value_array(text: str, path: str) -> list[str | None] | None:
-    """JSON_VALUE_ARRAY: NULL when an element is no scalar."""
-    value = _at(text, path)
-    if not isinstance(value, list) or any(isinstance(v, dict | list) for v in value):
-        return None
-    return [_scalar(v) for v in value]
-
-
-def json_type(text: str) -> str:
-    """JSON_TYPE."""
-    value = loads(text)
-    if value is None:
-        return "null"
-    return {bool: "boolean", int: "number", float: "number", str: "string", dict: "object", list: "array"}[type(value)]
-
-
-def json_field(text: str, name: str) -> str | None:
-    """json.name and json['name']."""
-    value = loads(text)
-    return dumps(value[name]) if isinstance(value, dict) and name in value else None
-
-
-def json_element(text: str, index: int) -> str | None:
-    """json[i]."""
-    value = loads(text)
-    return dumps(value[index]) if isinstance(value, list) and 0 <= index < len(value) else None
-
-
-def _parent(value: Any, steps: list[str | int]) -> Any:
-    """The container that holds the last step; _MISSING when the way there does not exist."""
-    for step in steps[:-1]:
-        inside = step < len(value) if isinstance(step, int) and isinstance(value, list) else False
-        if isinstance(step, str) and isinstance(value, dict):
-            inside = step in value
-        if not inside:
-            return _MISSING
-        value = value[step]
-    return value
-
-
-def json_array_insert(text: str, path: str, new: str) -> str:
-    """JSON_ARRAY_INSERT of one value (as JSON text); a path to no array changes nothing."""
-    value, steps = loads(text), _steps(path, legacy=False)
-    if not steps or not isinstance(steps[-1], int):
-        raise ValueError(f"JSONPath must end in an array index: {path}")
-    holder, index = _parent(value, steps), steps[-1]
-    if isinstance(holder, list):
-        holder += [None] * (index - len(holder))
-        holder.insert(index, loads(new))
-    elif holder is None:
-        raise NotImplementedError("JSON_ARRAY_INSERT into a JSON null")
-    return dumps(value)
-
-
-def json_array_append(text: str, path: str, new: str) -> str:
-    """JSON_ARRAY_APPEND of one value (as JSON text)."""
-    value, steps = loads(text), _steps(path, legacy=False)
-    target: Any = value if not steps else _at(text, path)
-    if not isinstance(target, list):
-        if target is None:
-            raise NotImplementedError("JSON_ARRAY_APPEND to a JSON null")
-        return dumps(value)
-    grown = [*target, loads(new)]
-    if not steps:
-        return dumps(grown)
-    holder = _parent(value, steps)
-    holder[steps[-1]] = grown
-    return dumps(value)
-
-
-def json_set(text: str, path: str, new: str) -> str:
-    """JSON_SET of one value (as JSON text), creating what is missing."""
-    value, steps = loads(text), _steps(path, legacy=False)
-    if not steps:
-        return dumps(loads(new))
-    holder = value
-    for step, following in itertools.pairwise(steps):
-        if isinstance(step, str) and isinstance(holder, dict):
-            if holder.get(step) is None:
-                holder[step] = [] if isinstance(following, int) else {}
-            holder = holder[step]
-        elif isinstance(step, int) and isinstance(holder, list) and step < len(holder):
-            holder = holder[step]
-        else:
-            return dumps(value)
-    last = steps[-1]
-    if isinstance(last, str) and isinstance(holder, dict):
-        holder[last] = loads(new)
-    elif isinstance(last, int) and isinstance(holder, list):
-        holder += [None] * (last + 1 - len(holder))
-        holder[last] = loads(new)
-    return dumps(value)
-
-
-def json_remove(text: str, path: str) -> str:
-    """JSON_REMOVE of one path; a path to nothing changes nothing."""
-    value, steps = loads(text), _steps(path, legacy=False)
-    if not steps:
-        raise ValueError("The JSONPath cannot be '$'")
-    holder, last = _parent(value, steps), steps[-1]
-    if isinstance(holder, dict) and isinstance(last, str):
-        holder.pop(last, None)
-    elif isinstance(holder, list) and isinstance(last, int) and last < len(holder):
-        del holder[last]
-    return dumps(value)
-
-
-def json_strip_nulls(text: str) -> str:
-    """JSON_STRIP_NULLS with its defaults: nulls in objects and arrays go, empty containers stay."""
-
-    def strip(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: strip(v) for k, v in value.items() if v is not None}
-        if isinstance(value, list):
-            return [strip(v) for v in value if v is not None]
-        return value
-
-    return dumps(strip(loads(text)))
-
-
-def json_keys(text: str) -> list[str]:
-    """JSON_KEYS: every path to a key, sorted, arrays not entered."""
-    out: set[str] = set()
-
-    def walk(value: Any, prefix: str) -> None:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                name = key if re.fullmatch(r"[A-Za-z_]\w*", key) else json.dumps(key, ensure_ascii=False)
-                path = f"{prefix}.{name}" if prefix else name
-                out.add(path)
-                walk(inner, path)
-
-    walk(loads(text), "")
-    return sorted(out)
-
-
-def json_object(keys: list[str | None], values: list[str]) -> str:
-    """JSON_OBJECT; of repeated keys the first counts."""
-    found: dict[str, Any] = {}
-    for key, value in zip(keys, values, strict=True):
-        if key is None:
-            raise ValueError("JSON object key cannot be NULL")
-        found.setdefault(key, loads(value))
-    return dumps(found)
-
-
-def json_array(values: list[str]) -> str:
-    """JSON_ARRAY."""
-    return dumps([loads(v) for v in values])
-
-
-def json_text(text: str, pretty: bool) -> str:
-    """TO_JSON_STRING's spelling."""
-    value = json.loads(text)
-    return json.dumps(value, indent=2, ensure_ascii=False) if pretty else dumps(value)
-
-
-def to_json(text: str) -> str:
-    """DuckDB's JSON of a value whose parts the compiler prepared, with markers undone."""
-    value = json.loads(text)
-    return dumps(_unmarked(value))
-
-
-def _unmarked(value: Any) -> Any:
+def _unmarked(value: Any, number: Callable[[str], Any]) -> Any:
     if isinstance(value, dict):
-        return {k: _unmarked(v) for k, v in value.items()}
+        return {k: _unmarked(v, number) for k, v in value.items()}
     if isinstance(value, list):
-        return [_unmarked(v) for v in value]
-    if isinstance(value, str) and value.startswith("\ue000"):
-        return json.loads(value[1:])
+        return [_unmarked(v, number) for v in value]
+    if isinstance(value, str) and value.startswith(_MARK):
+        body = value[1:]
+        return read(body[1:]) if body.startswith("j") else number(body)
     return value
 
 
-def json_int(value: int) -> str:
-    """An INT64 in JSON: a number, or text beyond 2^53, marked for `to_json`."""
-    return "\ue000" + (str(value) if abs(value) <= 2**53 else f'"{value}"')
+def _number(text: str, stringify: bool) -> Any:
+    """An exact number for TO_JSON."""
+    if text[0] == "f":
+        return Written(text[1:])
+    exact = Decimal(text[1:])
+    if exact == exact.to_integral_value() and -(2**63) <= exact < 2**63 and text[0] == "i":
+        return text[1:] if stringify and abs(exact) > _WIDE else Written(text[1:])
+    if Decimal(repr(float(exact))) == exact:
+        return Written(text[1:])
+    if stringify:
+        return text[1:]
+    raise NotImplementedError("TO_JSON of a NUMERIC that FLOAT64 does not hold")
+
+
+def _quoted_number(text: str) -> Any:
+    """A number for TO_JSON_STRING: exact ones are plain when whole and within ±2^53."""
+    if text[0] == "f":
+        return Written(text[1:])
+    exact = Decimal(text[1:])
+    plain = abs(exact) <= _WIDE and exact == exact.to_integral_value()
+    return Written(text[1:]) if plain else text[1:]
 
 
 def json_float(value: float) -> str:
-    """A FLOAT64 in JSON, marked."""
+    """A FLOAT64, marked; NaN and infinities are text."""
     if math.isnan(value):
-        return '\ue000"NaN"'
+        return "NaN"
     if math.isinf(value):
-        return '\ue000"Infinity"' if value > 0 else '\ue000"-Infinity"'
-    return "\ue000" + (str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value))
-
-
-def json_number(value: str) -> str:
-    """A NUMERIC in JSON, marked: a number when a double holds it, else text."""
-    exact = Decimal(value)
-    return "\ue000" + (
-        value if Decimal(float(exact)) == exact or Decimal(repr(float(exact))) == exact else f'"{value}"'
-    )
+        return "Infinity" if value > 0 else "-Infinity"
+    return f"{_MARK}f{int(value) if value.is_integer() and abs(value) < 1e15 else repr(value)}"
 
 
 def _kind(text: str, wanted: type | tuple[type, ...], name: str) -> Any:
@@ -386,7 +133,7 @@ def lax_float64(text: str) -> float | None:
 
 def lax_string(text: str) -> str | None:
     """LAX_STRING."""
-    return _scalar(loads(text))
+    return scalar(loads(text))
 
 
 def lax_bool(text: str) -> bool | None:
@@ -399,3 +146,56 @@ def lax_bool(text: str) -> bool | None:
     if isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower() == "true"
     return None
+
+
+def array_of(read_one: Callable[[str], Any], name: str) -> Callable[[str], list[Any]]:
+    """INT64_ARRAY(json) and its kin."""
+
+    def run(text: str) -> list[Any]:
+        value = loads(text)
+        if not isinstance(value, list):
+            raise ValueError(f"The provided JSON input is not an array of {name}")
+        return [read_one(dumps(v)) for v in value]
+
+    return run
+
+
+def lax_array_of(read_one: Callable[[str], Any]) -> Callable[[str], list[Any] | None]:
+    """LAX_INT64_ARRAY(json) and its kin: NULL for what is no array."""
+
+    def run(text: str) -> list[Any] | None:
+        value = loads(text)
+        return [read_one(dumps(v)) for v in value] if isinstance(value, list) else None
+
+    return run
+
+
+FUNCTIONS: dict[str, tuple[str, str, Any]] = {
+    "parse_json": ("ss", "s", parse_json),
+    "to_json": ("jb", "s", to_json),
+    "to_json_string": ("jb", "s", to_json_string),
+    "json_int": ("i", "s", lambda v: f"{_MARK}i{v}"),
+    "json_float": ("f", "s", json_float),
+    "json_number": ("s", "s", lambda v: f"{_MARK}n{v}"),
+    "json_json": ("s", "s", lambda v: f"{_MARK}j{v}"),
+    "json_date": ("d", "s", lambda v: v.isoformat()),
+    "json_datetime": ("t", "s", lambda v: civil.datetime_text(v).replace(" ", "T")),
+    "json_time": ("c", "s", civil.time_text),
+    "json_timestamp": ("t", "s", lambda v: civil.datetime_text(v).replace(" ", "T") + "Z"),
+    "json_int64": ("s", "i", json_int64),
+    "json_float64": ("s", "f", json_float64),
+    "json_bool": ("s", "b", json_bool),
+    "json_string": ("s", "s", json_string),
+    "lax_int64": ("s", "i", lax_int64),
+    "lax_float64": ("s", "f", lax_float64),
+    "lax_string": ("s", "s", lax_string),
+    "lax_bool": ("s", "b", lax_bool),
+    "json_int64_array": ("s", "I", array_of(json_int64, "integers")),
+    "json_float64_array": ("s", "F", array_of(json_float64, "numbers")),
+    "json_bool_array": ("s", "B", array_of(json_bool, "booleans")),
+    "json_string_array": ("s", "S", array_of(json_string, "strings")),
+    "lax_int64_array": ("s", "I", lax_array_of(lax_int64)),
+    "lax_float64_array": ("s", "F", lax_array_of(lax_float64)),
+    "lax_bool_array": ("s", "B", lax_array_of(lax_bool)),
+    "lax_string_array": ("s", "S", lax_array_of(lax_string)),
+}

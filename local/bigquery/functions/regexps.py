@@ -73,7 +73,7 @@ def _one_group(pattern: str, name: str) -> re.Pattern[str]:
 def replace(value: str, pattern: str, replacement: str) -> str:
     r"""REGEXP_REPLACE; \\1 to \\9 in the replacement are groups, \\0 the match.
 
-    >>> replace("axc", "x*", "-"), replace("xxa", "x*", "-"), replace("abc", "b", r"[\\0]")
+    >>> replace("axc", "x*", "-"), replace("xxa", "x*", "-"), replace("abc", "b", r"[\0]")
     ('-a-c-', '-a-', 'a[b]c')
     """
     regexp = compiled(pattern)

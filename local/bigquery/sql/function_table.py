@@ -351,7 +351,6 @@ ARRAYS: dict[str, tuple[str, ...]] = {
 
 JSON: dict[str, tuple[str, ...]] = {
     "TO_JSON_STRING": (),  # by a special form, like all that depend on the type
-    "PARSE_JSON": ("STRING -> JSON : bq_parse_json({0})",),
     "JSON_VALUE": (
         "STRING -> STRING : bq_json_value({0}, '$')",
         "STRING, STRING -> STRING : bq_json_value({0}, {1})",
@@ -394,15 +393,23 @@ JSON: dict[str, tuple[str, ...]] = {
         "STRING -> STRING[] : bq_json_value_array({0}, '$')",
         "STRING, STRING -> STRING[] : bq_json_value_array({0}, {1})",
     ),
-    "JSON_STRIP_NULLS": ("JSON -> JSON : bq_json_strip_nulls({0})",),
     "JSON_TYPE": ("JSON -> STRING : bq_json_type({0})",),
-    "JSON_KEYS": ("JSON -> STRING[] : bq_json_keys({0})",),
     "LAX_INT64": ("JSON -> INT64 : bq_lax_int64({0})",),
     "LAX_STRING": ("JSON -> STRING : bq_lax_string({0})",),
     "LAX_BOOL": ("JSON -> BOOL : bq_lax_bool({0})",),
     "LAX_FLOAT64": ("JSON -> FLOAT64 : bq_lax_float64({0})",),
+    **{
+        f"{prefix}{kind}_ARRAY": (f"JSON -> {kind}[] : bq_{low}{kind.lower()}_array({{0}})",)
+        for prefix, low in (("", "json_"), ("LAX_", "lax_"))
+        for kind in ("INT64", "FLOAT64", "BOOL", "STRING")
+    },
+    "JSON_EXTRACT_STRING_ARRAY": (
+        "JSON -> STRING[] : bq_json_value_array_legacy({0}, '$')",
+        "JSON, STRING -> STRING[] : bq_json_value_array_legacy({0}, {1})",
+        "STRING -> STRING[] : bq_json_value_array_legacy({0}, '$')",
+        "STRING, STRING -> STRING[] : bq_json_value_array_legacy({0}, {1})",
+    ),
     "INT64": ("JSON -> INT64 : bq_json_int64({0})",),
-    "FLOAT64": ("JSON -> FLOAT64 : bq_json_float64({0})",),
     "BOOL": ("JSON -> BOOL : bq_json_bool({0})",),
 }
 

@@ -5,11 +5,10 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#li
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal, InvalidOperation
 
 from local.bigquery.errors import ApiError, invalid_query
-from local.bigquery.functions import civil, numbers
+from local.bigquery.functions import civil, json_text, numbers
 from local.bigquery.sql.tokens import line_and_column
 from local.bigquery.sql.types import text
 
@@ -48,7 +47,7 @@ def from_text(kind: str, written: str, sql: str, pos: int) -> str:
         if kind == "TIMESTAMP":
             return f"CAST({text(civil.parse_timestamp(written).isoformat(' '))} AS TIMESTAMP)"
         if kind == "JSON":
-            return text(json.dumps(json.loads(written), separators=(",", ":"), ensure_ascii=False))
+            return text(json_text.canonical(written))
     except ValueError as error:
         raise _bad(kind, written, sql, pos) from error
     return number(kind, written, sql, pos)

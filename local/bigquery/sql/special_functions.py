@@ -11,8 +11,10 @@ from local.bigquery.errors import not_implemented
 from local.bigquery.sql import casts, dates, operators
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
+from local.bigquery.sql.call_arguments import arity, named_argument, typed
+from local.bigquery.sql.json_functions import JSON_FUNCTIONS
 from local.bigquery.sql.signatures import choose
-from local.bigquery.sql.values import Value, common, convert
+from local.bigquery.sql.values import Value, common
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,22 +31,8 @@ NAMED_ARGUMENTS = frozenset(
 )  # fmt: skip
 
 
-def _named(c: ExpressionCompiler, node: s.Call, name: str, kind: t.Type, default: str) -> str:
-    """A named argument as DuckDB text, or its default; raises invalidQuery when another name was given."""
-    other = next((n for n in node.named if n.lower() != name), None)
-    if other is not None:
-        raise c.error(f"Named argument {other} not found in signature for call to function {node.name}", node)
-    given = next(iter(node.named.values()), None)
-    return default if given is None else c.as_type(given, kind, f"{node.name} {name}").sql
-
-
-def _arity(c: ExpressionCompiler, node: s.Call, low: int, high: int) -> None:
-    if not low <= len(node.args) <= high:
-        raise c.error(f"Number of arguments does not match for function {node.name}: found {len(node.args)}", node)
-
-
 def _nullif(c: ExpressionCompiler, node: s.Call) -> Value:
-    _arity(c, node, 2, 2)
+    arity(c, node, 2, 2)
     left, right = (c.compile(a) for a in node.args)
     values, kind = common([left, right], c.analysis.sql, node.pos, "NULLIF arguments have no common type")
     equal = operators.compare(c, "=", left, right, node)
@@ -53,7 +41,7 @@ def _nullif(c: ExpressionCompiler, node: s.Call) -> Value:
 
 def _extreme(c: ExpressionCompiler, node: s.Call) -> Value:
     """GREATEST and LEAST: NULL if any argument is NULL, NaN if any is NaN."""
-    _arity(c, node, 1, 1000)
+    arity(c, node, 1, 1000)
     values, kind = common(
         [c.compile(a) for a in node.args], c.analysis.sql, node.pos, f"{node.name} has no common type"
     )
@@ -71,80 +59,9 @@ def _extreme(c: ExpressionCompiler, node: s.Call) -> Value:
 
 
 def _error(c: ExpressionCompiler, node: s.Call) -> Value:
-    _arity(c, node, 1, 1)
+    arity(c, node, 1, 1)
     message = c.as_type(node.args[0], t.STRING, "ERROR")
     return Value(f"bq_raise_int({message.sql})", t.INT64, fragile=True)
-
-
-def _to_json_text(value: Value) -> str:
-    return f"bq_to_json(to_json({_json_ready(value.sql, value.type)}))"
-
-
-def _json_ready(sql: str, kind: t.Type) -> str:
-    """DuckDB text whose conversion to JSON has BigQuery's encoding of every part."""
-    if kind.kind in {"STRING", "BOOL", "INT64"}:
-        if kind.kind == "INT64":
-            return f"bq_json_int({sql})"
-        return sql
-    if kind.kind == "FLOAT64":
-        return f"bq_json_float({sql})"
-    if kind.kind in {"NUMERIC", "BIGNUMERIC"}:
-        return f"bq_json_number({sql if kind.kind == 'BIGNUMERIC' else f'bq_numeric_to_string({sql})'})"
-    if kind.kind in {"DATE", "DATETIME", "TIME", "TIMESTAMP"}:
-        return f"bq_json_{kind.kind.lower()}({sql})"
-    if kind.kind == "JSON":
-        return f"CAST({sql} AS JSON)"
-    if kind.kind == "BYTES":
-        return f"base64({sql})"
-    if kind.kind == "ARRAY":
-        return f"COALESCE(list_transform({sql}, lambda bq_j: {_json_ready('bq_j', kind.of)}), [])"
-    parts = ", ".join(
-        f"{t.quote(n)} := {_json_ready(f'struct_extract({sql}, {t.text(n)})', k)}"
-        for n, k in zip(kind.duck_names, kind.types, strict=True)
-    )
-    return f"CASE WHEN {sql} IS NULL THEN NULL ELSE struct_pack({parts}) END"
-
-
-def _to_json_string(c: ExpressionCompiler, node: s.Call) -> Value:
-    _arity(c, node, 1, 2)
-    value = c.compile(node.args[0])
-    value = convert(value, t.INT64) if value.type.kind == "NULL" else value
-    if value.type.kind == "STRUCT" and len({n.lower() for n, _ in value.type.fields if n}) != len(value.type.fields):
-        raise not_implemented("TO_JSON of a STRUCT with unnamed or repeated fields")
-    pretty = c.as_type(node.args[1], t.BOOL, "pretty_print").sql if len(node.args) == 2 else "FALSE"
-    sql = f"bq_json_text({_to_json_text(value)}, {pretty})"
-    return Value(f"COALESCE({sql}, 'null')", t.STRING, fragile=True)
-
-
-def _to_json(c: ExpressionCompiler, node: s.Call) -> Value:
-    _arity(c, node, 1, 1)
-    value = c.compile(node.args[0])
-    value = convert(value, t.INT64) if value.type.kind == "NULL" else value
-    return Value(f"COALESCE({_to_json_text(value)}, 'null')", t.JSON, fragile=True)
-
-
-def _json_object(c: ExpressionCompiler, node: s.Call) -> Value:
-    if len(node.args) % 2:
-        raise c.error("JSON_OBJECT needs an even number of arguments", node)
-    keys = [c.compile(a) for a in node.args[::2]]
-    values = [c.compile(a) for a in node.args[1::2]]
-    if any(k.type.kind != "STRING" for k in keys):
-        if any(k.type.kind == "ARRAY" for k in keys):
-            raise not_implemented("JSON_OBJECT of arrays")
-        raise c.error("No matching signature for function JSON_OBJECT: keys must be STRING", node)
-    listed = ", ".join(f"COALESCE({_to_json_text(_typed(v))}, 'null')" for v in values)
-    names = ", ".join(k.sql for k in keys)
-    return Value(f"bq_json_object(CAST([{names}] AS VARCHAR[]), CAST([{listed}] AS VARCHAR[]))", t.JSON, fragile=True)
-
-
-def _json_array(c: ExpressionCompiler, node: s.Call) -> Value:
-    values = [_typed(c.compile(a)) for a in node.args]
-    listed = ", ".join(f"COALESCE({_to_json_text(v)}, 'null')" for v in values)
-    return Value(f"bq_json_array(CAST([{listed}] AS VARCHAR[]))", t.JSON, fragile=True)
-
-
-def _typed(value: Value) -> Value:
-    return convert(value, t.INT64) if value.type.kind == "NULL" else value
 
 
 def _format(c: ExpressionCompiler, node: s.Call) -> Value:
@@ -154,7 +71,7 @@ def _format(c: ExpressionCompiler, node: s.Call) -> Value:
     pattern = c.as_type(node.args[0], t.STRING, "FORMAT")
     given = [c.compile(a) for a in node.args[1:]]
     kinds = ",".join(v.type.kind for v in given)
-    values = [_typed(v) for v in given]
+    values = [typed(v) for v in given]
     texts = ", ".join(_as_text(v) for v in values)
     return Value(f"bq_format({pattern.sql}, {t.text(kinds)}, CAST([{texts}] AS VARCHAR[]))", t.STRING, fragile=True)
 
@@ -209,8 +126,8 @@ def _concat(c: ExpressionCompiler, node: s.Call) -> Value:
 
 def _edit_distance(c: ExpressionCompiler, node: s.Call) -> Value:
     """EDIT_DISTANCE(a, b[, max_distance => n]) of two STRING or two BYTES."""
-    _arity(c, node, 2, 2)
-    most = _named(c, node, "max_distance", t.INT64, "9223372036854775807")
+    arity(c, node, 2, 2)
+    most = named_argument(c, node, "max_distance", t.INT64, "9223372036854775807")
     lines = tuple(
         f"{kind}, {kind} -> INT64 : bq_edit_distance{name}({{0}}, {{1}}, {most})"
         for kind, name in (("STRING", ""), ("BYTES", "_bytes"))
@@ -220,10 +137,10 @@ def _edit_distance(c: ExpressionCompiler, node: s.Call) -> Value:
 
 def _contains_substr(c: ExpressionCompiler, node: s.Call) -> Value:
     """CONTAINS_SUBSTR(any value, text): TRUE if a part contains it, else NULL if a part is NULL."""
-    _arity(c, node, 2, 2)
+    arity(c, node, 2, 2)
     if node.named:
         raise not_implemented("CONTAINS_SUBSTR with json_scope")
-    value, wanted = _typed(c.compile(node.args[0])), c.as_type(node.args[1], t.STRING, node.name)
+    value, wanted = typed(c.compile(node.args[0])), c.as_type(node.args[1], t.STRING, node.name)
     if value.type.kind in {"JSON", "BYTES"}:
         raise not_implemented(f"CONTAINS_SUBSTR of {value.type.kind}")
     if not isinstance(node.args[1], s.Literal | s.Param):
@@ -249,13 +166,13 @@ def _texts_of(sql: str, kind: t.Type) -> str:
 
 
 def _session_user(c: ExpressionCompiler, node: s.Call) -> Value:
-    _arity(c, node, 0, 0)
+    arity(c, node, 0, 0)
     return Value("'anonymous@embedded.invalid'", t.STRING)
 
 
 def _hll(c: ExpressionCompiler, node: s.Call) -> Value:
     """HLL_COUNT.EXTRACT(HLL_COUNT.INIT(x)): the sketch is never seen, so counting exactly is allowed."""
-    _arity(c, node, 1, 1)
+    arity(c, node, 1, 1)
     inner = node.args[0]
     if isinstance(inner, s.Call) and inner.name == "HLL_COUNT.INIT" and len(inner.args) in {1, 2}:
         c.has_aggregate = True
@@ -264,36 +181,9 @@ def _hll(c: ExpressionCompiler, node: s.Call) -> Value:
     raise not_implemented("HLL_COUNT sketches as values")
 
 
-def _json_change(c: ExpressionCompiler, node: s.Call) -> Value:
-    """JSON_SET, JSON_ARRAY_INSERT, JSON_ARRAY_APPEND: pairs of path and value, applied in turn."""
-    if len(node.args) < 3 or len(node.args) % 2 == 0:
-        raise c.error(f"{node.name} needs a JSON value and pairs of path and value", node)
-    value = c.compile(node.args[0])
-    if value.type.kind not in {"JSON", "NULL"}:
-        raise c.error(f"No matching signature for function {node.name}\n  Argument types: {value.type}", node)
-    sql = convert(value, t.JSON).sql
-    for path, new in zip(node.args[1::2], node.args[2::2], strict=True):
-        inserted = _typed(c.compile(new))
-        if inserted.type.kind == "ARRAY" and node.name != "JSON_SET":
-            raise not_implemented(f"{node.name} of an array")
-        text = f"COALESCE({_to_json_text(inserted)}, 'null')"
-        sql = f"bq_{node.name.lower()}({sql}, {c.as_type(path, t.STRING, node.name).sql}, {text})"
-    return Value(sql, t.JSON, fragile=True)
-
-
-def _json_remove(c: ExpressionCompiler, node: s.Call) -> Value:
-    """JSON_REMOVE(json, path, …)."""
-    if len(node.args) < 2:
-        raise c.error("JSON_REMOVE needs a JSON value and at least one path", node)
-    sql = c.as_type(node.args[0], t.JSON, node.name).sql
-    for path in node.args[1:]:
-        sql = f"bq_json_remove({sql}, {c.as_type(path, t.STRING, node.name).sql})"
-    return Value(sql, t.JSON, fragile=True)
-
-
 def _normalize(c: ExpressionCompiler, node: s.Call) -> Value:
     """NORMALIZE(text[, mode]), the mode being a bare word."""
-    _arity(c, node, 1, 2)
+    arity(c, node, 1, 2)
     mode = "NFC"
     if len(node.args) == 2:
         given = node.args[1]
@@ -306,18 +196,11 @@ def _normalize(c: ExpressionCompiler, node: s.Call) -> Value:
 
 SPECIAL: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
     **dates.DATE_FUNCTIONS,
+    **JSON_FUNCTIONS,
     "NULLIF": _nullif,
     "GREATEST": _extreme,
     "LEAST": _extreme,
     "ERROR": _error,
-    "TO_JSON_STRING": _to_json_string,
-    "TO_JSON": _to_json,
-    "JSON_OBJECT": _json_object,
-    "JSON_ARRAY": _json_array,
-    "JSON_SET": _json_change,
-    "JSON_ARRAY_INSERT": _json_change,
-    "JSON_ARRAY_APPEND": _json_change,
-    "JSON_REMOVE": _json_remove,
     "NORMALIZE": _normalize,
     "NORMALIZE_AND_CASEFOLD": _normalize,
     "CONCAT": _concat,
@@ -339,7 +222,6 @@ KNOWN_BUT_REFUSED = frozenset(
         "ARRAY_TRANSFORM",
         "ARRAY_ZIP",
         "BAG_OF_WORDS",
-        "BOOL_ARRAY",
         "COLLATE",
         "COSINE_DISTANCE",
         "DETERMINISTIC_DECRYPT_BYTES",
@@ -349,7 +231,6 @@ KNOWN_BUT_REFUSED = frozenset(
         "EUCLIDEAN_DISTANCE",
         "EXTERNAL_OBJECT_TRANSFORM",
         "FLOAT32",
-        "FLOAT64_ARRAY",
         "GAP_FILL",
         "GENERATE_RANGE_ARRAY",
         "HLL_COUNT.INIT",
@@ -358,14 +239,11 @@ KNOWN_BUT_REFUSED = frozenset(
         "IFERROR",
         "ISERROR",
         "NULLIFERROR",
-        "INT64_ARRAY",
-        "JSON_EXTRACT_STRING_ARRAY",
         "JSON_FLATTEN",
         "JUSTIFY_DAYS",
         "JUSTIFY_HOURS",
         "JUSTIFY_INTERVAL",
         "KEYS.NEW_KEYSET",
-        "LAX_BOOL_ARRAY",
         "MAKE_INTERVAL",
         "NET.PUBLIC_SUFFIX",
         "OBJECT_PARSE",
@@ -374,7 +252,6 @@ KNOWN_BUT_REFUSED = frozenset(
         "RANGE_START",
         "RANGE_END",
         "SEARCH",
-        "STRING_ARRAY",
         "TEXT_ANALYZE",
         "VECTOR_SEARCH",
         "TYPEOF",
