@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import schema, templates
+from cli import preview, schema, templates
 
 app = typer.Typer(
     add_completion=False,
@@ -11,6 +11,7 @@ app = typer.Typer(
     help="Convergence for those who write templates and run the platform.",
 )
 app.command("templates")(templates.templates)
+app.command("preview")(preview.preview)
 app.command("schema")(schema.schema)
 
 

@@ -1,9 +1,13 @@
 """Options that several commands take."""
 
+from collections.abc import Sequence
+
 import typer
 
+Repeated = list[str]
 
-def assignments(given: list[str], option: str) -> dict[str, str]:
+
+def assignments(given: Sequence[str], option: str) -> dict[str, str]:
     """`name=value` options by name. Raises typer.BadParameter for what is none.
 
     >>> assignments(["a=b=c", "d="], "--set")

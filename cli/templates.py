@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.deployment import settings_of_environment
-from cli.options import assignments
+from cli.options import Repeated, assignments
 from shared.desk.check import Known, check
 from shared.desk.findings import Finding
 from shared.errors import SettingsInvalid
@@ -19,13 +19,13 @@ from shared.wiring import Instance
 def templates(
     configs: Annotated[Path, typer.Option(help="Folder of the pipeline templates.")] = ROOT / "configs",
     templates: Annotated[Path, typer.Option(help="Folder of the table schemas.")] = ROOT / "templates",
-    operator: Annotated[list[str], typer.Option(help="An operator setting, name=value; may be repeated.")] = [],  # noqa: B006 - typer's way
+    operator: Annotated[Repeated, typer.Option(help="An operator setting, name=value; may be repeated.")] = (),  # type: ignore[assignment]  # typer makes the list
     tenant_variable: Annotated[
-        list[str], typer.Option(help="A variable that the operator sets for tenants, name=value; may be repeated.")
-    ] = [],  # noqa: B006 - typer's way
+        Repeated, typer.Option(help="A variable that the operator sets for tenants, name=value; may be repeated.")
+    ] = (),  # type: ignore[assignment]  # typer makes the list
     source_bytes: Annotated[
-        list[str], typer.Option(help="Bytes that one run reads of a shared source, name=bytes; may be repeated.")
-    ] = [],  # noqa: B006 - typer's way
+        Repeated, typer.Option(help="Bytes that one run reads of a shared source, name=bytes; may be repeated.")
+    ] = (),  # type: ignore[assignment]  # typer makes the list
 ) -> None:
     """Check every file of configs and templates; needs neither cloud nor a running stack.
 

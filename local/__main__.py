@@ -12,9 +12,12 @@ from typing import Annotated
 
 import typer
 
+from local.data_dir import make_folder
 from local.stack import Options, Ready, Stack, StackError
 
 _OPTIONS = Options()
+# Where `python -m cli` looks for a running stack, from the same working folder.
+READY_FILE = Path(".local/stack.json")
 
 app = typer.Typer(
     add_completion=False,
@@ -38,8 +41,8 @@ def up(  # noqa: PLR0917 - typer calls it by name
     templates: Annotated[Path, typer.Option(help="Folder of the table schemas.")] = _OPTIONS.templates,
     sample: Annotated[bool, typer.Option(help="Load the sample billing export.")] = True,
     ready_file: Annotated[
-        Path | None, typer.Option(help="Written as JSON once everything answers, and after each restart.")
-    ] = None,
+        Path, typer.Option(help="Written as JSON once everything answers, and after each restart; removed at the end.")
+    ] = READY_FILE,
     verbose: Annotated[bool, typer.Option(help="Show the logs of all processes on stderr.")] = False,
 ) -> None:
     """Start everything and serve until Ctrl-C."""
@@ -56,6 +59,8 @@ def up(  # noqa: PLR0917 - typer calls it by name
     )
     try:
         print("Starting Convergence …", flush=True)
+        if ready_file == READY_FILE:
+            make_folder(READY_FILE.parent)
         with Stack(options) as ready:
             _tell(ready, options)
             _STOP.wait()

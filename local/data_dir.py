@@ -94,6 +94,14 @@ def write_atomically(path: Path, text: str) -> None:
         raise StackError(f"cannot write {path}: {error.strerror}") from None
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder that only its owner may read, if there is none."""
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StackError(f"cannot make the folder {path}: {error.strerror}") from None
+
+
 def remove_file(path: Path) -> None:
     """Remove a file, if it is there."""
     try:

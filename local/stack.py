@@ -11,13 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
 from local.child import Child
 from local.data_dir import DataDir, StackError, read_keys, remove_file, write_atomically
-from local.functions import FUNCTIONS, PROJECT, ROOT, Endpoints, Function, environment, process_environment
+from local.functions import FUNCTIONS, PROJECT, ROOT, Endpoints, Function, process_environment, settings
 from local.ports import API, BIGQUERY, SENDGRID, Ports
 from local.probe import await_answer, post
 from local.provision import provision, sample_table
@@ -62,6 +62,8 @@ class Ready:
     admin_key: str
     pids: dict[str, int]
     logs: str
+    environment: dict[str, str] = field(repr=False)
+    """The settings of the api function: `python -m cli` reads them from the ready file."""
 
 
 class Stack:
@@ -76,6 +78,7 @@ class Stack:
         self._services: Child | None = None
         self._functions: list[Child] = []
         self._ready: Ready | None = None
+        self._api = ""
         self._reporting = threading.Lock()
 
     @property
@@ -120,6 +123,7 @@ class Stack:
         cleanup.callback(os.close, alive_fd)
         cleanup.callback(os.close, our_end)
 
+        cleanup.callback(self._remove_ready_file)
         cleanup.callback(self._stop, endpoints)
         services = self._services = self._services_child(ports, endpoints, data_dir, alive_fd)
         self._functions = [
@@ -146,7 +150,9 @@ class Stack:
             admin_key=keys.admin_key,
             pids=self.pids,
             logs=str(data_dir.logs),
+            environment=self._settings(next(one for one in options.functions if not one.topic), endpoints, data_dir),
         )
+        self._api = self._ready.api
         self._write_ready_file()
         return self._ready
 
@@ -180,22 +186,24 @@ class Stack:
             "--host=127.0.0.1",
             f"--port={ports.port(function.name)}",
         ]
-        variables = environment(
+        return self._child(
+            function.name,
+            module,
+            variables=process_environment() | self._settings(function, endpoints, data_dir),
+            data_dir=data_dir,
+            alive_fd=alive_fd,
+            gunicorn_fd=ports.fd(function.name),
+            served_fds=(ports.fd(function.name),),
+        )
+
+    def _settings(self, function: Function, endpoints: Endpoints, data_dir: DataDir) -> dict[str, str]:
+        return settings(
             function,
             endpoints,
             configs=self._options.configs.absolute(),
             templates=self._options.templates.absolute(),
             billing_table=sample_table(),
             logs=data_dir.logs,
-        )
-        return self._child(
-            function.name,
-            module,
-            variables=variables,
-            data_dir=data_dir,
-            alive_fd=alive_fd,
-            gunicorn_fd=ports.fd(function.name),
-            served_fds=(ports.fd(function.name),),
         )
 
     def _child(
@@ -243,6 +251,13 @@ class Stack:
             if self._ready is not None and self._options.ready_file is not None:
                 report = asdict(replace(self._ready, pids=self.pids))
                 write_atomically(self._options.ready_file.absolute(), json.dumps(report, indent=2) + "\n")
+
+    def _remove_ready_file(self) -> None:
+        """Unless another stack has written its own in its place."""
+        file = self._options.ready_file
+        with self._reporting, contextlib.suppress(OSError, ValueError):
+            if file is not None and self._api and json.loads(file.read_text())["api"] == self._api:
+                file.unlink()
 
 
 def _end(children: Sequence[Child], within_s: float) -> None:

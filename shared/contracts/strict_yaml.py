@@ -54,8 +54,8 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def line_within(self, path: Path, line: int) -> int:
-        r"""The file's line of a line (from 1) of a text, in whatever style the text is written.
+    def line_within(self, path: Path, line: int, column: int = 1) -> int:
+        r"""The file's line of a place in a text (line and column from 1), in whatever style the text is written.
 
         Folding changes white space only, so the place is found by counting the other characters.
 
@@ -73,7 +73,8 @@ class Document:
         first = self.source.count("\n", 0, start) + 1
         if style == "|":
             return first + line
-        before = len("".join("".join(value.split("\n")[: line - 1]).split()))
+        lines = value.split("\n")
+        before = len("".join("".join([*lines[: line - 1], lines[line - 1][: column - 1]]).split()))
         body = self.source.index("\n", start) if style == ">" else start + len(style)
         marks = _marks(self.source, body, end if style == ">" else end - len(style), style)
         at = next(itertools.islice(marks, before, None), body)

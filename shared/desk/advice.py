@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from shared.contracts.pipeline_template import FAILURE_BUILT_IN, ONBOARDING, PipelineTemplate, Step
 from shared.contracts.variable_spec import EMAIL
 from shared.errors import Fault
-from shared.pipeline.execute import in_order
 from shared.templating.identifiers import is_naming_field
 from shared.templating.placeholders import names, texts
 from shared.templating.variables import is_protected
@@ -59,12 +58,18 @@ def addresses(template: PipelineTemplate) -> Iterator[tuple[tuple[str | int, ...
 
 def unreachable(template: PipelineTemplate) -> Iterator[Fault]:
     """Steps that no run can come to: errors, not advice."""
-    can_fail = False
-    for step in in_order(template.steps):
-        if step.trigger == "on_failure" and not can_fail:
+    needs = {step.step_id: step.depends_on for step in template.steps}
+    can_fail = {step.step_id for step in template.steps if step.trigger != "on_failure"}
+    for step in template.steps:
+        before: set[str] = set()
+        pending = [*step.depends_on]
+        while pending:
+            if (name := pending.pop()) not in before:
+                before.add(name)
+                pending += needs[name]
+        if step.trigger == "on_failure" and not before & can_fail:
             message = "can never run: no step before it can fail; put it after the steps that it speaks of"
             yield _fault(template, (*step.path, "trigger"), f"{step.step_id}.trigger", message)
-        can_fail = can_fail or step.trigger != "on_failure"
 
 
 def _how_it_is_called(template: PipelineTemplate) -> Iterator[Fault]:

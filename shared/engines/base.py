@@ -188,8 +188,12 @@ class Engine(ABC, Generic[F]):
         return ()
 
     def preview(self, fields: F, context: StepContext) -> Mapping[str, str]:  # noqa: ARG002 - see `mails`
-        """What a run would do, in words, by what it is about; nothing is done."""
-        return {}
+        """What a run would do, in words, by what it is about; nothing is done. Queries are shown without it."""
+        return {
+            name: str(value)
+            for name, value in fields
+            if name in fields.model_fields_set and not isinstance(value, Sql | BaseModel)
+        }
 
     def mails(self, fields: F) -> int:  # noqa: ARG002 - most engines send none
         """How many mails the step sends, one for each address; all steps of a run send at most MOST_MAILS_A_RUN."""

@@ -87,7 +87,8 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
             "destination": str(_destination(fields, context)),
             **({"partition": _partition(context)} if mode == "replace_partition" and context.run.date else {}),
             "write": mode,
-            "when the query returns no row": fields.on_empty,
+            "schema template": fields.destination.schema_template or "none: the query's own columns",
+            "on empty result": fields.on_empty,
         }
 
     def run(self, fields: BigQueryToBigQueryFields, context: StepContext) -> StepResult:

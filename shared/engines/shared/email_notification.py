@@ -86,6 +86,9 @@ class EmailNotification(Engine[EmailFields]):
                 for address in fields.to_emails
             },
             "from": settings.mail_from,
+            "subject": fields.subject,
+            "message": fields.message,
+            **({"html": fields.html} if fields.html else {}),
         }
 
     def mails(self, fields: EmailFields) -> int:

@@ -1,0 +1,137 @@
+"""`python -m cli preview`: what a template would do for a tenant and a date. Nothing is run or written."""
+
+import datetime as dt
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.deployment import Deployment, find
+from cli.options import Repeated, assignments
+from cli.preview_text import show, show_errors
+from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, TemplateAddress
+from shared.contracts.tenant import Tenant, is_tenant_id
+from shared.contracts.variable_spec import Value
+from shared.desk import stand_ins
+from shared.desk.preview import preview as resolved
+from shared.errors import ConvergenceError, Fault, RequestInvalid, TenantUnknown
+from shared.pipeline.accept import available
+from shared.templating.isolation import Policy
+from shared.wiring import Instance
+
+
+def preview(  # noqa: PLR0917 - typer calls it by name
+    template: Annotated[str, typer.Argument(help="provider/domain/template_name")],
+    tenant: Annotated[str, typer.Option(help="The tenant's id.")],
+    date: Annotated[str, typer.Option(help="The run's date, YYYY-MM-DD.")] = "",
+    set_: Annotated[
+        Repeated, typer.Option("--set", help="A variable as a request would give it, name=value; may be repeated.")
+    ] = (),
+    operator: Annotated[Repeated, typer.Option(help="An operator setting, name=value; may be repeated.")] = (),
+    tenant_variable: Annotated[
+        Repeated, typer.Option(help="A variable that the operator sets for the tenant, name=value; may be repeated.")
+    ] = (),
+    stack: Annotated[
+        Path | None, typer.Option(help="Ready file of a stack; without it the environment, then .local/stack.json.")
+    ] = None,
+    configs: Annotated[Path | None, typer.Option(help="Folder of the pipeline templates.")] = None,
+    templates: Annotated[Path | None, typer.Option(help="Folder of the table schemas.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show a template resolved: variables, SQL with its parameters, what it reads and writes, mails, bytes and cost.
+
+    Operator settings and the tenant come from where functions take them: the environment's deployment, or the stack of
+    `make up`. Without either, from the options alone. Exit status 1 when the run would be refused.
+    """
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    given = assignments(tenant_variable, "--tenant-variable")
+    try:
+        deployment = find(stack, operator=assignments(operator, "--operator"), configs=configs, templates=templates)
+        here = Instance(deployment.settings)
+        address = TemplateAddress.parse(f"{template}.yml")
+        day = _date(date)
+        who = _tenant(tenant, address, deployment, here, given)
+        found = here.templates.get(address) if address == ONBOARDING else available(who, address, here.templates)
+        settings = deployment.settings
+        shown = resolved(
+            found,
+            stand_ins.run(
+                address,
+                version=found.version,
+                tenant_id=who.tenant_id,
+                date=day,
+                request=_request(found, assignments(set_, "--set")),
+                now=here.clock.now(),
+            ),
+            who,
+            Policy.of(
+                who.tenant_id,
+                data_project=settings.data_project,
+                default_project=settings.gcp_project_id,
+                sources=here.templates.sources(),
+                operator=settings.operator_variables,
+                tenant=who.variables,
+            ),
+            here,
+            ask=deployment.is_there,
+        )
+    except ConvergenceError as error:
+        faults = error.faults or (Fault("preview", error.code, error.message),)
+        if as_json:
+            console.print(json.dumps({"errors": [asdict(fault) for fault in faults]}, indent=2, ensure_ascii=False))
+        else:
+            show_errors(faults, console)
+        raise typer.Exit(1) from None
+    note = f"from {deployment.origin}" if deployment.is_there else "no BigQuery to ask: bytes unknown"
+    if as_json:
+        console.print(json.dumps({**asdict(shown), "settings": note}, indent=2, ensure_ascii=False, default=str))
+    else:
+        show(shown, note, console)
+    if shown.errors:
+        raise typer.Exit(1)
+
+
+def _date(text: str) -> dt.date | None:
+    try:
+        day = dt.date.fromisoformat(text) if text else None
+    except ValueError:
+        day = None
+    if text and (day is None or day.isoformat() != text):
+        raise _wrong("--date", "a date is written YYYY-MM-DD, e.g. 2025-11-15")
+    return day
+
+
+def _tenant(
+    tenant_id: str, address: TemplateAddress, deployment: Deployment, here: Instance, given: dict[str, str]
+) -> Tenant:
+    """The tenant as its own record says, `given` variables before it; made of these alone where nobody can be asked."""
+    if not is_tenant_id(tenant_id):
+        raise _wrong("--tenant", "a tenant_id is a word, one underscore, 4 to 12 letters or digits: acmeinc_23xv2")
+    if not deployment.is_there or address == ONBOARDING:
+        return stand_ins.tenant((), given, tenant_id)
+    known = here.directory.get(tenant_id)
+    if known is None:
+        raise TenantUnknown(f"no tenant {tenant_id} in project {deployment.settings.data_project}; onboard it first")
+    variables = {**known.variables, **{name: value for name, value in given.items() if name != "admin_email"}}
+    return replace(known, variables=variables, admin_email=given.get("admin_email", known.admin_email))
+
+
+def _request(template: PipelineTemplate, given: dict[str, str]) -> dict[str, Value]:
+    """The variables as a JSON body would hold them: read as their types; what cannot be stays text, to be refused."""
+    values: dict[str, Value] = {}
+    for name, text in given.items():
+        values[name] = text
+        if (spec := template.variables.get(name)) is not None:
+            try:
+                value = spec.read(text, from_text=True)
+            except ValueError:
+                continue  # the same text is refused with the variable's own words when the run is resolved
+            values[name] = list(value) if isinstance(value, tuple) else value  # type: ignore[assignment]  # JSON's list
+    return values
+
+
+def _wrong(option: str, message: str) -> RequestInvalid:
+    return RequestInvalid(f"{option}: {message}", faults=[Fault(option, "malformed", message)])
