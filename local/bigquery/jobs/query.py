@@ -259,7 +259,7 @@ class QueryRunner:
 
     def bound(self, plan: Plan, values: dict[str, Any], rows_sql: str, sources: str) -> tuple[str, dict[str, Any]]:
         """DuckDB text with its tables, and the parameters it uses."""
-        sql = f"WITH {sources} {_without_with(rows_sql)}" if sources else rows_sql
+        sql = _with_sources(sources, rows_sql) if sources else rows_sql
         used = {f"p_{k}": values.get(f"p_{k}") for k in plan.parameters if f"$p_{k}" in sql}
         if "$bq_now" in sql:
             moment = datetime.fromtimestamp(self.catalog.clock_ms() / 1000, UTC).replace(tzinfo=None)
@@ -460,9 +460,12 @@ def billed(processed: int, tables: int) -> int:
     return max(-(-processed // mib) * mib, _MINIMUM_BYTES * max(tables, 1)) if tables and processed else 0
 
 
-def _without_with(sql: str) -> str:
-    """A query that starts with its own WITH joins the list of the one before it."""
-    return ", " + sql[5:] if sql.startswith("WITH ") else sql
+def _with_sources(sources: str, sql: str) -> str:
+    """A query with its tables before it; its own WITH joins their list."""
+    for word in ("WITH RECURSIVE ", "WITH "):
+        if sql.startswith(word):
+            return f"{word}{sources}, {sql[len(word) :]}"
+    return f"WITH {sources} {sql}"
 
 
 def _no_null_elements(column: pa.ChunkedArray, kind: t.Type) -> None:

@@ -22,14 +22,13 @@ class Compiled:
 class Cte:
     """A common table expression, compiled where it is named.
 
-    `recursive` is set while its own recursive term is compiled; `uses` counts the references to it then.
+    `recursive` is set while its own recursive term is compiled.
     """
 
     name: str
     compiled: Compiled
     alias: str
     recursive: bool = False
-    uses: int = 0
 
 
 @dataclass

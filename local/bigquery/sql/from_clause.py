@@ -15,6 +15,7 @@ from local.bigquery.sql import types as t
 from local.bigquery.sql.analysis import InlineTable, TableInfo
 from local.bigquery.sql.expressions import ExpressionCompiler
 from local.bigquery.sql.partition_filters import NO_SCANS, Scans
+from local.bigquery.sql.recursion import DEPTH
 from local.bigquery.sql.scope import Column, Scope, Source
 from local.bigquery.sql.values import Value, convert
 
@@ -80,6 +81,8 @@ class FromCompiler:
                     alias = self.analysis.alias()
                     columns = [replace(c, sql=f"{alias}.{c.sql}", unnamed=False) for c in cte.compiled.columns]
                     columns = self.analysis.copies(columns)
+                    if cte.recursive:
+                        self.scope.depth = f"{alias}.{DEPTH}"
                     name = ref.alias or ref.parts[0]
                     if cte.compiled.value_table and len(columns) == 1:
                         self.add(value_source(name, columns[0]), ref.pos)

@@ -223,17 +223,17 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "SAFE_MULTIPLY": (
         "INT64, INT64 -> INT64 : TRY({0} * {1})",
         "NUMERIC, NUMERIC -> NUMERIC : TRY(bq_multiply_numeric({0}, {1}))",
-        "FLOAT64, FLOAT64 -> FLOAT64 : TRY(bq_finite({0} * {1}))",
+        "FLOAT64, FLOAT64 -> FLOAT64 : TRY(bq_multiply_float({0}, {1}))",
     ),
     "SAFE_ADD": (
         "INT64, INT64 -> INT64 : TRY({0} + {1})",
         "NUMERIC, NUMERIC -> NUMERIC : TRY({0} + {1})",
-        "FLOAT64, FLOAT64 -> FLOAT64 : TRY(bq_finite({0} + {1}))",
+        "FLOAT64, FLOAT64 -> FLOAT64 : TRY(bq_add_float({0}, {1}))",
     ),
     "SAFE_SUBTRACT": (
         "INT64, INT64 -> INT64 : TRY({0} - {1})",
         "NUMERIC, NUMERIC -> NUMERIC : TRY({0} - {1})",
-        "FLOAT64, FLOAT64 -> FLOAT64 : TRY(bq_finite({0} - {1}))",
+        "FLOAT64, FLOAT64 -> FLOAT64 : TRY(bq_add_float({0}, -({1})))",
     ),
     "SAFE_NEGATE": (
         "INT64 -> INT64 : TRY(CAST(-({0}) AS BIGINT))",

@@ -26,9 +26,9 @@ _ARITHMETIC = {
     ("-", "NUMERIC"): "({0} - {1})",
     ("*", "NUMERIC"): "bq_multiply_numeric({0}, {1})",
     ("/", "NUMERIC"): "bq_divide_numeric({0}, {1})",
-    ("+", "FLOAT64"): "bq_finite({0} + {1})",
-    ("-", "FLOAT64"): "bq_finite({0} - {1})",
-    ("*", "FLOAT64"): "bq_finite({0} * {1})",
+    ("+", "FLOAT64"): "bq_add_float({0}, {1})",
+    ("-", "FLOAT64"): "bq_add_float({0}, -({1}))",
+    ("*", "FLOAT64"): "bq_multiply_float({0}, {1})",
     ("/", "FLOAT64"): "bq_divide({0}, {1})",
 }
 # NaN equals nothing and orders against nothing; in DuckDB it equals itself and is the greatest

@@ -15,6 +15,7 @@ from local.bigquery.sql.analysis import Analysis
 from local.bigquery.sql.compiled import Compiled, Cte
 from local.bigquery.sql.expressions import ExpressionCompiler
 from local.bigquery.sql.partition_filters import NO_SCANS
+from local.bigquery.sql.recursion import compile_recursive, references
 from local.bigquery.sql.scope import Column, Scope, Source
 from local.bigquery.sql.selects import SelectCompiler
 from local.bigquery.sql.set_operations import compile_operation
@@ -45,19 +46,21 @@ class QueryCompiler:
         return replace(compiled, sql=prefix + compiled.sql)
 
     def _with(self, query: s.Query, outer: Scope | None) -> str:
-        if query.recursive:
-            raise not_implemented("WITH RECURSIVE")
         parts = []
         seen: set[str] = set()
-        for name, inner in query.ctes:
+        for index, (name, inner) in enumerate(query.ctes):
             if name.lower() in seen:
                 raise self.analysis.error(f"Duplicate alias {name} for WITH subquery", inner.pos)
             seen.add(name.lower())
-            compiled = self.query(inner, outer)
-            alias = self.analysis.alias("w")
-            parts.append(f"{alias} AS ({compiled.sql})")
-            self.ctes.append(Cte(name, compiled, alias))
-        return f"WITH {', '.join(parts)} "
+            if query.recursive and any(references(inner, later) for later, _ in query.ctes[index + 1 :]):
+                raise not_implemented("WITH RECURSIVE with a CTE that reads a later one")
+            if query.recursive and references(inner, name):
+                cte = compile_recursive(self, name, inner, outer)
+            else:
+                cte = Cte(name, self.query(inner, outer), self.analysis.alias("w"))
+            parts.append(f"{cte.alias} AS ({cte.compiled.sql})")
+            self.ctes.append(cte)
+        return f"WITH {'RECURSIVE ' if query.recursive else ''}{', '.join(parts)} "
 
     def _body(self, query: s.Query, outer: Scope | None) -> Compiled:
         body = query.body

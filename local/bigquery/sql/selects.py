@@ -17,6 +17,7 @@ from local.bigquery.sql.expressions import ExpressionCompiler, own_name
 from local.bigquery.sql.from_clause import FromCompiler
 from local.bigquery.sql.grouping import Grouping
 from local.bigquery.sql.partition_filters import NO_SCANS
+from local.bigquery.sql.recursion import DEPTH
 from local.bigquery.sql.scope import Column, Reads, Scope
 from local.bigquery.sql.values import Value, convert
 
@@ -236,5 +237,7 @@ class SelectCompiler:
             )  # fmt: skip
             sql = f"CASE WHEN {guard} THEN {value.sql} END" if guard and value.fragile else value.sql
             listed.append(f"{sql} AS c{number}")
+        if self.scope.depth:
+            listed.append(f"{self.scope.depth} + 1 AS {DEPTH}")
         sql = f"SELECT {'DISTINCT ' if node.distinct else ''}{', '.join(listed)}{rest}{order}"
         return Compiled(sql, columns, node.as_struct or node.as_value)

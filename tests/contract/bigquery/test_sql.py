@@ -143,6 +143,7 @@ FAILURES = [
     ("SELECT t.nope FROM {d}.t AS t", "Name nope not found inside t at [1:10]"),
     ("SELECT name + 1 FROM {d}.t", "No matching signature for operator + for argument types: STRING, INT64"),
     ("SELECT name = 1 FROM {d}.t", "No matching signature for operator = for argument types: STRING, INT64"),
+    ("WITH RECURSIVE r AS (SELECT 1 n UNION ALL SELECT n FROM r) SELECT n FROM r", "maximum number of iterations: 500"),
     ("SELECT a BETWEEN 'x' AND 'y' FROM {d}.t", "for operator BETWEEN for argument types: INT64, STRING, STRING"),
     ("SELECT 1 FROM {d}.t AS a, {d}.t AS a", "Duplicate table alias a in the same FROM clause"),
     ("SELECT 1 FROM {d}.t JOIN {d}.t AS u ON TRUE ON TRUE", "Syntax error: Expected end of input but got keyword ON"),
@@ -213,7 +214,8 @@ def test_wrong_sql_is_refused_in_bigquerys_words(db: Database, sql: str, message
         ("BEGIN SELECT 1; END", "BEGIN"),
         ("CALL p()", "CALL"),
         ("EXECUTE IMMEDIATE 'SELECT 1'", "EXECUTE"),
-        ("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) SELECT * FROM r", "RECURSIVE"),
+        ("WITH RECURSIVE r AS (SELECT 1 AS n UNION DISTINCT SELECT n FROM r) SELECT * FROM r", "UNION DISTINCT"),
+        ("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT MAX(n) FROM r) SELECT * FROM r", "aggregates"),
         ("SELECT * FROM {d}.t FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()", "SYSTEM_TIME"),
         ("SELECT * FROM {d}.t TABLESAMPLE SYSTEM (10 PERCENT)", "TABLESAMPLE"),
         ("SELECT * FROM ML.PREDICT(MODEL {d}.m, TABLE {d}.t)", "ML.PREDICT"),
@@ -399,6 +401,14 @@ QUERIES: list[tuple[str, list[tuple[Any, ...]]]] = [
         [(1,)],
     ),
     ("SELECT (1, x) IN (SELECT (1, y) FROM UNNEST([2, NULL]) AS y) FROM UNNEST([2, 3]) AS x", [(True,), (None,)]),
+    (
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT n FROM r ORDER BY n DESC",
+        [(3,), (2,), (1,)],
+    ),
+    (
+        "WITH RECURSIVE r AS (SELECT 1 AS n, 'a' AS p UNION ALL SELECT s.n, CONCAT(p, '/', k) FROM {d}.sales AS s JOIN r ON s.n = r.n + 1 WHERE k = 'a' OR k = 'b') SELECT p FROM r ORDER BY n DESC LIMIT 1",  # noqa: E501
+        [("a/a/b/b",)],
+    ),
     ("SELECT (1, 3) NOT IN (SELECT AS STRUCT 1, 2)", [(True,)]),
     ("SELECT (1, NULL) IS DISTINCT FROM (1, NULL), (1, 'a') IS DISTINCT FROM (1, 'b')", [(False, True)]),
     ("SELECT x.b FROM UNNEST([STRUCT(1 AS a, 'p' AS b), (2, NULL)]) AS x ORDER BY x.a", [("p",), (None,)]),
