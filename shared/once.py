@@ -62,7 +62,7 @@ def run_once(
         if not state.done:
             state = jobs.wait(this, timeout_s=timeout_s)
         if not state.done:
-            raise StillRunning(f"job {this} is still running")
+            raise StillRunning(f"job {this} is still running", job_id=this)
         if state.error is None:
             return state
         if not state.error.transient:

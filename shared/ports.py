@@ -91,6 +91,10 @@ class Catalog(Protocol):
         """A table's columns, partitioning and clustering, or None where there is no such table."""
         ...
 
+    def is_view(self, table: TableRef) -> bool:
+        """Whether what has this name takes its rows from elsewhere: a view of any kind, an external table."""
+        ...
+
     def create_table(self, table: TableRef, schema: TableSchema, *, labels: Mapping[str, str]) -> bool:
         """Make a table; False if it was there. Raises NotFound where its dataset is not there."""
         ...
@@ -196,6 +200,10 @@ class Jobs(Protocol):
 
     def wait(self, job_id: str, *, timeout_s: float) -> Job:
         """Wait for the job to end, at most `timeout_s`; then as `get`."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the job's end; it may end by itself before. A job that is not there is no error."""
         ...
 
     def dry_run(self, sql: Sql) -> DryRun:

@@ -228,7 +228,7 @@ class Instance:
     @once
     def second_opinion(self) -> DryRunOpinion:
         """The service's own view of a query."""
-        return DryRunOpinion(self.jobs, self.clock)
+        return DryRunOpinion(self.jobs, self.catalog, self.clock)
 
     @once
     def resolver(self) -> Resolver:

@@ -110,6 +110,7 @@ class FakeBigQuery:
     def __init__(self) -> None:
         self.datasets: dict[DatasetRef, Dataset] = {}
         self.tables: dict[TableRef, FakeTable] = {}
+        self.views: set[TableRef] = set()
         self.load_jobs: set[str] = set()
         self._etags = 0
 
@@ -174,6 +175,10 @@ class FakeCatalog(Fallible):
         with self._call("get_schema"):
             found = self._warehouse.tables.get(table)
             return found.schema if found else None
+
+    def is_view(self, table: TableRef) -> bool:
+        with self._call("is_view"):
+            return table in self._warehouse.views
 
     def create_table(self, table: TableRef, schema: TableSchema, *, labels: Mapping[str, str]) -> bool:
         with self._call("create_table"):

@@ -1,6 +1,7 @@
 """BigQuery by Google's client: catalog, rows and jobs. One client an instance; every call has a timeout."""
 
 import concurrent.futures
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -117,6 +118,14 @@ class BigQueryCatalog:
             fields=tuple(_column(field) for field in found.schema),
         )
 
+    def is_view(self, table: TableRef) -> bool:
+        """See the port."""
+        with translated("BigQuery"):
+            try:
+                return self._client.get_table(str(table), **_CALL).table_type not in ("TABLE", "SNAPSHOT")
+            except google.NotFound:
+                return False
+
     def create_table(self, table: TableRef, schema: TableSchema, *, labels: Mapping[str, str]) -> bool:
         """See the port."""
         resource = bigquery.Table(str(table), schema=_fields(schema.fields))
@@ -225,6 +234,11 @@ class BigQueryJobs:
             return self.get(job_id)  # the client refuses to wait for no time at all
         with translated("BigQuery"):
             return self._finished(self._query_job(job_id), timeout_s)
+
+    def cancel(self, job_id: str) -> None:
+        """See the port."""
+        with translated("BigQuery"), contextlib.suppress(google.NotFound):
+            self._client.cancel_job(job_id, **_CALL)
 
     def dry_run(self, sql: Sql) -> DryRun:
         """See the port."""

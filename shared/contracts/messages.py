@@ -25,7 +25,8 @@ class RunMessage(BaseModel):
 
     `pipeline_logging_id` was fixed before publishing, so that every delivery of this message is the same run.
     `asked_before` says that an equal message may have been published earlier (an idempotency key, a republication):
-    then the events are read before anything runs.
+    then the events are read before anything runs. `continuation` counts the messages with which the run has waited for
+    jobs that outlast a push.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -45,6 +46,7 @@ class RunMessage(BaseModel):
     previous_run: str | None = None
     accepted_at: AwareDatetime
     asked_before: bool = False
+    continuation: int = Field(0, ge=0, le=1_000_000)
     variables: Mapping[str, Value] = Field(default_factory=dict)
 
     @property

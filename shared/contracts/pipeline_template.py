@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -118,7 +118,11 @@ class StepBody(BaseModel):
         "on_success",
         description="When it runs: on_success (all before it succeeded), on_failure (something failed), or always.",
     )
-    depends_on: tuple[str, ...] = Field((), description="Wait for these steps only, by their step_id.")
+    depends_on: tuple[str, ...] | None = Field(
+        None,
+        description="Wait for these steps only, by their step_id, at the same time as others; [] waits for none."
+        " Left out: wait for all steps before.",
+    )
     retry: Retry = Field(Retry(), description="How often it is tried when its error may pass.")
     timeout: float | None = Field(None, gt=0, le=21_600, description="Seconds after which its job is given up.")
 
@@ -177,7 +181,10 @@ class TemplateBody(BaseModel):
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `fields` are the engine's own, as read from the file; `timeout` is in seconds."""
+    """One step. `fields` are the engine's own, as read from the file; `timeout` is in seconds.
+
+    `depends_on` are all the steps that it waits for: those that the file names, or else every step before it.
+    """
 
     step_id: str
     name: str
@@ -273,13 +280,14 @@ def read_template(data: bytes, *, address: TemplateAddress, file: str) -> Pipeli
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         message = f"{file} is not a valid template: {faults[0].where}: {faults[0].message}{more}"
         raise TemplateInvalid(message, faults=faults)
+    waits_for = _waits_for(body.steps)
     steps = tuple(
         Step(
             step_id=one.step_id,
             name=one.name or one.step_id,
             ps_type=one.ps_type,
             trigger=one.trigger,
-            depends_on=one.depends_on,
+            depends_on=waits_for[one.step_id],
             retry=one.retry,
             timeout=one.timeout,
             fields=dict(one.model_extra or {}),
@@ -324,6 +332,18 @@ def _name_faults(document: strict_yaml.Document, file: str) -> list[Fault]:
     return faults
 
 
+def _waits_for(steps: Sequence[StepBody]) -> dict[str, tuple[str, ...]]:
+    """For each step those that it waits for. One that names none comes after all that could run before it, so that
+    naming a later step is no circle.
+    """
+    left, ordered = list(steps), dict[str, tuple[str, ...]]()
+    while left:
+        step = next(step for step in left if ordered.keys() >= set(step.depends_on or ()))
+        left.remove(step)
+        ordered[step.step_id] = tuple(ordered) if step.depends_on is None else step.depends_on
+    return ordered
+
+
 def _step_faults(body: TemplateBody, document: strict_yaml.Document, file: str) -> list[Fault]:
     """Step ids that are not unique; depends_on that names no step, or goes round in a circle."""
     faults: list[Fault] = []
@@ -339,10 +359,10 @@ def _step_faults(body: TemplateBody, document: strict_yaml.Document, file: str) 
             fault(index, "step_id", f"{step.step_id!r} is the id of the step on line {first} too; ids are unique")
         seen.setdefault(step.step_id, index)
     for index, step in enumerate(body.steps):
-        for needed in step.depends_on:
+        for needed in step.depends_on or ():
             if needed not in seen:
                 fault(index, "depends_on", f"no step {needed!r}; {nearest(needed, seen)}")
-    needs = {step.step_id: [one for one in step.depends_on if one in seen] for step in body.steps}
+    needs = {step.step_id: [one for one in step.depends_on or () if one in seen] for step in body.steps}
     for step_id in _circular(needs):
         fault(seen[step_id], "depends_on", f"step {step_id!r} waits for itself; break the circle")
     return faults

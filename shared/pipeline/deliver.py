@@ -18,16 +18,18 @@ from shared.errors import (
     MessageRejected,
     PayloadRefused,
     PermanentError,
+    StillRunning,
     TemplateNotFound,
     TenantSuspended,
     TenantUnknown,
 )
 from shared.logs import log, log_context
+from shared.pipeline.accept import message_of
 from shared.pipeline.execute import Execution
 from shared.pipeline.mask import for_tenant
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunRecord
-from shared.ports import Clock, Rows
+from shared.ports import Clock, MessageBus, Rows
 from shared.tenants.directory import Directory
 
 # Of a message that is refused, this much is kept; a row of a streaming insert has at most 10 MB (quotas page).
@@ -71,9 +73,10 @@ class Delivery:
         directory: Directory,
         resolver: Resolver,
         rejected: RejectedMessages,
+        bus: Callable[[], MessageBus],
     ) -> None:
         self._services, self._log, self._directory = services, run_log, directory
-        self._resolver, self._rejected = resolver, rejected
+        self._resolver, self._rejected, self._bus = resolver, rejected, bus
 
     def handle(self, body: bytes) -> None:
         """Do what the push says. Raises a TransientError when the message is to be redelivered."""
@@ -108,7 +111,7 @@ class Delivery:
     def _run(self, run: RunMessage, push: Push) -> None:
         settings, started = self._services.settings, self._services.clock.now()
         before = None
-        if push.delivery_attempt > 1 or run.asked_before:
+        if push.delivery_attempt > 1 or run.asked_before or run.continuation:
             before = self._log.read(run.tenant_id, run.pipeline_logging_id)
             if before and before.facts.get("request_hash") not in (None, run.request_hash):
                 raise IdempotencyMismatch("the idempotency key was used before, for another request")
@@ -132,7 +135,7 @@ class Delivery:
             # It was deployed anew meanwhile. What runs is what is recorded.
             log("template_changed", accepted=run.template_version, runs=plan.template.version)
             run = run.model_copy(update={"template_version": plan.template.version})
-        Execution(
+        execution = Execution(
             run,
             tenant,
             plan,
@@ -142,7 +145,20 @@ class Delivery:
             delivery=push.delivery_attempt,
             last_delivery=push.delivery_attempt >= settings.max_delivery_attempts,
             before=before,
-        ).run()
+        )
+        try:
+            execution.run()
+        except StillRunning:
+            self._continue(run)
+
+    def _continue(self, run: RunMessage) -> None:
+        """Waiting is not failing: a nack would slow the whole subscription and use up a delivery (FACTS 18).
+
+        The next message finds the run's jobs by their ids. Raises NotConfirmed: then this one is redelivered.
+        """
+        following = run.model_copy(update={"continuation": run.continuation + 1})
+        self._bus().publish(self._services.settings.pipeline_runs_topic, [message_of(following)])
+        log("run_continued", continuation=following.continuation)
 
     def _tenant(self, run: RunMessage) -> Tenant:
         """The tenant as it is now. One that was onboarded anew since is another tenant."""

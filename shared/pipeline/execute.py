@@ -4,9 +4,13 @@ A redelivery is a resume: steps that are recorded as ended are not run again, an
 its job by its id. So the same message may come as often as it likes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from threading import Lock
 
 import tenacity
 from pydantic import SecretStr
@@ -15,11 +19,22 @@ from shared.contracts.messages import RunMessage
 from shared.contracts.pipeline_template import Step
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services, StepContext, StepResult
-from shared.errors import ConvergenceError, PermanentError, RetriesExhausted, StillRunning, TransientError
+from shared.errors import (
+    ConvergenceError,
+    PermanentError,
+    RetriesExhausted,
+    RunDeadlineExceeded,
+    StillRunning,
+    TransientError,
+)
 from shared.logs import log, log_bug
 from shared.pipeline.mask import for_mail, for_tenant
 from shared.pipeline.resolve import Plan
 from shared.pipeline.run_log import RunLog, RunRecord, RunState, StepRecord
+from shared.pipeline.step_graph import StepGraph
+
+# Each waits for a BigQuery job most of its time; a template with more independent steps runs them in turns.
+MOST_STEPS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,11 @@ class Outcome:
 
 
 class Execution:
-    """One delivery of one run."""
+    """One delivery of one run.
+
+    Steps that wait for nothing unfinished run at the same time, each in a thread; what became of them is kept by the
+    thread that called `run`, but for what `_catch_up` finds.
+    """
 
     def __init__(
         self,
@@ -54,11 +73,15 @@ class Execution:
         self._services, self._log, self._until = services, run_log, until
         self._delivery, self._last = delivery, last_delivery
         self._started_at = services.clock.now()
+        self._time_is_up_at = run.accepted_at + timedelta(seconds=services.settings.run_deadline_s)
+        self._graph = StepGraph(plan.template.steps)
         # What earlier deliveries finished; a step that was only begun is run again.
         ended = [step for step in (before.steps if before else ()) if step.status != "RUNNING"]
         self._done: dict[str, StepRecord] = {step.step_id: step for step in ended}
         # Whether the events were read; without a sign that somebody was here before, they are not.
         self._caught_up = before is not None
+        self._catching_up = Lock()
+        self._began: dict[str, datetime] = {}
         self._unsaid: list[StepRecord] = []
         self._error: ConvergenceError | None = None
         self._outputs: dict[str, object] = {}
@@ -67,73 +90,95 @@ class Execution:
     def run(self) -> Outcome:
         """Run what is left of the plan and record the end.
 
-        Raises the TransientError of a step, after recording what was done, so that the message is redelivered. On the
-        last delivery such a step fails as `retries_exhausted` instead.
+        Raises StillRunning when jobs go on beyond the time that is left: the run is to be continued. Raises another
+        TransientError of a step, after recording what was done, so that the message is redelivered; on the last
+        delivery such a step fails as `retries_exhausted` instead. Past the run's own deadline, what has not ended
+        fails as `run_deadline_exceeded`.
         """
-        steps = in_order(self._plan.template.steps)
-        first = next((step for step in steps if step.step_id not in self._done), None)
+        first = next(iter(self._ready(())), None)
         begun = [StepRecord(first.step_id, first.ps_type, "RUNNING", self._started_at)] if first else []
         running = RunRecord("RUNNING", self._plan.pipeline_id, started_at=self._started_at)
         self._log.add(self._run, [running, *begun], delivery=self._delivery)
-        for step in steps:
-            if step.step_id not in self._done:
-                self._step(step)
+        self._steps()
         return self._end()
 
-    def _step(self, step: Step) -> None:
-        if not self._triggered(step):
-            self._note(StepRecord(step.step_id, step.ps_type, "SKIPPED"))
-            return
-        if not self._plan.engine(step).repeatable:
-            self._catch_up()
-            if step.step_id in self._done:
-                return
-        started = self._services.clock.now()
-        log("step_started", step_id=step.step_id, ps_type=step.ps_type)
+    def _steps(self) -> None:
+        """Start each step as soon as it may, keep what came of it, and stop at what asks for another delivery."""
+        with ThreadPoolExecutor(MOST_STEPS_AT_ONCE) as pool:
+            working: dict[Future[StepResult], Step] = {}
+            asks_again: Exception | None = None
+            while True:
+                if asks_again is None:
+                    ready = self._ready([step.step_id for step in working.values()])
+                    # Whoever waits for its result alone needs no thread of its own.
+                    work = [partial(copy_context().run, self._work, step, self._failure()) for step in ready]
+                    if len(ready) == 1 and not working:
+                        asks_again = self._keep(ready[0], work[0])
+                        continue
+                    working |= {pool.submit(each): step for each, step in zip(work, ready, strict=True)}
+                if not working:
+                    break
+                for future in wait(working, return_when=FIRST_COMPLETED).done:
+                    error = self._keep(working.pop(future), future.result)
+                    # What needs a redelivery outweighs what only needs time.
+                    if error and (asks_again is None or isinstance(asks_again, StillRunning)):
+                        asks_again = error
+        if asks_again:
+            self._say()
+            raise asks_again
+
+    def _ready(self, started: Iterable[str]) -> list[Step]:
+        """The steps to start now. Those whose trigger says no are noted as skipped on the way, and free others."""
+        while True:
+            ended = {name: record.status for name, record in self._done.items()}
+            ready = self._graph.ready(ended, started)
+            skipped = [step for step in ready if not self._graph.is_triggered(step, ended)]
+            for step in skipped:
+                self._note(StepRecord(step.step_id, step.ps_type, "SKIPPED"))
+            if skipped:
+                continue
+            again = [step for step in ready if not self._plan.engine(step).repeatable]
+            if again and not self._caught_up:
+                self._catch_up()
+                continue
+            return ready
+
+    def _keep(self, step: Step, result: Callable[[], StepResult]) -> Exception | None:
+        """Keep what came of a step; returns the error that asks for another delivery, if it is one."""
         try:
-            result = self._attempt(step)
+            done = result()
+        except StillRunning as error:
+            if self._services.clock.now() < self._time_is_up_at:
+                return error
+            self._services.jobs.cancel(error.job_id)
+            self._fail(step, self._time_is_up())
         except PermanentError as error:
-            self._fail(step, started, error)
+            self._fail(step, error)
         except TransientError as error:
             if not self._last:
-                self._say()
-                raise
+                return error
             exhausted = RetriesExhausted(f"{error.code}: {error.message}")
             exhausted.__cause__ = error
-            self._fail(step, started, exhausted)
-        except Exception as error:
+            self._fail(step, exhausted)
+        except Exception as error:  # noqa: BLE001 - it goes back to whoever delivers
             # A bug of ours or of an engine's. The run must still end in a record, with the last delivery at the latest.
             log_bug("step_bug", error)
             if not self._last:
-                self._say()
-                raise
-            self._fail(
-                step, started, RetriesExhausted(f"internal error ({type(error).__name__}); the operator was told")
-            )
+                return error
+            self._fail(step, RetriesExhausted(f"internal error ({type(error).__name__}); the operator was told"))
         else:
-            self._outputs.update(result.outputs)
-            self._secret = result.secret or self._secret
-            self._note(
-                StepRecord(
-                    step.step_id,
-                    step.ps_type,
-                    "SUCCEEDED",
-                    started,
-                    self._services.clock.now(),
-                    result.rows_written,
-                    result.bytes_billed,
-                    result.job_id,
-                    result.mails_sent,
-                )
-            )
-            log("step_succeeded", step_id=step.step_id, rows_written=result.rows_written)
-            if result.job_id is None:
-                # No job id would find this effect again (a mail, …): say at once that it happened.
-                self._say()
+            self._succeed(step, done)
+        return None
 
-    def _attempt(self, step: Step) -> StepResult:
+    def _work(self, step: Step, failure: Mapping[str, str]) -> StepResult:
+        """Do the step, as often as its `retry` says."""
+        started = self._began[step.step_id] = self._services.clock.now()
+        # What is to be done about a failure is done all the same.
+        if step.trigger == "on_success" and started >= self._time_is_up_at:
+            raise self._time_is_up()
+        log("step_started", step_id=step.step_id, ps_type=step.ps_type)
         engine = self._plan.engine(step)
-        fields = self._plan.fields(step, failure=self._failure())
+        fields = self._plan.fields(step, failure=failure)
         context = self._context(step)
         engine.check(fields, context)
         retrying = tenacity.Retrying(
@@ -146,8 +191,12 @@ class Execution:
         # Each attempt has the time that is left then, not what the first one had.
         return retrying(lambda: engine.run(fields, self._context(step)))
 
+    def _time_is_up(self) -> RunDeadlineExceeded:
+        hours = self._services.settings.run_deadline_s / 3_600
+        return RunDeadlineExceeded(f"the run was accepted more than {hours:g} h ago and is given up")
+
     def _context(self, step: Step) -> StepContext:
-        left = (self._until - self._services.clock.now()).total_seconds()
+        left = (min(self._until, self._time_is_up_at) - self._services.clock.now()).total_seconds()
         return StepContext(
             self._run, self._tenant, step.step_id, self._services, max(left, 0.0), step.timeout, self._catch_up
         )
@@ -157,27 +206,14 @@ class Execution:
 
         A double can say that it is the first delivery (FACTS 20). This is the ledger that makes doubled mails rare.
         """
-        if self._caught_up:
-            return
-        self._caught_up = True
-        known = self._log.read(self._run.tenant_id, self._run.pipeline_logging_id)
-        for step in known.steps if known else ():
-            if step.status not in ("RUNNING", "SKIPPED"):
-                self._done.setdefault(step.step_id, step)
-
-    def _triggered(self, step: Step) -> bool:
-        """Whether the step is to run. `depends_on` narrows "before" to the steps that it names."""
-        if step.trigger == "always":
-            return True
-        if step.trigger == "on_failure":
-            return self._failed() is not None
-        before = [self._done[name] for name in step.depends_on] if step.depends_on else list(self._done.values())
-        return all(record.status == "SUCCEEDED" or self._is_failure_step(record) for record in before)
-
-    def _is_failure_step(self, record: StepRecord) -> bool:
-        """An on_failure step that had nothing to do is no obstacle to the steps after it."""
-        step = next(step for step in self._plan.template.steps if step.step_id == record.step_id)
-        return step.trigger == "on_failure" and record.status == "SKIPPED"
+        with self._catching_up:
+            if self._caught_up:
+                return
+            known = self._log.read(self._run.tenant_id, self._run.pipeline_logging_id)
+            self._caught_up = True
+            for step in known.steps if known else ():
+                if step.status not in ("RUNNING", "SKIPPED"):
+                    self._done.setdefault(step.step_id, step)
 
     def _failed(self) -> StepRecord | None:
         """The step that failed first."""
@@ -195,11 +231,32 @@ class Execution:
             ),
         }
 
-    def _fail(self, step: Step, started: datetime, error: PermanentError) -> None:
+    def _succeed(self, step: Step, result: StepResult) -> None:
+        self._outputs.update(result.outputs)
+        self._secret = result.secret or self._secret
+        self._note(
+            StepRecord(
+                step.step_id,
+                step.ps_type,
+                "SUCCEEDED",
+                self._began[step.step_id],
+                self._services.clock.now(),
+                result.rows_written,
+                result.bytes_billed,
+                result.job_id,
+                result.mails_sent,
+            )
+        )
+        log("step_succeeded", step_id=step.step_id, rows_written=result.rows_written)
+        if result.job_id is None:
+            # No job id would find this effect again (a mail, …): say at once that it happened.
+            self._say()
+
+    def _fail(self, step: Step, error: PermanentError) -> None:
         self._error = self._error or error
         message = for_tenant(error.message, self._run.tenant_id)[:8_000]
         ended = self._services.clock.now()
-        record = StepRecord(step.step_id, step.ps_type, "FAILED", started, ended)
+        record = StepRecord(step.step_id, step.ps_type, "FAILED", self._began[step.step_id], ended)
         self._note(replace(record, error_code=error.code, error_message=message))
         log("step_failed", "WARNING", step_id=step.step_id, error_code=error.code, reason=getattr(error, "reason", ""))
         self._say()
@@ -232,17 +289,6 @@ class Execution:
         self._log.end(self._run, record, steps, unsaid=self._unsaid, delivery=self._delivery)
         log("run_ended", status=record.status, error_code=record.error_code, rows_written=record.rows_written)
         return Outcome(record, self._error, self._outputs, self._secret)
-
-
-def in_order(steps: Sequence[Step]) -> list[Step]:
-    """The steps as they run: as listed, but each after all that it depends on. The template reader refused circles."""
-    left, ordered, done = list(steps), list[Step](), set[str]()
-    while left:
-        step = next(step for step in left if done.issuperset(step.depends_on))
-        left.remove(step)
-        ordered.append(step)
-        done.add(step.step_id)
-    return ordered
 
 
 def _may_be_tried_again(error: BaseException) -> bool:

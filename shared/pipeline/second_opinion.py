@@ -1,9 +1,17 @@
-"""Ask BigQuery itself what a query would read, and refuse to run it where that is more than the guard saw."""
+"""Ask BigQuery itself what a query would read, and refuse to run it where that is more than the guard saw.
+
+The guard goes by names. Behind a name in the tenant's own dataset there may be a view, which reads on, or the dataset
+may bear the tenant's name and not its label: neither is the tenant's to read (PRODUCT 3, 4). That is looked up for each
+tenant; the dry run is one for all of them.
+"""
 
 import hashlib
 
 from shared.contracts.sql import Sql
-from shared.ports import Clock, Jobs
+from shared.contracts.tables import TableRef
+from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
+from shared.errors import IsolationRefused, NotOurs
+from shared.ports import Catalog, Clock, Jobs
 from shared.templating.isolation import Guarded, confirm
 from shared.tenants.freshness import Fresh
 
@@ -13,14 +21,23 @@ MOST_KEPT = 10_000
 
 
 class DryRunOpinion:
-    """One dry run (free) an hour for a template's query, however many tenants run it."""
+    """One dry run (free) an hour for a template's query, however many tenants run it.
 
-    def __init__(self, jobs: Jobs, clock: Clock) -> None:
-        self._jobs = jobs
+    A tenant's own table is looked at once an hour too: two calls of metadata, none for a query of shared sources only.
+    """
+
+    def __init__(self, jobs: Jobs, catalog: Catalog, clock: Clock) -> None:
+        self._jobs, self._catalog = jobs, catalog
+        self._own: Fresh[TableRef, bool] = Fresh(clock, ttl_s=TTL_S, size=MOST_KEPT)
         self._kept: Fresh[str, bool] = Fresh(clock, ttl_s=TTL_S, size=MOST_KEPT)
 
     def confirm(self, sql: Sql, tenant_id: str) -> None:
-        """Raise IsolationRefused when the service sees a table that the guard did not; QueryFailed when it is wrong."""
+        """Raise IsolationRefused when the service sees a table that the guard did not, or a view in the tenant's dataset;
+        NotOurs when that dataset lacks the tenant's label; QueryFailed when the query is wrong.
+        """
+        for table in sorted(sql.reads):
+            if owner_of_dataset(table.dataset) == tenant_id:
+                self._own.get(table, lambda table=table: self._is_own(table, tenant_id))
         # Cut at the tenant's id: what is between is the same for all tenants, and no marker could be in it already.
         text = sql.text.split(tenant_id)
         types = [(each.name, each.type, each.array) for each in sql.parameters]
@@ -30,4 +47,14 @@ class DryRunOpinion:
 
     def _ask(self, sql: Sql) -> bool:
         confirm(Guarded(sql, sql.reads, ()), self._jobs.dry_run(sql).tables)
+        return True
+
+    def _is_own(self, table: TableRef, tenant_id: str) -> bool:
+        dataset = self._catalog.get_dataset(table.dataset_ref)
+        if dataset is not None and dataset.labels.get(TENANT_LABEL) != tenant_id:
+            raise NotOurs(
+                f"dataset {table.dataset} does not bear the label {TENANT_LABEL}={tenant_id}: nothing is read from it"
+            )
+        if self._catalog.is_view(table):
+            raise IsolationRefused(f"{table} is no table of rows but reads others (a view or the like); name its tables")
         return True

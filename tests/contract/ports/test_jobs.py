@@ -330,3 +330,27 @@ def test_a_merge_updates_what_is_there_already(warehouse: Warehouse) -> None:
     parameters = Parameter("key_id", "STRING", "a"), Parameter("late", "TIMESTAMP", LATE)
     assert [change(warehouse, text, *parameters) for _ in range(2)] == [1, 1]
     assert expiries(warehouse, table) == {"a": LATE}
+
+
+# ── cancelling ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SLOW = "SELECT COUNT(*) AS n FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS a, UNNEST(GENERATE_ARRAY(1, 1000000)) AS b"
+
+
+def test_a_cancelled_job_ends_as_stopped(warehouse: Warehouse) -> None:
+    warehouse.answer(SLOW, Answer())
+    job_id = warehouse.job_id()
+    warehouse.jobs.insert(job_id, QueryJob(Sql(SLOW)))
+    warehouse.jobs.cancel(job_id)
+    job = warehouse.jobs.wait(job_id, timeout_s=20)
+    assert job.error is not None
+    assert (job.done, job.error.reason, job.error.transient) == (True, "stopped", False)
+
+
+def test_cancelling_what_has_ended_or_is_not_there_changes_nothing(warehouse: Warehouse) -> None:
+    teach(warehouse)
+    job_id = warehouse.job_id()
+    ended(warehouse, QueryJob(Sql(TWO, DAY)), job_id)
+    warehouse.jobs.cancel(job_id)
+    warehouse.jobs.cancel(warehouse.job_id())
+    assert warehouse.jobs.get(job_id).error is None

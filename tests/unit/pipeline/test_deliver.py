@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.messages import RunMessage
 from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate
-from shared.errors import Unavailable
+from shared.errors import NotConfirmed, Unavailable
 from shared.pipeline.deliver import Delivery, RejectedMessages
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunRecord, RunState
@@ -59,6 +60,7 @@ def delivery(world: FakeServices, *templates: PipelineTemplate) -> Delivery:
         directory=Directory(world.rows, world.clock, data_project=DATA, schema=schema("x_meta_tenant")),
         resolver=Resolver(FakeTemplates(*(templates or (mails("first", "second"),))), world),
         rejected=RejectedMessages(lambda: world.rows, world.clock, CONTROL),
+        bus=lambda: world.bus,
     )
 
 
@@ -308,3 +310,58 @@ def test_a_template_name_that_can_be_none_is_rejected_not_redelivered(world: Fak
     message = {**json.loads(run().model_dump_json()), "template_name": name}
     delivery(world).handle(push(json.dumps(message).encode()))
     assert (ran(world), len(rejected(world))) == ([], 1)
+
+
+# ── jobs that outlast a push ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def continued(world: FakeServices) -> RunMessage:
+    """The message with which the run goes on."""
+    topic, message = world.bus.published[-1]
+    assert topic == "pipeline-runs"
+    return RunMessage.model_validate_json(message.data)
+
+
+def test_a_run_that_has_to_wait_goes_on_in_a_message_of_its_own(world: FakeServices) -> None:
+    world.jobs.answer_all(Answer())
+    world.jobs.stuck = True
+    delivery(world, template(QUERY)).handle(push(run()))
+    assert continued(world) == run(continuation=1, template_version=continued(world).template_version)
+    assert (state(world).ended, len(world.jobs.inserted)) == (False, 1)
+
+
+def test_the_message_after_finds_the_job_and_ends_the_run_once(world: FakeServices) -> None:
+    world.jobs.answer_all(Answer())
+    world.jobs.stuck = True
+    delivery(world, template(QUERY)).handle(push(run()))
+    delivery(world, template(QUERY)).handle(push(continued(world)))
+    assert continued(world).continuation == 2
+    world.jobs.stuck = False
+    delivery(world, template(QUERY)).handle(push(continued(world)))
+    assert (state(world).status, len(world.jobs.inserted), len(world.bus.published)) == ("SUCCEEDED", 1, 2)
+
+
+def test_waiting_uses_up_no_delivery(world: FakeServices) -> None:
+    world.jobs.answer_all(Answer())
+    world.jobs.stuck = True
+    delivery(world, template(QUERY)).handle(push(run(), attempt=5))
+    assert continued(world).continuation == 1
+    assert not state(world).ended
+
+
+def test_a_continuation_that_is_not_confirmed_asks_for_a_redelivery(world: FakeServices) -> None:
+    world.jobs.answer_all(Answer())
+    world.jobs.stuck = True
+    world.bus.fail("publish", NotConfirmed("Pub/Sub is down"))
+    with pytest.raises(NotConfirmed):
+        delivery(world, template(QUERY)).handle(push(run()))
+
+
+def test_the_chain_ends_at_the_runs_deadline(world: FakeServices) -> None:
+    world.jobs.answer_all(Answer())
+    world.jobs.stuck = True
+    delivery(world, template(QUERY)).handle(push(run()))
+    world.clock.advance(6 * 3_600)
+    delivery(world, template(QUERY)).handle(push(continued(world)))
+    assert (state(world).status, state(world).facts["error_code"]) == ("FAILED", "run_deadline_exceeded")
+    assert len(world.bus.published) == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,9 +12,9 @@ from shared.errors import MailRefused, StillRunning, Unavailable
 from shared.pipeline.execute import Execution, Outcome
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunState
-from shared.ports import Row
+from shared.ports import Mail, Row
 from tests.builders import CONTROL, DATA, RUN, RUNS, TENANT, mails, run, services, tenant
-from tests.fakes import FakeRows, FakeServices, FakeTemplates
+from tests.fakes import FakeMailer, FakeRows, FakeServices, FakeTemplates
 
 REFUSED = MailRefused("no such mailbox")
 DOWN = Unavailable("SendGrid does not answer")
@@ -109,6 +110,103 @@ def test_an_on_failure_step_that_fails_does_not_stop_the_next(world: FakeService
 def test_an_always_step_that_fails_fails_the_run(world: FakeServices) -> None:
     world.mailer.broken["tidy"] = REFUSED
     assert execute(world, "first", "tidy; trigger: always").record.status == "FAILED"
+
+
+# ── at the same time ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Meeting(FakeMailer):
+    """A mailer whose mails wait for one another: none is sent unless as many are under way at the same time."""
+
+    def __init__(self, parties: int) -> None:
+        super().__init__()
+        self._barrier = Barrier(parties)
+
+    def send(self, mail: Mail) -> None:
+        self._barrier.wait(timeout=10)
+        super().send(mail)
+
+
+def test_steps_that_do_not_wait_for_each_other_run_at_the_same_time(world: FakeServices) -> None:
+    world.mailer = Meeting(3)
+    outcome = execute(world, "first", "second; depends_on: []", "third; depends_on: []")
+    assert sorted(ran(world)) == ["first", "second", "third"]
+    assert outcome.record.status == "SUCCEEDED"
+
+
+def test_a_step_waits_for_all_that_it_names(world: FakeServices) -> None:
+    world.mailer = Meeting(2)
+    plan = ("a", "b; depends_on: []", "c; depends_on: [a, b]", "d; depends_on: [a, b]")
+    execute(world, *plan)
+    assert ({*ran(world)[:2]}, {*ran(world)[2:]}) == ({"a", "b"}, {"c", "d"})
+
+
+def test_a_step_that_names_none_waits_for_all_before_it(world: FakeServices) -> None:
+    world.mailer.broken["slow"] = REFUSED
+    execute(world, "slow", "other; depends_on: []", "report")
+    assert (ran(world), statuses(world)["report"]) == (["other"], "SKIPPED")
+
+
+def test_what_does_not_depend_on_a_failed_step_goes_on(world: FakeServices) -> None:
+    world.mailer.broken["costs"] = REFUSED
+    outcome = execute(
+        world, "costs", "usage; depends_on: []", "report; depends_on: [usage]", "alarm; trigger: on_failure"
+    )
+    assert sorted(ran(world)) == ["alarm", "report", "usage"]
+    assert (outcome.record.status, outcome.record.failed_step) == ("FAILED", "costs")
+
+
+def test_an_on_failure_step_looks_behind_the_steps_that_it_names(world: FakeServices) -> None:
+    world.mailer.broken["first"] = REFUSED
+    execute(world, "first", "second", "alarm; trigger: on_failure; depends_on: [second]")
+    assert ran(world) == ["alarm"]
+
+
+def test_when_one_of_several_may_pass_the_others_are_kept(world: FakeServices) -> None:
+    world.mailer.broken["second"] = DOWN
+    steps = ("first", "second; depends_on: []", "third; depends_on: []", "last")
+    with pytest.raises(Unavailable):
+        execute(world, *steps)
+    assert statuses(world) == {"first": "SUCCEEDED", "third": "SUCCEEDED"}
+    world.mailer.broken.clear()
+    execute(world, *steps, delivery=2, before=state(world))
+    assert sorted(ran(world)) == ["first", "last", "second", "third"]
+
+
+def test_a_step_that_still_runs_does_not_hide_an_error_of_another(world: FakeServices) -> None:
+    world.mailer.broken |= {"first": StillRunning("job is still running", job_id="cv-1"), "second": DOWN}
+    with pytest.raises(Unavailable):
+        execute(world, "first", "second; depends_on: []")
+
+
+# ── the run's own deadline ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_step_that_would_begin_past_the_deadline_fails_and_is_told(world: FakeServices) -> None:
+    world.clock.advance(6 * 3_600)
+    outcome = execute(world, "first", "alarm; trigger: on_failure")
+    assert (outcome.record.error_code, ran(world)) == ("run_deadline_exceeded", ["alarm"])
+
+
+class Slow(FakeMailer):
+    """A mailer whose first mail is a job that runs for so many seconds and is not done then."""
+
+    def __init__(self, world: FakeServices, seconds: float) -> None:
+        super().__init__()
+        self._world, self._seconds = world, seconds
+
+    def send(self, mail: Mail) -> None:
+        if self._seconds:
+            self._world.clock.advance(self._seconds)
+            self._seconds = 0.0
+            raise StillRunning("job is still running", job_id="cv-1")
+        super().send(mail)
+
+
+def test_a_job_that_still_runs_then_is_cancelled(world: FakeServices) -> None:
+    world.mailer = Slow(world, 6 * 3_600)
+    outcome = execute(world, "first", "alarm; trigger: on_failure")
+    assert (outcome.record.error_code, world.jobs.calls.count("cancel")) == ("run_deadline_exceeded", 1)
 
 
 # ── permanent failures ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,7 +311,7 @@ def test_a_permanent_error_is_not_retried(world: FakeServices) -> None:
 
 
 def test_a_job_that_still_runs_is_waited_for_by_a_redelivery_not_by_retries(world: FakeServices) -> None:
-    world.mailer.fail("send", StillRunning("job is still running"))
+    world.mailer.fail("send", StillRunning("job is still running", job_id="cv-1"))
     with pytest.raises(StillRunning):
         execute(world, f"first; {THRICE}")
     assert world.mailer.calls == ["send"]

@@ -38,18 +38,18 @@ def jobs() -> FakeJobs:
 
 
 def test_what_the_service_sees_too_is_confirmed(clock: FakeClock, jobs: FakeJobs) -> None:
-    DryRunOpinion(jobs, clock).confirm(sql(), TENANT)
+    DryRunOpinion(jobs, labelled(), clock).confirm(sql(), TENANT)
     assert jobs.calls == ["dry_run"]
 
 
 def test_a_table_that_the_guard_did_not_see_is_refused(clock: FakeClock, jobs: FakeJobs) -> None:
     jobs.answer(sql().text, Answer(reads=frozenset({table(TENANT), table(OTHER)})))
     with pytest.raises(IsolationRefused):
-        DryRunOpinion(jobs, clock).confirm(sql(), TENANT)
+        DryRunOpinion(jobs, labelled(), clock).confirm(sql(), TENANT)
 
 
 def test_other_values_and_other_tenants_of_the_same_query_cost_no_call(clock: FakeClock, jobs: FakeJobs) -> None:
-    opinion = DryRunOpinion(jobs, clock)
+    opinion = DryRunOpinion(jobs, labelled(), clock)
     opinion.confirm(sql(), TENANT)
     opinion.confirm(sql(value="2025-11-16"), TENANT)
     opinion.confirm(sql(OTHER), OTHER)
@@ -57,14 +57,14 @@ def test_other_values_and_other_tenants_of_the_same_query_cost_no_call(clock: Fa
 
 
 def test_a_query_of_one_tenant_over_another_tenants_table_is_another_query(clock: FakeClock, jobs: FakeJobs) -> None:
-    opinion = DryRunOpinion(jobs, clock)
+    opinion = DryRunOpinion(jobs, labelled(), clock)
     opinion.confirm(sql(), TENANT)
     opinion.confirm(sql(), OTHER)
     assert jobs.calls == ["dry_run", "dry_run"]
 
 
 def test_a_verdict_is_kept_for_an_hour(clock: FakeClock, jobs: FakeJobs) -> None:
-    opinion = DryRunOpinion(jobs, clock)
+    opinion = DryRunOpinion(jobs, labelled(), clock)
     for seconds in (0, 3_599, 2):
         clock.advance(seconds)
         opinion.confirm(sql(), TENANT)
@@ -73,7 +73,7 @@ def test_a_verdict_is_kept_for_an_hour(clock: FakeClock, jobs: FakeJobs) -> None
 
 @pytest.mark.parametrize("error", [Unavailable("down"), QueryFailed("invalidQuery: x", reason="invalidQuery")])
 def test_a_call_that_failed_is_no_verdict(clock: FakeClock, jobs: FakeJobs, error: Exception) -> None:
-    opinion = DryRunOpinion(jobs, clock)
+    opinion = DryRunOpinion(jobs, labelled(), clock)
     jobs.fail("dry_run", error)
     with pytest.raises(type(error)):
         opinion.confirm(sql(), TENANT)
@@ -83,7 +83,7 @@ def test_a_call_that_failed_is_no_verdict(clock: FakeClock, jobs: FakeJobs, erro
 def test_a_wrong_query_is_refused_with_bigquerys_words(clock: FakeClock, jobs: FakeJobs) -> None:
     jobs.answer(sql().text, Answer(error=JobError("invalidQuery", "Unrecognized name: day", False)))
     with pytest.raises(QueryFailed, match="Unrecognized name"):
-        DryRunOpinion(jobs, clock).confirm(sql(), TENANT)
+        DryRunOpinion(jobs, labelled(), clock).confirm(sql(), TENANT)
 
 
 class AgreeingJobs(FakeJobs):
@@ -96,7 +96,7 @@ class AgreeingJobs(FakeJobs):
 
 def test_a_batch_of_ten_thousand_tenants_makes_a_handful_of_dry_runs(clock: FakeClock) -> None:
     jobs = AgreeingJobs(FakeBigQuery())
-    opinion, base = DryRunOpinion(jobs, clock), policy()
+    opinion, base = DryRunOpinion(jobs, labelled(), clock), policy()
     queries = (
         "SELECT * FROM `source-p.billing.export` WHERE day = @p1",
         "SELECT * FROM `data-p.{t}_silver.daily` JOIN `source-p.billing.prices` USING (x) WHERE day = @p1",
@@ -132,7 +132,7 @@ def test_no_verdict_serves_another_tenants_other_tables(
     clock: FakeClock, mine: tuple[str, str], theirs: tuple[str, str]
 ) -> None:
     jobs = AgreeingJobs(FakeBigQuery())
-    opinion = DryRunOpinion(jobs, clock)
+    opinion = DryRunOpinion(jobs, labelled(), clock)
     for tenant_id, path in (mine, theirs):
         opinion.confirm(Sql(f"SELECT * FROM `{path}`", (), frozenset({TableRef.parse(path)})), tenant_id)
 
@@ -141,7 +141,7 @@ def test_no_verdict_serves_another_tenants_other_tables(
 
 def test_a_verdict_is_of_the_parameters_types_too(clock: FakeClock) -> None:
     jobs = AgreeingJobs(FakeBigQuery())
-    opinion = DryRunOpinion(jobs, clock)
+    opinion = DryRunOpinion(jobs, labelled(), clock)
     for parameter in (
         Parameter("p1", "STRING", "1"), Parameter("p1", "INT64", 1), Parameter("p1", "STRING", ["1"], array=True),
         Parameter("p1", "STRING", "2"),
@@ -153,7 +153,7 @@ def test_a_verdict_is_of_the_parameters_types_too(clock: FakeClock) -> None:
 
 def test_one_tenants_refusal_or_view_is_not_kept_for_others(clock: FakeClock, jobs: FakeJobs) -> None:
     jobs.answer(sql().text, Answer(reads=frozenset({table(TENANT), table(OTHER)})))
-    opinion = DryRunOpinion(jobs, clock)
+    opinion = DryRunOpinion(jobs, labelled(), clock)
     for _ in range(2):
         with pytest.raises(IsolationRefused):
             opinion.confirm(sql(), TENANT)

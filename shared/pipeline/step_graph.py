@@ -1,0 +1,49 @@
+"""Which steps may start, and whether their trigger lets them: decided by what became of the steps before them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from shared.contracts.pipeline_template import Step
+
+
+class StepGraph:
+    """The steps of a template, each with those that it waits for. The template's reader has refused circles.
+
+    `ended` is everywhere what became of steps, SUCCEEDED, FAILED or SKIPPED by step_id.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = {step.step_id: step for step in steps}
+        self._before: dict[str, frozenset[str]] = {}
+
+    def ready(self, ended: Mapping[str, str], started: Iterable[str]) -> list[Step]:
+        """The steps that may start now, as the file lists them: all that they wait for has ended."""
+        begun = {*started, *ended}
+        return [
+            step for step in self._steps.values() if step.step_id not in begun and ended.keys() >= set(step.depends_on)
+        ]
+
+    def is_triggered(self, step: Step, ended: Mapping[str, str]) -> bool:
+        """Whether the step is to run. `on_failure` looks at everything before it, however far."""
+        if step.trigger == "always":
+            return True
+        if step.trigger == "on_failure":
+            return any(ended.get(name) == "FAILED" for name in self._all_before(step.step_id))
+        return all(ended[name] == "SUCCEEDED" or self._had_nothing_to_do(name, ended) for name in step.depends_on)
+
+    def _had_nothing_to_do(self, name: str, ended: Mapping[str, str]) -> bool:
+        """An on_failure step that was skipped is no obstacle to the steps after it."""
+        return self._steps[name].trigger == "on_failure" and ended[name] == "SKIPPED"
+
+    def _all_before(self, name: str) -> frozenset[str]:
+        if name not in self._before:
+            direct = self._steps[name].depends_on
+            self._before[name] = frozenset(direct).union(*(self._all_before(one) for one in direct))
+        return self._before[name]
+
+
+def in_order(steps: Sequence[Step]) -> list[Step]:
+    """The steps as they would run one by one: as listed, but each after all that it waits for."""
+    graph, ordered = StepGraph(steps), list[Step]()
+    while len(ordered) < len(steps):
+        ordered.append(graph.ready({step.step_id: "SUCCEEDED" for step in ordered}, ())[0])
+    return ordered
