@@ -64,8 +64,6 @@ def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, An
         view = body["view"]
         if not view.get("query"):
             raise invalid("Required parameter is missing: view.query")
-        if body.get("schema"):
-            raise invalid("Schema field shouldn't be used as input with a view", None)
         if view.get("useLegacySql") is not False:
             raise not_implemented("views in legacy SQL; set useLegacySql to false")
         body["schema"] = view_schema(service.queries, project, view["query"])
@@ -91,6 +89,8 @@ async def insert(request: Request) -> Response:
     if "$" in name:
         raise invalid(f'Invalid table ID "{name}": table decorators cannot be used')
     request.service.catalog.dataset(key[0], key[1])
+    if given.get("view") is not None and given.get("schema"):
+        raise invalid("Schema field shouldn't be used as input with a view")
     body = _body(request.service, request.project, given)
     return Response(resource(request.service, request.service.catalog.create_table(key, body)))
 
@@ -118,40 +118,41 @@ async def get(request: Request) -> Response:
 
 
 async def update(request: Request) -> Response:
-    """tables.patch and tables.update."""
+    """tables.patch, which keeps what is not named and removes what is null, and tables.update, which replaces."""
     catalog = request.service.catalog
-    record = catalog.table(key_of(request))
-    check_etag(request, record.etag)
     given = messages.read(request.json(), messages.TABLE, "table")
     changes = {k: v for k, v in given.items() if k in _SETTABLE}
-    _body(
-        request.service,
-        request.project,
-        {k: v for k, v in given.items() if k not in {"schema", "timePartitioning", "clustering"}}
-        | {"schema": given.get("schema") or record.fields},
-    )
-    body = merged(record.body, changes) if request.method == "PATCH" else changes
-    schema = changes.get("schema")
-    if schema is not None and not record.is_view:
-        new = schemas.checked(schema)
-        body["schema"] = _evolved(record, new)
-    else:
-        body["schema"] = record.fields
+    with catalog.database.alone():  # what is read here is what is replaced
+        record = catalog.table(key_of(request))
+        check_etag(request, record.etag)
+        body = merged(record.body, changes) if request.method == "PATCH" else dict(changes)
+        if record.is_view:
+            changed = _changed_view(request, record, body)
+        else:
+            changed = _changed_table(request, record, body, changes.get("schema"))
+        return Response(resource(request.service, catalog.update_table(record, changed)))
+
+
+def _changed_view(request: Request, record: TableRecord, body: dict[str, Any]) -> dict[str, Any]:
+    """A view's query is read again only if it has changed: what it reads may be gone."""
+    view = body.pop("view", None) or record.body["view"]
+    body["schema"] = record.fields
+    if view == record.body["view"]:
+        return _body(request.service, request.project, body) | {"view": view}
+    return _body(request.service, request.project, body | {"view": view})
+
+
+def _changed_table(request: Request, record: TableRecord, body: dict[str, Any], schema: Any) -> dict[str, Any]:
+    if body.get("view") is not None:
+        raise invalid(f"Cannot change the table {record.path} into a view")
+    body["schema"] = record.fields if schema is None else _evolved(record, schemas.checked(schema))
     for name in ("timePartitioning", "rangePartitioning"):
         old, now = record.body.get(name), body.get(name)
-        if now is not None and partitions.of({name: now}) != partitions.of({name: old} if old else {}):
-            raise invalid(f"Cannot change partitioning spec for a table. ({record.path})")
-        if old and now is None:
+        if now is None:
             body[name] = old
-    if record.is_view and "view" in changes:
-        body |= {
-            k: v
-            for k, v in _body(request.service, request.project, {"view": changes["view"]}).items()
-            if k in {"view", "schema"}
-        }
-    partitions.check(body, body["schema"])
-    body = {k: v for k, v in body.items() if v is not None}
-    return Response(resource(request.service, catalog.update_table(record, body)))
+        elif partitions.of({name: now}) != partitions.of({name: old}):
+            raise invalid(f"Cannot change partitioning spec for a table. ({record.path})")
+    return _body(request.service, request.project, body)
 
 
 def _evolved(record: TableRecord, new: schemas.Fields) -> schemas.Fields:

@@ -87,6 +87,63 @@ def test_a_patch_keeps_what_it_does_not_name(db: Database) -> None:
     assert (seen.labels, seen.description) == ({"b": "2"}, "d")
 
 
+def test_an_update_replaces_and_a_patch_merges(db: Database) -> None:
+    """docs/reference/rest/v2/datasets: update replaces the whole resource, patch only what is submitted."""
+    path = f"datasets/{db.dataset}"
+    db.call("PATCH", path, {"labels": {"a": "1"}, "description": "d", "friendlyName": "f"})
+    patched = db.call("PATCH", path, {"labels": {"b": "2"}, "friendlyName": None})[1]
+    assert (patched["labels"], patched["description"], "friendlyName" in patched) == ({"a": "1", "b": "2"}, "d", False)
+    assert db.call("PATCH", path, {"labels": None})[1].get("labels") is None
+
+    replaced = db.call("PUT", path, {"labels": {"c": "3"}})[1]
+    assert (replaced["labels"], "description" in replaced) == ({"c": "3"}, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"location": "EU"}, "location cannot be changed"),
+        ({"datasetReference": {"datasetId": "other"}}, "must match the URL"),
+        ({"labels": {"Upper": "x"}}, "Label key 'Upper' has invalid format"),
+        ({"access": [{"role": "KING", "userByEmail": "a@example.com"}]}, "Invalid value for role: KING"),
+        ({"access": [{"role": "READER"}]}, "Exactly one of the members of an access entry"),
+        ({"maxTimeTravelHours": "47"}, "Invalid value for maxTimeTravelHours: 47"),
+        ({"storageBillingModel": "FREE"}, "Invalid value for storageBillingModel: FREE"),
+    ],
+)
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_changes_of_a_dataset_that_are_refused(
+    db: Database, method: str, changes: dict[str, Any], message: str
+) -> None:
+    status, answer = db.call(method, f"datasets/{db.dataset}", changes)
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+    assert message in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"defaultTableExpirationMs": "3600000"},
+        {"defaultPartitionExpirationMs": "3600000"},
+        {"defaultEncryptionConfiguration": {"kmsKeyName": "k"}},
+        {"isCaseInsensitive": True},
+    ],
+)
+def test_dataset_properties_that_would_do_nothing_are_refused(db: Database, extra: dict[str, Any]) -> None:
+    status, answer = db.call("PATCH", f"datasets/{db.dataset}", extra)
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (501, "notImplemented")
+    assert next(iter(extra)) in answer["error"]["message"]
+
+
+def test_a_dataset_of_another_project_is_not_created(db: Database) -> None:
+    body = {"datasetReference": {"projectId": "somebody-else", "datasetId": "x"}}
+    status, answer = db.call("POST", "datasets", body)
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+
+
 def test_a_dataset_with_tables_is_deleted_only_with_its_contents(db: Database) -> None:
     db.table("t", "a INT64", [{"a": 1}])
     refused = refusal(lambda: db.client.delete_dataset(db.path, **CALL))
@@ -108,6 +165,33 @@ def test_datasets_are_listed_in_pages_and_by_label(url: str) -> None:
     assert len(list(client.list_datasets(filter="labels.even:true", page_size=3, **CALL))) == 12
     assert [d.dataset_id for d in client.list_datasets(filter="labels.even:true labels.n:4", **CALL)] == ["d04"]
     client.close()  # type: ignore[no-untyped-call]  # it has no types
+
+
+def test_ten_thousand_datasets_are_listed_in_pages(url: str) -> None:
+    """docs/reference/rest/v2/datasets/list: maxResults, pageToken, filter."""
+    client = connect(url, f"many-{next(_number)}")
+    for start in range(0, 10_000, 500):
+        client.query_and_wait("".join(f"CREATE SCHEMA d{i:05};" for i in range(start, start + 500)))
+    for i in range(0, 10_000, 400):
+        dataset = client.get_dataset(f"{client.project}.d{i:05}", **CALL)
+        dataset.labels = {"every": "400"}
+        client.update_dataset(dataset, ["labels"], **CALL)
+
+    pages = [[d.dataset_id for d in page] for page in client.list_datasets(page_size=900, **CALL).pages]
+    assert [len(page) for page in pages] == [900] * 11 + [100]
+    assert [name for page in pages for name in page] == [f"d{i:05}" for i in range(10_000)]
+    assert [d.dataset_id for d in client.list_datasets(filter="labels.every:400", page_size=7, **CALL)] == [
+        f"d{i:05}" for i in range(0, 10_000, 400)
+    ]
+    client.close()  # type: ignore[no-untyped-call]  # it has no types
+
+
+@pytest.mark.parametrize("filter_", ["tenth:3", "labels.", "labels.a.b:c", "labels.a:b:c", "name:x"])
+def test_a_filter_of_another_form_is_refused(db: Database, filter_: str) -> None:
+    refused = refusal(lambda: list(db.client.list_datasets(filter=filter_, **CALL)))
+
+    assert (refused.status, refused.reason) == (400, "invalid")
+    assert "filters are of the form labels.name[:value]" in refused.message
 
 
 def test_a_table_keeps_what_it_is_given(db: Database) -> None:
@@ -235,6 +319,69 @@ def test_a_patch_that_breaks_the_schema_is_refused(db: Database, columns: str, m
     assert message in refused.message
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema": {"fields": [{"name": "a", "type": "INT64", "mode": "REPEATED"}]}}, "Field a has changed mode"),
+        ({"schema": {"fields": []}}, "Field a is missing in new schema"),
+        ({"rangePartitioning": {"field": "a", "range": {"start": "0", "end": "9", "interval": "1"}}},
+         "Cannot change partitioning"),
+        ({"clustering": {"fields": ["nope"]}}, "cannot be found in the schema"),
+        ({"labels": {"k": "Upper"}}, "Label value 'Upper' has invalid format"),
+    ],
+)  # fmt: skip
+def test_changes_of_a_table_that_are_refused(db: Database, changes: dict[str, Any], message: str) -> None:
+    """docs/managing-table-schemas, docs/reference/rest/v2/tables/patch."""
+    db.table("t", "a INT64", [{"a": 1}])
+    status, answer = db.call("PATCH", f"datasets/{db.dataset}/tables/t", changes)
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+    assert message in answer["error"]["message"]
+    assert db.stored("t") == [(1,)]
+
+
+def test_a_table_is_patched_and_updated(db: Database) -> None:
+    """docs/reference/rest/v2/tables: patch changes what is submitted, null removes; update replaces."""
+    db.table("t", "a INT64,b STRING", clustering_fields=["a"])
+    path = f"datasets/{db.dataset}/tables/t"
+    db.call("PATCH", path, {"labels": {"a": "1", "b": "2"}, "description": "d", "friendlyName": "f"})
+    patched = db.call("PATCH", path, {"labels": {"a": None}, "friendlyName": None, "clustering": None})[1]
+
+    assert (patched["labels"], patched["description"]) == ({"b": "2"}, "d")
+    assert {"friendlyName", "clustering"}.isdisjoint(patched)
+    fields = [{"name": "a", "type": "INTEGER"}, {"name": "b", "type": "STRING"}]
+    updated = db.call("PUT", path, {"schema": {"fields": fields}, "labels": {"c": "3"}})[1]
+    assert (updated["labels"], "description" in updated) == ({"c": "3"}, False)
+
+
+def test_a_table_update_with_an_old_etag_is_refused_with_412(db: Database) -> None:
+    path = db.table("t", "a INT64")
+    first, second = (db.client.get_table(path, **CALL) for _ in range(2))
+    first.description = "first"
+    db.client.update_table(first, ["description"], **CALL)
+    second.description = "second"
+    refused = refusal(lambda: db.client.update_table(second, ["description"], **CALL))
+
+    assert (refused.status, refused.reason) == (412, "conditionNotMet")
+    assert db.client.get_table(path, **CALL).description == "first"
+    headers = {"if-match": "*"}
+    assert db.call("PATCH", f"datasets/{db.dataset}/tables/t", {"description": "any"}, headers)[0] == 200
+
+
+def test_a_partition_is_listed_and_deleted_by_its_decorator(db: Database) -> None:
+    """docs/managing-partitioned-tables#delete_a_partition."""
+    rows = [{"a": 1, "d": "2025-01-01"}, {"a": 2, "d": "2025-01-02"}]
+    db.table("t", "a INT64,d DATE", rows, time_partitioning=bigquery.TimePartitioning(field="d"))
+    path = f"datasets/{db.dataset}/tables/t"
+
+    (row,) = db.call("GET", f"{path}$20250102/data")[1]["rows"]
+    assert [c["v"] for c in row["f"]] == ["2", "2025-01-02"]
+    assert db.call("DELETE", f"{path}$20250101")[0] == 204
+    assert [a for a, _ in db.stored("t")] == [2]
+    status, answer = db.call("DELETE", f"{path}$2025")
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+
+
 def test_partitioning_cannot_be_changed(db: Database) -> None:
     path = db.table("t", "a INT64,d DATE")
     table = db.client.get_table(path, **CALL)
@@ -281,6 +428,52 @@ def test_a_view_with_a_broken_query_is_refused(db: Database) -> None:
     view.view_query = f"SELECT nope FROM `{db.path}.t`"
 
     assert refusal(lambda: db.client.create_table(view, **CALL)).status in {400, 404}
+
+
+def test_a_view_is_changed_by_a_patch(db: Database) -> None:
+    db.table("t", "a INT64", [{"a": 1}])
+    path = f"datasets/{db.dataset}/tables"
+    reference = {"tableReference": {"tableId": "v"}}
+    view = {"query": f"SELECT a FROM `{db.path}.t`", "useLegacySql": False}
+    db.call("POST", path, reference | {"view": view})
+    changed = db.call("PATCH", f"{path}/v", {"view": view | {"query": f"SELECT a + 1 AS b FROM `{db.path}.t`"}})[1]
+
+    assert [f["name"] for f in changed["schema"]["fields"]] == ["b"]
+    assert db.rows("SELECT b FROM {d}.v") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("view", "status", "message"),
+    [
+        ({"query": "SELECT 1 AS a"}, 501, "legacy SQL"),
+        ({"useLegacySql": False}, 400, "view.query"),
+        ({}, 400, "view.query"),
+        ({"query": "SELECT 1 AS a; SELECT 2 AS b", "useLegacySql": False}, 400, "one query"),
+    ],
+)
+def test_a_view_that_cannot_be_is_refused(db: Database, view: dict[str, Any], status: int, message: str) -> None:
+    body = {"tableReference": {"tableId": "v"}, "view": view}
+    found, answer = db.call("POST", f"datasets/{db.dataset}/tables", body)
+
+    assert found == status, answer
+    assert message in answer["error"]["message"]
+
+
+def test_partitions_are_shown_with_their_rows_and_bytes(db: Database) -> None:
+    """docs/information-schema-partitions."""
+    rows = [{"a": 1, "d": "2025-01-01"}, {"a": 2, "d": "2025-01-02"}, {"a": 3, "d": "2025-01-02"}, {"a": 4}]
+    db.table("t", "a INT64,d DATE", rows, time_partitioning=bigquery.TimePartitioning(field="d"))
+    db.table("plain", "a INT64", [{"a": 1}])
+    sql = """SELECT table_catalog, table_schema, table_name, partition_id, total_rows, total_logical_bytes, storage_tier
+             FROM {d}.INFORMATION_SCHEMA.PARTITIONS ORDER BY table_name, partition_id"""
+
+    of = (db.project, db.dataset)
+    assert db.rows(sql) == [
+        (*of, "plain", None, 1, 8, "ACTIVE"),
+        (*of, "t", "20250101", 1, 16, "ACTIVE"),
+        (*of, "t", "20250102", 2, 32, "ACTIVE"),
+        (*of, "t", "__NULL__", 1, 8, "ACTIVE"),
+    ]
 
 
 def test_information_schema_shows_the_catalog(db: Database) -> None:
