@@ -6,11 +6,12 @@ tenant; the dry run is one for all of them.
 """
 
 import hashlib
+from functools import partial
 
 from shared.contracts.sql import Sql
 from shared.contracts.tables import TableRef
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
-from shared.errors import IsolationRefused, NotOurs
+from shared.errors import IsolationRefused, NotFound, NotOurs
 from shared.ports import Catalog, Clock, Jobs
 from shared.templating.isolation import Guarded, confirm
 from shared.tenants.freshness import Fresh
@@ -32,12 +33,13 @@ class DryRunOpinion:
         self._kept: Fresh[str, bool] = Fresh(clock, ttl_s=TTL_S, size=MOST_KEPT)
 
     def confirm(self, sql: Sql, tenant_id: str) -> None:
-        """Raise IsolationRefused when the service sees a table that the guard did not, or a view in the tenant's dataset;
-        NotOurs when that dataset lacks the tenant's label; QueryFailed when the query is wrong.
+        """Raise IsolationRefused when the service sees a table that the guard did not, or the tenant's table is a view.
+
+        NotOurs when the tenant's dataset lacks its label, NotFound when there is none, QueryFailed for a wrong query.
         """
         for table in sorted(sql.reads):
             if owner_of_dataset(table.dataset) == tenant_id:
-                self._own.get(table, lambda table=table: self._is_own(table, tenant_id))
+                self._own.get(table, partial(self._is_own, table, tenant_id))
         # Cut at the tenant's id: what is between is the same for all tenants, and no marker could be in it already.
         text = sql.text.split(tenant_id)
         types = [(each.name, each.type, each.array) for each in sql.parameters]
@@ -51,10 +53,14 @@ class DryRunOpinion:
 
     def _is_own(self, table: TableRef, tenant_id: str) -> bool:
         dataset = self._catalog.get_dataset(table.dataset_ref)
-        if dataset is not None and dataset.labels.get(TENANT_LABEL) != tenant_id:
+        if dataset is None:
+            raise NotFound(f"dataset {table.dataset} is not there; nothing was written to it yet")
+        if dataset.labels.get(TENANT_LABEL) != tenant_id:
             raise NotOurs(
                 f"dataset {table.dataset} does not bear the label {TENANT_LABEL}={tenant_id}: nothing is read from it"
             )
         if self._catalog.is_view(table):
-            raise IsolationRefused(f"{table} is no table of rows but reads others (a view or the like); name its tables")
+            raise IsolationRefused(
+                f"{table} is no table of rows but reads others (a view or the like); name its tables"
+            )
         return True

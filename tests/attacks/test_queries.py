@@ -64,9 +64,9 @@ def attempt(case: dict[str, Any], database: Database) -> tuple[str, Any]:
     except ConvergenceError as error:
         return "refused", error
     try:
-        DryRunOpinion(database.jobs, FakeClock()).confirm(sql, TENANT)
+        DryRunOpinion(database.jobs, database.catalog, FakeClock()).confirm(sql, TENANT)
     except ConvergenceError as error:
-        return ("refused" if error.code == "isolation_refused" else "fails"), error
+        return ("refused" if error.code in ("isolation_refused", "not_ours") else "fails"), error
     try:
         return "rows", database.jobs.select(sql)
     except ConvergenceError as error:

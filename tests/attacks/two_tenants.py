@@ -11,9 +11,10 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from shared.adapters.bigquery import BigQueryJobs, client
+from shared.adapters.bigquery import BigQueryCatalog, BigQueryJobs, client
 from shared.contracts.shared_sources import SharedSource
-from tests.builders import CONTROL, DATA, OTHER, TENANT, settings
+from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
+from tests.builders import CONTROL, DATA, OTHER, TENANT
 from tests.contract.bigquery.conftest import Clock, serve
 
 EXPORT = "billing-project.billing_export.gcp_billing_export"
@@ -22,6 +23,8 @@ OWN = f"{DATA}.{TENANT}_silver.daily"
 FOREIGN = f"{DATA}.{OTHER}_silver.daily"
 PEEK = f"{DATA}.{TENANT}_silver.peek"
 """A view in the tenant's own dataset that reads the other tenant's table."""
+UNLABELLED = f"{DATA}.{TENANT}_hr.staff"
+"""A table in a dataset that only bears the tenant's name."""
 CONTROL_TABLE = f"{CONTROL}.x_meta_tenants"
 CANARY = "canary"
 CANARY_NUMBER = 66_600_066
@@ -79,10 +82,13 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.client = client(CONTROL.project, "US", url)
-        self.jobs = BigQueryJobs(self.client)
+        self.jobs, self.catalog = BigQueryJobs(self.client), BigQueryCatalog(self.client)
 
     def make(self, path: str, rows: Sequence[dict[str, Any]]) -> None:
-        self.client.create_dataset(path.rpartition(".")[0], exists_ok=True)
+        dataset = bigquery.Dataset(path.rpartition(".")[0])
+        if (owner := owner_of_dataset(dataset.dataset_id)) and path != UNLABELLED:
+            dataset.labels = {TENANT_LABEL: owner}
+        self.client.create_dataset(dataset, exists_ok=True)
         self.client.create_table(bigquery.Table(path, schema=_COLUMNS))
         if rows:
             config = bigquery.LoadJobConfig(schema=_COLUMNS)
@@ -95,7 +101,7 @@ class Database:
         self.make(PRICES, [*_PRICE_ROWS, *others])
         self.make(OWN, _OWN_ROWS)
         if with_others:
-            for path in (FOREIGN, CONTROL_TABLE, f"{DATA}.{OTHER}.x_meta_api_keys", "elsewhere.d.t"):
+            for path in (FOREIGN, CONTROL_TABLE, UNLABELLED, f"{DATA}.{OTHER}.x_meta_api_keys", "elsewhere.d.t"):
                 self.make(path, _foreign(OTHER))
             view = bigquery.Table(PEEK)
             view.view_query = f"SELECT * FROM `{FOREIGN}`"
@@ -116,8 +122,3 @@ def canaries(text: object) -> list[str]:
     """The canaries in whatever came back."""
     shown = repr(text).casefold()
     return [one for one in (CANARY, str(CANARY_NUMBER)) if one in shown]
-
-
-def made_settings() -> Any:
-    """The settings that name the export."""
-    return settings()

@@ -2,9 +2,11 @@
 
 import pytest
 
+from shared.contracts.sql import Sql
 from shared.contracts.tables import Column, TableSchema
 from shared.contracts.tenant import TENANT_LABEL
 from shared.errors import NotFound, PayloadRefused
+from shared.ports import QueryJob
 from tests.builders import schema, table_schema
 from tests.contract.ports.conftest import Warehouse
 
@@ -157,3 +159,17 @@ def test_a_dataset_goes_with_all_that_is_in_it_and_once(warehouse: Warehouse) ->
     assert warehouse.catalog.get_dataset(warehouse.dataset) is None
     assert warehouse.catalog.get_schema(warehouse.dataset.table("costs")) is None
     assert warehouse.catalog.tables(warehouse.dataset) == []
+
+
+def test_a_table_is_no_view_and_neither_is_nothing(warehouse: Warehouse) -> None:
+    table = warehouse.make_table(SHAPE)
+    assert not warehouse.catalog.is_view(table)
+    assert not warehouse.catalog.is_view(warehouse.dataset.table("nothing"))
+
+
+def test_a_view_is_one(embedded_warehouse: Warehouse) -> None:
+    table = embedded_warehouse.make_table(SHAPE)
+    view, job_id = embedded_warehouse.dataset.table("seen"), embedded_warehouse.job_id()
+    embedded_warehouse.jobs.insert(job_id, QueryJob(Sql(f"CREATE VIEW `{view}` AS SELECT day FROM `{table}`")))
+    embedded_warehouse.jobs.wait(job_id, timeout_s=30)
+    assert embedded_warehouse.catalog.is_view(view)
