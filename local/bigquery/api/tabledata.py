@@ -36,7 +36,7 @@ async def list_(request: Request) -> Response:
         raise invalid("Cannot list a table of type VIEW.")
     request.only("maxResults", "startIndex", "pageToken", "selectedFields", "formatOptions.useInt64Timestamp",
                  "formatOptions.timestampOutputFormat")  # fmt: skip
-    part = partition_of(request, table)
+    part, whole = partition_of(request, table), int_timestamps(request.query)
     limit = min(request.integer("maxResults", _PAGE_ROWS), _PAGE_ROWS)
     start = request.integer("startIndex", 0)
     if request.query.get("pageToken"):
@@ -52,7 +52,6 @@ async def list_(request: Request) -> Response:
     if end < total and limit > 0:
         body["pageToken"] = paging.token(f"rows {table.uid}", end)
     if content.num_rows:
-        whole = int_timestamps(request.query)
         body["rows"] = await in_thread(content.num_rows, lambda: rows_out.encode(content, kinds, int_timestamps=whole))
     return Response(body)
 
