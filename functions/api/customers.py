@@ -65,7 +65,7 @@ def onboard_customer() -> Onboarded:
     )
 
 
-@admin.get("/<tenant_id>")
+@admin.get("/<tenant:tenant_id>")
 @call(who=ADMIN, answer=TenantShown, raises=(TenantUnknown,), example=TENANT_SHOWN)
 def show_customer(tenant_id: str) -> TenantShown:
     """Show a tenant.
@@ -80,7 +80,7 @@ def show_customer(tenant_id: str) -> TenantShown:
     return _shown(found)
 
 
-@admin.patch("/<tenant_id>")
+@admin.patch("/<tenant:tenant_id>")
 @call(
     who=ADMIN, body=TenantChange, answer=TenantShown, raises=(TenantUnknown, VariablesInvalid), example=TENANT_CHANGED
 )
@@ -105,7 +105,7 @@ def change_customer(tenant_id: str) -> TenantShown:
     return _shown(changed)
 
 
-@admin.delete("/<tenant_id>")
+@admin.delete("/<tenant:tenant_id>")
 @call(
     who=ADMIN,
     query=OffBoardingQuery,

@@ -6,6 +6,7 @@ from functools import cache
 import flask
 import functions_framework
 from werkzeug.exceptions import HTTPException, RequestURITooLarge
+from werkzeug.routing import BaseConverter
 
 from functions.api import api_keys, body, credentials, customers, framework, pipelines, problems, service, templates
 from shared.errors import ConvergenceError
@@ -15,6 +16,12 @@ from shared.wiring import instance
 
 # Far beyond any call's path and query; what the usual servers take, too. functions-framework sets no limit.
 MOST_URL_CHARACTERS = 8_192
+
+
+class TenantSegment(BaseConverter):
+    """`<tenant:tenant_id>` beside `/onboard`: a part of the path that is not that word, so that GET there is a 405."""
+
+    regex = r"(?!onboard\Z)[^/]+"
 
 
 @functions_framework.http
@@ -48,6 +55,7 @@ def create_app(routes: str) -> flask.Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields are answered in the order that people read
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # no CORS: browsers of other sites have no business here
     app.url_map.merge_slashes = False
+    app.url_map.converters["tenant"] = TenantSegment
     if routes in ("tenant", "all"):
         app.register_blueprint(pipelines.tenant)
         app.register_blueprint(credentials.tenant)

@@ -88,7 +88,7 @@ def document(app: flask.Flask) -> Json:
 
 def path_of(rule: Rule) -> str:
     """The rule's path as OpenAPI writes it: `/status/{tenant_id}`."""
-    return re.sub(r"<([^>]+)>", r"{\1}", rule.rule)
+    return re.sub(r"<(?:[^>:]+:)?([a-z_]+)>", r"{\1}", rule.rule)
 
 
 def refusals(rule: Rule, call: Call) -> dict[int, dict[str, str]]:

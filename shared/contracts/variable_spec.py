@@ -26,7 +26,7 @@ PROJECT = rf"(?:[a-z0-9][a-z0-9.-]{{0,253}}:)?{PATH_PART}"
 # Good enough to refuse what is no address, without refusing what is one; the mail service has the last word.
 EMAIL = (
     r"(?=.{3,254}\Z)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
-    r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9-]{2,63})+"
+    r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z0-9-]{2,63}"
 )
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _GRAMMARS = {
