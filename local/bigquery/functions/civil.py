@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import zoneinfo
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{0,9}))?")
 _OFFSET = re.compile(r"([+-])(\d{1,2})(?::?(\d{2}))?")
 
 
+@lru_cache(maxsize=1024)
 def zone(name: str) -> tzinfo:
     """A time zone by IANA name or as an offset such as -04:30; ValueError `Invalid time zone: …`."""
     if name in {"UTC", "Z", "z"}:
@@ -131,16 +133,18 @@ def fraction(micros: int) -> str:
 
 def datetime_text(when: datetime) -> str:
     """CAST(DATETIME AS STRING)."""
-    return f"{when:%H:%M:%S}".join((f"{when.year:04d}-{when:%m-%d} ", fraction(when.microsecond)))
+    return when.isoformat(" ", "seconds") + fraction(when.microsecond)
 
 
 def time_text(when: time) -> str:
     """CAST(TIME AS STRING)."""
-    return f"{when:%H:%M:%S}{fraction(when.microsecond)}"
+    return when.isoformat("seconds") + fraction(when.microsecond)
 
 
 def timestamp_text(when: datetime, zone_name: str = "UTC") -> str:
     """CAST(TIMESTAMP AS STRING): civil time with offset, minutes only when there are any."""
+    if zone_name == "UTC":
+        return datetime_text(when) + "+00"
     local = when.replace(tzinfo=UTC).astimezone(zone(zone_name))
     offset = local.utcoffset() or timedelta()
     minutes = int(offset.total_seconds()) // 60

@@ -19,11 +19,19 @@ CREATE MACRO bq_ltrim(x) AS list_transform([x], lambda v: CASE WHEN strlen(v) = 
 CREATE MACRO bq_rtrim(x) AS list_transform([x], lambda v: CASE WHEN strlen(v) = length(v) THEN rtrim(v,
   chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ') ELSE bq_rtrim_any(v) END)[1];
 CREATE MACRO bq_finite(x) AS list_transform([x], lambda v: CASE WHEN isinf(v) THEN
-  bq_raise_float('Floating point overflow (infinite operands are not implemented)') ELSE v END)[1];
+  bq_raise_float('Floating point overflow') ELSE v END)[1];
+CREATE MACRO bq_add_float(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN
+  isinf(struct_extract(v, 'a')) OR isinf(struct_extract(v, 'b')) THEN struct_extract(v, 'a') + struct_extract(v, 'b')
+  ELSE bq_finite(struct_extract(v, 'a') + struct_extract(v, 'b')) END)[1];
+CREATE MACRO bq_multiply_float(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN
+  isinf(struct_extract(v, 'a')) OR isinf(struct_extract(v, 'b')) THEN struct_extract(v, 'a') * struct_extract(v, 'b')
+  ELSE bq_finite(struct_extract(v, 'a') * struct_extract(v, 'b')) END)[1];
+CREATE MACRO bq_date_to_string(x) AS CAST(x AS VARCHAR);
 CREATE MACRO bq_divide(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN
   struct_extract(v, 'b') = 0 THEN bq_raise_float('division by zero: ' ||
-  bq_float_to_string(struct_extract(v, 'a')) || ' / ' || bq_float_to_string(struct_extract(v, 'b'))) ELSE
-  struct_extract(v, 'a') / struct_extract(v, 'b') END)[1];
+  bq_float_to_string(struct_extract(v, 'a')) || ' / ' || bq_float_to_string(struct_extract(v, 'b'))) WHEN
+  isinf(struct_extract(v, 'a')) THEN struct_extract(v, 'a') / struct_extract(v, 'b') ELSE
+  bq_finite(struct_extract(v, 'a') / struct_extract(v, 'b')) END)[1];
 CREATE MACRO bq_divide_int(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda v: CASE WHEN
   struct_extract(v, 'b') = 0 THEN bq_raise_float('division by zero: ' || struct_extract(v, 'a') || ' / '
   || struct_extract(v, 'b')) ELSE struct_extract(v, 'a') / struct_extract(v, 'b') END)[1];

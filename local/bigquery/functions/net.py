@@ -56,7 +56,7 @@ def ip_net_mask(size: int, prefix: int) -> bytes:
         raise ValueError(
             f"The second argument to NET.IP_NET_MASK() must be in the range from 0 to {size * 8}. Got {prefix}."
         )
-    return (~(2 ** (size * 8 - prefix) - 1) & 2 ** (size * 8) - 1).to_bytes(size, "big")
+    return (((1 << prefix) - 1) << (size * 8 - prefix)).to_bytes(size, "big")
 
 
 def ip_trunc(address: bytes, prefix: int) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import decimal
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
 
 # Wide enough for a product of two NUMERIC or a BIGNUMERIC to be exact before it is rounded.
@@ -132,6 +133,63 @@ def truncate_numeric(value: Decimal, places: int) -> Decimal:
     return to_numeric(
         value.quantize(Decimal(1).scaleb(-places), context=decimal.Context(prec=120, rounding=decimal.ROUND_DOWN))
     )
+
+
+def _computed(compute: Callable[[decimal.Context], Decimal], call: str) -> Decimal:
+    """A function of NUMERIC to 80 digits, then rounded half away from zero."""
+    try:
+        return to_numeric(compute(decimal.Context(prec=80, Emax=9999, Emin=-9999)))
+    except decimal.Overflow:
+        raise ValueError(f"numeric overflow: {call}") from None
+    except decimal.DecimalException:
+        raise ValueError(f"Illegal argument: {call}") from None
+
+
+def power(base: Decimal, exponent: Decimal) -> Decimal:
+    """POW of NUMERIC.
+
+    >>> power(Decimal(2), Decimal(-3)), power(Decimal(0), Decimal(0))
+    (Decimal('0.125000000'), Decimal('1.000000000'))
+    """
+    call = f"POW({numeric_text(base)}, {numeric_text(exponent)})"
+    if not exponent:
+        return to_numeric(Decimal(1))
+    return _computed(lambda context: context.power(base, exponent), call)
+
+
+def square_root(value: Decimal) -> Decimal:
+    """SQRT of NUMERIC."""
+    if value < 0:
+        raise ValueError(f"Argument to SQRT cannot be negative: {numeric_text(value)}")
+    return _computed(lambda context: context.sqrt(value), f"SQRT({numeric_text(value)})")
+
+
+def cube_root(value: Decimal) -> Decimal:
+    """CBRT of NUMERIC."""
+    root = _computed(lambda context: context.power(abs(value), context.divide(1, 3)) if value else value, "CBRT")
+    return -root if value < 0 else root
+
+
+def exponential(value: Decimal) -> Decimal:
+    """EXP of NUMERIC."""
+    return _computed(lambda context: context.exp(value), f"EXP({numeric_text(value)})")
+
+
+def logarithm(value: Decimal, base: Decimal | None = None) -> Decimal:
+    """LN and LOG of NUMERIC."""
+    call = f"LN({numeric_text(value)})" if base is None else f"LOG({numeric_text(value)}, {numeric_text(base)})"
+    if value <= 0 or (base is not None and (base <= 0 or base == 1)):
+        raise ValueError(f"Floating point error in function: {call}")
+    return _computed(
+        lambda context: context.ln(value) if base is None else context.divide(context.ln(value), context.ln(base)), call
+    )
+
+
+def logarithm10(value: Decimal) -> Decimal:
+    """LOG10 of NUMERIC."""
+    if value <= 0:
+        raise ValueError(f"Floating point error in function: LOG10({numeric_text(value)})")
+    return _computed(lambda context: context.log10(value), "LOG10")
 
 
 def parse_int(value: str) -> int:

@@ -197,6 +197,11 @@ def is_in(c: ExpressionCompiler, node: s.In) -> Value:
     prefix = "NOT " if node.negated else ""
     if node.items is not None:
         items = [c.compile(i) for i in node.items]
+        if any(common_type([value, item]) is None for item in items):
+            given = ", ".join(dict.fromkeys(str(i.type) for i in items))
+            raise c.error(
+                f"No matching signature for operator IN for argument types {value.type} and {{{given}}}", node
+            )
         plain = all(i.type == value.type for i in items) and value.type.kind in {"INT64", "STRING", "DATE"}
         if plain:
             listed = ", ".join(i.sql for i in items)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from local.bigquery.errors import ApiError, invalid_query, not_implemented
+from local.bigquery.sql import native_regexps
 from local.bigquery.sql import types as t
 from local.bigquery.sql.tokens import line_and_column
 from local.bigquery.sql.values import Value, coerces, convert
@@ -66,7 +67,8 @@ def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos
             if signature.template.startswith("TRY("):
                 sql = tried(arguments, lambda parts, form=signature.template: render(form[4:-1], parts))  # type: ignore[misc]
                 return Value(sql, kinds[1], fragile=any(c.fragile for c in converted))
-            return Value(render(signature.template, arguments), kinds[1], fragile=True)
+            said = native_regexps.said(name, converted)
+            return Value(said or render(signature.template, arguments), kinds[1], fragile=True)
     unsure = _beyond_the_table(values, signatures)
     if unsure:
         raise not_implemented(f"{name} {unsure}")
