@@ -11,7 +11,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
-from shared.adapters.google_errors import TRANSIENT_REASONS, translated
+from shared.adapters.google_errors import may_pass, translated
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.errors import PayloadRefused
@@ -298,7 +298,7 @@ def _job(job: bigquery.QueryJob, rows: int | None = None) -> Job:
     error = None
     if job.error_result:
         reason = job.error_result.get("reason", "")
-        error = JobError(reason, job.error_result.get("message", ""), reason in TRANSIENT_REASONS)
+        error = JobError(reason, job.error_result.get("message", ""), may_pass(reason))
     return Job(
         job_id=job.job_id,
         done=job.state == "DONE" and (rows is not None or error is not None),

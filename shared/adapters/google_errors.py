@@ -13,33 +13,48 @@ from google.auth import exceptions as auth
 
 from shared.errors import (
     AccessDenied,
+    BytesLimitExceeded,
     ConvergenceError,
     NotFound,
     PayloadRefused,
     QueryFailed,
     QuotaExceeded,
+    TransientError,
     Unavailable,
 )
 
-# Reasons that a new try may outlive, of an answer or of a job that failed.
-TRANSIENT_REASONS = frozenset(
-    {
-        "backendError",
-        "badGateway",
-        "internalError",
-        "jobBackendError",
-        "jobInternalError",
-        "jobRateLimitExceeded",
-        "quotaExceeded",
-        "rateLimitExceeded",
-        "tableUnavailable",
-        "timeout",
-    }
-)
-_SLOW_DOWN_REASONS = frozenset({"jobRateLimitExceeded", "quotaExceeded", "rateLimitExceeded"})
-_QUERY_REASONS = frozenset(
-    {"invalidQuery", "notImplemented", "resourcesExceeded", "billingTierLimitExceeded", "stopped"}
-)
+# Every reason of BigQuery's error table, of an answer or of a job that failed, and what it is in our words. Of the
+# permanent ones only a query's own keep BigQuery's text.
+REASONS: dict[str, type[ConvergenceError]] = {
+    "accessDenied": AccessDenied,
+    "attributeError": QueryFailed,
+    "backendError": Unavailable,
+    "badGateway": Unavailable,
+    "badRequest": PayloadRefused,
+    "billingNotEnabled": AccessDenied,
+    "billingTierLimitExceeded": QueryFailed,
+    "blocked": AccessDenied,
+    "bytesBilledLimitExceeded": BytesLimitExceeded,
+    "duplicate": PayloadRefused,
+    "internalError": Unavailable,
+    "invalid": PayloadRefused,
+    "invalidQuery": QueryFailed,
+    "invalidUser": AccessDenied,
+    "jobBackendError": Unavailable,
+    "jobInternalError": Unavailable,
+    "jobRateLimitExceeded": QuotaExceeded,
+    "notFound": NotFound,
+    "notImplemented": QueryFailed,
+    "proxyAuthenticationRequired": AccessDenied,
+    "quotaExceeded": QuotaExceeded,
+    "rateLimitExceeded": QuotaExceeded,
+    "resourceInUse": PayloadRefused,
+    "resourcesExceeded": QueryFailed,
+    "responseTooLarge": QueryFailed,
+    "stopped": QueryFailed,
+    "tableUnavailable": Unavailable,
+    "timeout": Unavailable,
+}
 
 # The first class that fits is taken, so that subclasses stand before their bases.
 CLASSES: tuple[tuple[type[Exception], type[ConvergenceError]], ...] = (
@@ -79,6 +94,11 @@ def _said(error: Exception) -> tuple[str, str]:
     return str(first.get("reason", "")), str(first.get("message") or getattr(error, "message", "") or error)
 
 
+def may_pass(reason: str) -> bool:
+    """Whether a job that failed for this reason of BigQuery's may succeed when it is made again."""
+    return issubclass(REASONS.get(reason, QueryFailed), TransientError)
+
+
 @contextmanager
 def translated(service: str) -> Iterator[None]:
     """Raise our error for Google's, `from` it. The message is BigQuery's where a query failed, else the class alone."""
@@ -89,10 +109,11 @@ def translated(service: str) -> Iterator[None]:
         if ours is None:
             raise
         reason, text = _said(error)
-        if reason in _SLOW_DOWN_REASONS:
-            raise QuotaExceeded(f"{service} asks to slow down: {reason}") from error
-        if reason in TRANSIENT_REASONS:
-            raise Unavailable(f"{service} cannot now: {reason}") from error
-        if reason in _QUERY_REASONS:
+        said = REASONS.get(reason)
+        if said is QuotaExceeded:
+            raise said(f"{service} asks to slow down: {reason}") from error
+        if said is Unavailable:
+            raise said(f"{service} cannot now: {reason}") from error
+        if said is QueryFailed:
             raise QueryFailed(f"{reason}: {text}", reason=reason) from error
         raise ours(f"{service}: {type(error).__name__}{f' ({reason})' if reason else ''}: {text}") from error

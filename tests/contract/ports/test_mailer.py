@@ -105,8 +105,12 @@ def test_refusals_tell_neither_address_nor_text(backend: Backend) -> None:
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [(429, QuotaExceeded), (500, Unavailable), (503, Unavailable), (400, MailRefused), (413, MailRefused)],
-)
+    [  # the statuses of the page "Mail Send errors" and of a proxy in front
+        (400, MailRefused), (401, AccessDenied), (403, AccessDenied), (404, MailRefused), (405, MailRefused),
+        (406, MailRefused), (413, MailRefused), (415, MailRefused), (429, QuotaExceeded), (500, Unavailable),
+        (502, Unavailable), (503, Unavailable), (504, Unavailable),
+    ],
+)  # fmt: skip
 def test_what_may_pass_is_told_from_what_will_not(sendgrid_url: str, status: int, expected: type[Exception]) -> None:
     httpx.post(f"{sendgrid_url}/fail", json={"status": status, "times": 1}, timeout=5).raise_for_status()
     backend = OnSendGrid(sendgrid_url)

@@ -8,7 +8,7 @@ import requests
 from google.api_core import exceptions as google
 from google.auth import exceptions as auth
 
-from shared.adapters.google_errors import TRANSIENT_REASONS, class_of, translated
+from shared.adapters.google_errors import REASONS, class_of, may_pass, translated
 from shared.errors import (
     AccessDenied,
     ConvergenceError,
@@ -96,7 +96,28 @@ def test_a_status_without_a_class_is_sorted_by_its_number(status: int, expected:
         raise _untyped.from_http_status(status, "x")
 
 
-@pytest.mark.parametrize("reason", sorted(TRANSIENT_REASONS))
+# The reasons of the page "Error messages" of BigQuery's documentation, and what the page advises to do.
+RETRIED = {
+    "backendError", "badGateway", "internalError", "jobBackendError", "jobInternalError", "jobRateLimitExceeded",
+    "quotaExceeded", "rateLimitExceeded", "tableUnavailable", "timeout",
+}  # fmt: skip
+FINAL = {
+    "accessDenied", "attributeError", "badRequest", "billingNotEnabled", "billingTierLimitExceeded", "blocked",
+    "bytesBilledLimitExceeded", "duplicate", "invalid", "invalidQuery", "invalidUser", "notFound", "notImplemented",
+    "proxyAuthenticationRequired", "resourceInUse", "resourcesExceeded", "responseTooLarge", "stopped",
+}  # fmt: skip
+
+
+def test_every_reason_of_bigquery_is_sorted_as_its_page_advises() -> None:
+    assert {reason for reason in REASONS if may_pass(reason)} == RETRIED
+    assert {reason for reason in REASONS if not may_pass(reason)} == FINAL
+
+
+def test_a_reason_that_nobody_knows_is_for_good() -> None:
+    assert not may_pass("somethingNew")
+
+
+@pytest.mark.parametrize("reason", sorted(RETRIED))
 @pytest.mark.parametrize("kind", [google.Forbidden, google.BadRequest, google.ServiceUnavailable])
 def test_bigquerys_reason_counts_for_more_than_the_class(kind: type[Exception], reason: str) -> None:
     with pytest.raises(TransientError), translated("BigQuery"):
