@@ -18,6 +18,10 @@ _ALIASES = ("a", "b", "x", "prices", "daily", "gcp_billing_export", "billing_exp
 _CTE_NAMES = ("c", "d", "prices", "daily", "gcp_billing_export", "billing_export")
 
 
+_TABLE_NAMES = ("t1", "t2")
+"""Aliases that only tables are given."""
+
+
 class _Item:
     """A FROM item: its text, the alias by which it is known, and whether it has the column `labels`."""
 
@@ -45,7 +49,7 @@ def _item(draw: st.DrawFn, taken: set[str], ctes: tuple[str, ...], depth: int) -
         if draw(st.booleans()) and last.casefold() not in taken:
             item = _Item(spelled, last, has_labels=True)
         else:
-            alias = draw(st.sampled_from(free))
+            alias = draw(st.sampled_from([*free, *(name for name in _TABLE_NAMES if name not in taken)]))
             item = _Item(f"{spelled} {draw(st.sampled_from(['AS ', '']))}{alias}", alias, has_labels=True)
     taken.add(item.alias.casefold())
     return item
@@ -65,8 +69,11 @@ def _from(draw: st.DrawFn, ctes: tuple[str, ...], depth: int, outer: tuple[str, 
         elif kind == 1 and not text.startswith("("):
             text = f"({text} JOIN {item.text} ON {left}.k = {item.alias}.k)"
         else:
-            join = draw(st.sampled_from(["JOIN", "LEFT JOIN", "FULL JOIN", "INNER JOIN"]))
-            text += f" {join} {item.text} ON {left}.k = {item.alias}.k"
+            join = draw(st.sampled_from(["JOIN", "LEFT JOIN", "FULL JOIN", "INNER JOIN", "RIGHT JOIN"]))
+            on = f"{left}.k = {item.alias}.k"
+            if draw(st.integers(0, 3)) == 0:
+                on += f" AND {_condition(draw, [item.alias], ctes, min(depth - 1, 1))}"
+            text += f" {join} {item.text} ON {on}"
         aliases.append(item.alias)
     if first.has_labels and len(aliases) == 1 and "labels" not in taken and draw(st.integers(0, 3)) == 0:
         array = f"{first.alias}.labels"
@@ -81,6 +88,9 @@ def _from(draw: st.DrawFn, ctes: tuple[str, ...], depth: int, outer: tuple[str, 
 
 def _condition(draw: st.DrawFn, aliases: list[str], ctes: tuple[str, ...], depth: int) -> str:
     one = draw(st.sampled_from(aliases))
+    if one in _TABLE_NAMES and draw(st.booleans()):  # surely a table, which has labels
+        array = draw(st.sampled_from([f"{one}.labels", f"UNNEST({one}.labels)", f"{one.upper()}.labels"]))
+        return f"EXISTS (SELECT 1 FROM {array} AS l WHERE l.key = 'team' AND l.value > 'w')"
     simple = [
         f"{one}.k > {draw(st.integers(0, 4))}", f"{one}.g = 'a'", f"{one}.v IS NOT NULL",
         f"{one}.k IN (1, 3)", f"{one}.g LIKE '%a%'", f"NOT {one}.k <=> 2".replace("<=>", "="), "TRUE",
@@ -127,6 +137,10 @@ def _select(draw: st.DrawFn, ctes: tuple[str, ...], depth: int) -> str:
         x = inner_aliases[0]
         scalar = f"(SELECT MAX({x}.v) FROM {inner} WHERE {x}.k = {one}.k)"
         return f"SELECT {one}.k AS k, {two}.g AS g, {scalar} AS v FROM {source}{where}"
+    if shape == 5 and draw(st.booleans()):
+        return (
+            f"SELECT s.a.k, s.a.g, s.a.v FROM (SELECT STRUCT({one}.k, {two}.g, {two}.v) AS a FROM {source}{where}) AS s"
+        )
     if shape == 5:
         return f"SELECT * FROM (SELECT {one}.k, {two}.g, {two}.v FROM {source}{where})"
     distinct = draw(st.sampled_from(["", "DISTINCT "]))
