@@ -63,9 +63,9 @@ _CASTS = {
 
 def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
     """CAST(value AS type)."""
-    if node.format is not None:
-        raise not_implemented("CAST … FORMAT")
     target = t.from_syntax(node.type)
+    if node.format is not None:
+        return _formatted(c, node, target)
     value = c.compile(node.value)
     if value.type.kind == "ARRAY" and value.items == () and target.kind == "ARRAY":
         return Value(f"CAST([] AS {target.duck})", target)
@@ -81,6 +81,33 @@ def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
 
         return Value(tried([value.sql], inner), target, fragile=value.fragile)
     return Value(sql, target, fragile=True)
+
+
+_CIVIL = {"DATE", "DATETIME", "TIME", "TIMESTAMP"}
+
+
+def _formatted(c: ExpressionCompiler, node: s.Cast, target: t.Type) -> Value:
+    """CAST(… FORMAT pattern) between STRING and dates, times or BYTES; numbers are refused."""
+    assert node.format is not None
+    value, pattern = c.compile(node.value), c.as_type(node.format, t.STRING, "FORMAT").sql
+    kinds = (value.type.kind, target.kind)
+
+    def written(sql: str) -> str:
+        if kinds == ("TIME", "STRING"):
+            return f"bq_cast_write_time({sql}, {pattern})"
+        if kinds[0] in _CIVIL and kinds[1] == "STRING":
+            return f"bq_cast_write(CAST({sql} AS TIMESTAMP), {pattern}, {t.text(kinds[0])})"
+        if kinds[0] == "STRING" and kinds[1] in _CIVIL:
+            return f"CAST(bq_cast_parse({sql}, {pattern}, {t.text(kinds[1])}) AS {target.duck})"
+        if kinds == ("BYTES", "STRING"):
+            return f"bq_cast_bytes_to_text({sql}, {pattern})"
+        if kinds == ("STRING", "BYTES"):
+            return f"bq_cast_text_to_bytes({sql}, {pattern})"
+        raise not_implemented(f"CAST({value.type} AS {target} FORMAT …)")
+
+    if node.safe:
+        return Value(tried([value.sql], lambda parts: written(parts[0])), target, fragile=value.fragile)
+    return Value(written(value.sql), target, fragile=True)
 
 
 def convert_explicitly(value: Value, target: t.Type, c: ExpressionCompiler, node: s.Node) -> str:

@@ -152,6 +152,7 @@ class FromCompiler:
         latest = tables[-1]
         alias = self.analysis.alias()
         branches = []
+        arrival = all(table.ingestion_time for table in tables)
         self.analysis.uncacheable = True  # which tables there are may change without any of them changing
         for table in tables:
             if table.view is not None:
@@ -169,6 +170,8 @@ class FromCompiler:
                 else:
                     parts.append(f"{inner}.{t.quote(found[0])} AS c{i}")
             parts.append(f"{t.text(table.name[prefix:])} AS suffix")
+            if arrival:
+                parts.append(f'{inner}."_PARTITIONTIME" AS arrival')
             branches.append(f"SELECT {', '.join(parts)} FROM {table_name(table.uid)} AS {inner}")
         scans = NO_SCANS.union(*(self.analysis.scan(table) for table in tables))
         field = (latest.partition_field or "").lower()
@@ -179,6 +182,11 @@ class FromCompiler:
             )
             for i, (n, k) in enumerate(latest.columns)
         ]  # fmt: skip
+        if arrival:
+            reads = frozenset((tb.uid, "_PARTITIONTIME") for tb in tables)
+            columns.append(
+                Column("_PARTITIONTIME", t.TIMESTAMP, f"{alias}.arrival", reads, hidden=True, partitions=scans)
+            )
         columns.append(Column("_TABLE_SUFFIX", t.STRING, f"{alias}.suffix", hidden=True))
         self.add(Source(ref.alias or ref.parts[-1], columns), ref.pos)
         return f"({' UNION ALL '.join(branches)}) AS {alias}"

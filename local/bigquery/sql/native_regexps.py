@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Longest DuckDB text that is worth writing down three times.
 _SHORT = 300
+# Classes that Python has not; they hold no groups.
+_CLASSES = re.compile(r"\\[pP](?:\{[^}]*\}|\w)|\\z")
 
 
 def said(name: str, values: list[Value]) -> str | None:
@@ -40,7 +42,7 @@ def _group(pattern: str) -> int | None:
     [0, 1, 0, None, 0]
     """
     try:
-        groups = re.compile(pattern).groups
+        groups = re.compile(_CLASSES.sub("x", pattern)).groups
     except re.error:
         return None
     return groups if groups < 2 else None

@@ -126,9 +126,9 @@ def _untyped(value: Value) -> t.Type:
     if value.items and value.type.kind == "STRUCT":
         names = [name for name, _ in value.type.fields]
         return t.struct_of(list(zip(names, map(_untyped, value.items), strict=True)))
-    if value.items and value.type.kind == "ARRAY":
+    if value.items is not None and value.type.kind == "ARRAY":
         element = t.supertype([(_untyped(i), i.is_literal, i.parameter) for i in value.items])
-        return t.array_of(element or value.type.of)
+        return t.array_of(element or (value.type.of if value.items else t.NULL))
     return value.type
 
 
