@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+from datetime import timedelta
 from typing import Any
 
 import flask
@@ -15,7 +16,9 @@ from functions.api.calls import PATH, Call, declaration
 from functions.api.main import create_app
 from functions.api.openapi import document, path_of
 from functions.api.problems import FAILURES, HTTP_CODES, PASSING_FAILURES
+from functions.api.tenant_examples import KEY_ID
 from shared import errors
+from shared.contracts.tables import DatasetRef
 from shared.errors import ConvergenceError, PermanentError, RateLimited, TransientError
 from shared.pipeline.run_history import Page
 from shared.pipeline.run_log import RunLog
@@ -35,7 +38,7 @@ from tests.builders import (
 )
 from tests.edges.conformance import document_of, validate
 from tests.edges.conftest import ADMIN_KEY, serve
-from tests.fakes import FakeServices
+from tests.fakes import START, FakeServices
 
 RUN_ID = PATH["pipeline_logging_id"]
 APP = create_app("all")
@@ -308,6 +311,11 @@ def prepare(world: FakeServices, endpoint: str) -> FakeServices:
         serve(world)
         return world
     put_record(world.warehouse, tenant(admin_email="admin@acmeinc.com"))
+    if endpoint == "api_keys.revoke_key":
+        soon = (START + timedelta(hours=1)).isoformat()
+        old = {"key_id": KEY_ID, "tenant_id": TENANT, "key_hash": "", "created_by": "", "expires_at": soon}
+        keys = world.warehouse.tables[DatasetRef(DATA, TENANT).table("x_meta_api_keys")]
+        keys.stored.append({**old, "created_at": START.isoformat()})
     if endpoint == "pipelines.run_status":
         log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
         log.queued(run(pipeline_logging_id=RUN_ID.example), f"{TENANT}-gcp-cost-billing")
