@@ -91,7 +91,7 @@ class Plan:
     def checked(self, step: Step) -> Fields:
         """The step's fields, as far as they can be known before the run; refused as the run would refuse them."""
         if step.trigger != "on_success":
-            return self._resolved(step, self._with(_NO_FAILURE))
+            return self._resolved(step, self._after(_NO_FAILURE))
         fields = self._fields[step.step_id] = self._resolved(step, self._variables)
         return fields
 
@@ -110,7 +110,12 @@ class Plan:
     def fields(self, step: Step, *, failure: Mapping[str, str]) -> Fields:
         """The step's fields; `failure` are the variables that only steps after a failure can use."""
         known = self._fields.get(step.step_id)
-        return known if known is not None else self._resolved(step, self._with(failure))
+        return known if known is not None else self._resolved(step, self._after(failure))
+
+    def _after(self, failure: Mapping[str, str]) -> Variables:
+        """The variables of steps that run after a failure."""
+        known = self._variables.after_failure(failure)
+        return known if known is not None else self._with(failure)
 
     def _with(self, failure: Mapping[str, str]) -> Variables:
         run, settings = self._run, self._services.settings

@@ -65,6 +65,19 @@ class Variables(Mapping[str, Value]):
         """Whether the value is missing only because nothing has failed (yet)."""
         return name in self._missing and _FAILURE_NOTE in self._missing[name]
 
+    def after_failure(self, failure: Mapping[str, str]) -> "Variables | None":
+        """The same with what went wrong set; None where other variables refer to that, and have to be resolved anew."""
+        if any(_FAILURE_NOTE in why for name, why in self._missing.items() if name not in failure):
+            return None
+        return Variables(
+            {**self._values, **failure},
+            {**self._origins, **dict.fromkeys(failure, "built-in")},
+            {**self._specs, **dict.fromkeys(failure, _TEXT)},
+            {name: why for name, why in self._missing.items() if name not in failure},
+            self.caller_chosen,
+            self.requested,
+        )
+
     def fault(self, part: Name, where: str) -> Fault | None:
         """What is wrong with using this placeholder, or None.
 

@@ -162,6 +162,18 @@ def test_what_went_wrong_is_there_only_after_something_did() -> None:
     assert fill("{error_message}", after) == "no such table"
 
 
+@pytest.mark.parametrize("variables", ["\n  note: hello", '\n  note: "{error_message}"', '\n  note: "{date}"'])
+def test_what_went_wrong_can_be_added_later(variables: str) -> None:
+    of = template(variables, "\nsteps: [{step_id: a, ps_type: a.b}]")
+    failure = {"failed_step": "a", "error_code": "b", "error_message": "c", "logs_url": "d"}
+
+    later, at_once = resolved(of, {}).after_failure(failure), resolved(of, {}, built_in={**BUILT_IN, **failure})
+
+    assert (later is None) == ("error_message" in variables)
+    if later is not None:
+        assert vars(later) == vars(at_once)
+
+
 @given(st.text(max_size=200))
 def test_a_callers_value_is_never_looked_into(value: str) -> None:
     value = value.replace("\0", "") + "{tenant_id}{{date}}"
