@@ -27,11 +27,11 @@ demo: .venv/stamp    ## the whole product on this machine, once, with a report
 up: .venv/stamp      ## keep it serving on http://localhost:$(PORT) until Ctrl-C
 	@exec $(BIN)/python -m local up --port $(PORT) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
-templates: .venv/stamp  ## check every template and table schema
+templates: .venv/stamp  ## check every template and table schema, without running anything
 	@$(BIN)/python -m cli templates
 
-preview: .venv/stamp  ## what TEMPLATE=gcp/cost/cost_billing would do for TENANT=… on DATE=…
-	@$(BIN)/python -m cli preview "$(TEMPLATE)" --tenant "$(TENANT)" $(if $(DATE),--date "$(DATE)")
+preview: .venv/stamp  ## what TEMPLATE would do for TENANT on DATE: SQL, tables, mails, bytes
+	@$(BIN)/python -m cli preview "$(TEMPLATE)" --tenant "$(TENANT)" $(if $(DATE),--date "$(DATE)") $(if $(STACK),--stack "$(STACK)")
 
 lint: .venv/stamp    ## ruff, mypy, import-linter
 	@$(BIN)/ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }

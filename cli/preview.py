@@ -28,11 +28,15 @@ def preview(  # noqa: PLR0917 - typer calls it by name
     tenant: Annotated[str, typer.Option(help="The tenant's id.")],
     date: Annotated[str, typer.Option(help="The run's date, YYYY-MM-DD.")] = "",
     set_: Annotated[
-        Repeated, typer.Option("--set", help="A variable as a request would give it, name=value; may be repeated.")
+        Repeated,
+        typer.Option("--set", metavar="NAME=VALUE", help="A variable as a request would give it; may be repeated."),
     ] = (),
-    operator: Annotated[Repeated, typer.Option(help="An operator setting, name=value; may be repeated.")] = (),
+    operator: Annotated[
+        Repeated, typer.Option(metavar="NAME=VALUE", help="An operator setting; may be repeated.")
+    ] = (),
     tenant_variable: Annotated[
-        Repeated, typer.Option(help="A variable that the operator sets for the tenant, name=value; may be repeated.")
+        Repeated,
+        typer.Option(metavar="NAME=VALUE", help="A variable that the operator sets for the tenant; may be repeated."),
     ] = (),
     stack: Annotated[
         Path | None, typer.Option(help="Ready file of a stack; without it the environment, then .local/stack.json.")
@@ -83,7 +87,7 @@ def preview(  # noqa: PLR0917 - typer calls it by name
         if as_json:
             console.print(json.dumps({"errors": [asdict(fault) for fault in faults]}, indent=2, ensure_ascii=False))
         else:
-            show_errors(faults, console)
+            show_errors("Refused:", faults, console)
         raise typer.Exit(1) from None
     note = f"from {deployment.origin}" if deployment.is_there else "no BigQuery to ask: bytes unknown"
     if as_json:

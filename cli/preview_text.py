@@ -36,15 +36,15 @@ def show(preview: Preview, note: str, console: Console) -> None:
         _step(step, f"Step {number} of {len(preview.steps)}: {step.step_id}", console)
     if preview.errors:
         console.print()
-        show_errors(preview.errors, console)
+        show_errors("It would be refused:", preview.errors, console)
     else:
         console.print()
         console.print(Text("It would run. Nothing was run or written.", style="green"))
 
 
-def show_errors(faults: Iterable[Fault], console: Console) -> None:
+def show_errors(title: str, faults: Iterable[Fault], console: Console) -> None:
     """Print refusals as the API's problem documents have them: where, code, message."""
-    console.print(Text("It would be refused:", style="bold red"))
+    console.print(Text(title, style="bold red"))
     for fault in faults:
         console.print(Text(f"  {fault.where}"))
         _pairs([(fault.code, fault.message)], console, indent=4)
@@ -118,4 +118,6 @@ def _wrapped(text: str, console: Console, column: int, hang: int) -> list[str]:
     if not console.is_terminal or not text:
         return [text]
     width = max(console.width - column, _NARROWEST)
-    return textwrap.wrap(text, width, subsequent_indent=" " * min(hang, width // 2), break_on_hyphens=False) or [text]
+    return textwrap.wrap(
+        text, width, subsequent_indent=" " * min(hang, width // 2), break_on_hyphens=False, break_long_words=False
+    ) or [text]

@@ -19,12 +19,16 @@ from shared.wiring import Instance
 def templates(
     configs: Annotated[Path, typer.Option(help="Folder of the pipeline templates.")] = ROOT / "configs",
     templates: Annotated[Path, typer.Option(help="Folder of the table schemas.")] = ROOT / "templates",
-    operator: Annotated[Repeated, typer.Option(help="An operator setting, name=value; may be repeated.")] = (),  # type: ignore[assignment]  # typer makes the list
+    operator: Annotated[
+        Repeated, typer.Option(metavar="NAME=VALUE", help="An operator setting; may be repeated.")
+    ] = (),  # type: ignore[assignment]  # typer makes the list
     tenant_variable: Annotated[
-        Repeated, typer.Option(help="A variable that the operator sets for tenants, name=value; may be repeated.")
+        Repeated,
+        typer.Option(metavar="NAME=VALUE", help="A variable that the operator sets for tenants; may be repeated."),
     ] = (),  # type: ignore[assignment]  # typer makes the list
     source_bytes: Annotated[
-        Repeated, typer.Option(help="Bytes that one run reads of a shared source, name=bytes; may be repeated.")
+        Repeated,
+        typer.Option(metavar="NAME=BYTES", help="Bytes that one run reads of a shared source; may be repeated."),
     ] = (),  # type: ignore[assignment]  # typer makes the list
 ) -> None:
     """Check every file of configs and templates; needs neither cloud nor a running stack.

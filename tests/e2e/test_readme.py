@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ pytestmark = [
     ),
 ]
 
+README = (ROOT / "README.md").read_text()
 # From the original description, character for character but for the keys, which the onboarding answers.
 ORIGINAL = {
     "onboard_acme": """\
@@ -135,8 +137,7 @@ def assert_shaped_like(answer: Any, example: Any) -> None:
 
 
 def test_the_commands_of_the_readme_answer_what_it_shows(api):
-    readme = (ROOT / "README.md").read_text()
-    blocks = re.findall(r"^```(bash|json)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(bash|json)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     environment: dict[str, str] = {}
     answer: dict[str, Any] = {}
     ran = 0
@@ -154,6 +155,19 @@ def test_the_commands_of_the_readme_answer_what_it_shows(api):
         if "status_url" in answer:
             environment["PIPELINE_LOGGING_ID"] = answer["pipeline_logging_id"]
     assert ran >= 5
+
+
+def test_the_authors_commands_print_what_the_readme_shows(api, tmp_path):
+    shell(ORIGINAL["onboard_acme"], api)
+    consoles = re.findall(r"^```console\n\$ (make (?:templates|preview).*)\n((?:.*\n)*?)^```", README, re.MULTILINE)
+    for command, shown in consoles:
+        # The stamp is not what is tested, and this test's stack has its ready file elsewhere.
+        arguments = [*shlex.split(command), "--silent", "--old-file=.venv/stamp", f"STACK={tmp_path / 'ready.json'}"]
+        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+        lines = iter(done.stdout.splitlines())
+        for expected in shown.splitlines():
+            assert expected in lines, f"{command} does not print, at this place: {expected}\n{done.stdout}"
+    assert len(consoles) == 2
 
 
 def test_the_curls_of_the_original_description_work_as_written(api):
