@@ -26,6 +26,7 @@ from local.bigquery.jobs.copy import CopyRunner
 from local.bigquery.jobs.job import Job, from_resource
 from local.bigquery.jobs.load import LoadRunner
 from local.bigquery.jobs.query import QueryRunner
+from local.bigquery.labels import check_labels
 from local.bigquery.locations import checked_location
 from local.bigquery.partitions import split_decorator
 from local.bigquery.schemas import columns
@@ -36,9 +37,6 @@ from local.bigquery.storage.history import RESULTS_MS, History
 
 _LOG = logging.getLogger("local.bigquery")
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
-_LABEL_KEY = re.compile(r"[a-z\u00df-\uffff][a-z0-9_\u00df-\uffff-]{0,62}")
-_LABEL_VALUE = re.compile(r"[a-z0-9_\u00df-\uffff-]{0,63}")
-_MAX_LABELS = 64
 _THREADS = 64  # long queries leave some for short ones
 _RECENT = 500  # finished jobs kept in memory, so that their results need not be read back
 _RECENT_BYTES = 128 * 1024  # of one result; larger ones are read back
@@ -361,21 +359,3 @@ def checked_configuration(body: dict[str, Any], media: bytes | None) -> dict[str
     configuration["jobType"] = kinds[0].upper()
     configuration[kinds[0]] = dict(configuration[kinds[0]])
     return configuration
-
-
-def check_labels(labels: Any) -> None:
-    """Raise invalid for labels that BigQuery refuses (docs, "Requirements for labels")."""
-    if labels is None:
-        return
-    if not isinstance(labels, dict) or len(labels) > _MAX_LABELS:
-        raise invalid(f"Too many labels: at most {_MAX_LABELS} are allowed")
-    for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key):
-            raise invalid(
-                f"Label key '{key}' has invalid format: keys are 1-63 lowercase letters, digits, _ "
-                "and -, starting with a letter"
-            )
-        if value is not None and not _LABEL_VALUE.fullmatch(str(value)):
-            raise invalid(
-                f"Label value '{value}' has invalid format: values are up to 63 lowercase letters, digits, _ and -"
-            )

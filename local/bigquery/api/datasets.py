@@ -9,8 +9,8 @@ from local.bigquery.api import messages, paging
 from local.bigquery.api.http import Request, Response
 from local.bigquery.errors import ApiError, invalid
 from local.bigquery.jobs.resolver import check_ids
+from local.bigquery.labels import check_labels
 from local.bigquery.locations import checked_location
-from local.bigquery.service import check_labels
 from local.bigquery.storage.catalog import DatasetRecord
 
 _SETTABLE = {"friendlyName", "description", "labels", "access", "maxTimeTravelHours", "storageBillingModel"}

@@ -9,9 +9,10 @@ from local.bigquery.api import messages, paging
 from local.bigquery.api.datasets import check_etag, merged, record_of
 from local.bigquery.api.http import Request, Response
 from local.bigquery.errors import invalid, not_implemented
-from local.bigquery.jobs.ddl import view_schema
+from local.bigquery.jobs import views
 from local.bigquery.jobs.resolver import check_ids
-from local.bigquery.service import Service, check_labels
+from local.bigquery.labels import check_labels
+from local.bigquery.service import Service
 from local.bigquery.storage.catalog import Change, Key, TableRecord
 
 # Tables of one page, whatever is asked for; this is what we allow ourselves.
@@ -66,7 +67,7 @@ def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, An
             raise invalid("Required parameter is missing: view.query")
         if view.get("useLegacySql") is not False:
             raise not_implemented("views in legacy SQL; set useLegacySql to false")
-        body["schema"] = view_schema(service.queries, project, view["query"])
+        body["schema"] = views.schema(service.catalog, project, view["query"])
         body["view"] = {"query": view["query"], "useLegacySql": False}
     else:
         body["schema"] = schemas.checked(body.get("schema") or [])

@@ -9,24 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from local.bigquery import partitions, schemas
 from local.bigquery.errors import ApiError, invalid, invalid_query, not_found, not_implemented
-from local.bigquery.jobs import destinations
+from local.bigquery.jobs import definitions, destinations, views
 from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.resolver import Resolver, check_ids
+from local.bigquery.locations import checked_location
 from local.bigquery.sql import statements as st
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
-from local.bigquery.sql.compiler import compile_statement
-from local.bigquery.sql.tokens import line_and_column
 from local.bigquery.storage.catalog import Change, Key, TableRecord
 
 if TYPE_CHECKING:
     from local.bigquery.jobs.query import QueryRunner
 
 _DDL = (st.CreateTable, st.CreateView, st.CreateSchema, st.Drop, st.AlterTable, st.Truncate)
-_TABLE_OPTIONS = {
-    "description", "labels", "require_partition_filter", "friendly_name", "partition_expiration_days",
-    "expiration_timestamp",
-}  # fmt: skip
 
 
 def is_ddl(statement: st.Statement) -> bool:
@@ -94,7 +89,7 @@ class _Ddl:
                 apply()
 
     def _at(self, node: s.Node) -> str:
-        return f" at {line_and_column(self.text, node.pos)}"
+        return definitions.place(self.text, node)
 
     # -- CREATE ----------------------------------------------------------------------------------------
 
@@ -112,10 +107,10 @@ class _Ddl:
         if node.like is not None:
             body = dict(self.resolver.record(self._key(node.like.parts)).body)
         else:
-            body = self._options(node.options, node)
-            body["schema"] = self._schema(node.columns) if node.columns is not None else []
+            body = {k: v for k, v in definitions.options(node.options, node, self.text).items() if v is not None}
+            body["schema"] = definitions.columns(node.columns) if node.columns is not None else []
         if node.partition is not None:
-            self._partitioning(body, node.partition)
+            body |= definitions.partitioning(node.partition, body["schema"], self.text)
         if node.cluster:
             body["clustering"] = {"fields": node.cluster}
         if body.pop("requirePartitionFilter", False):
@@ -127,11 +122,15 @@ class _Ddl:
             raise invalid_query(f"No column definitions in CREATE TABLE{self._at(node)}")
         partitions.check(body, body["schema"])
         operation = "REPLACE" if existing is not None else "CREATE"
-        self._end(kind, key, operation, lambda: self._replace(key, existing, body), schema=body["schema"])
+        self._end(kind, key, operation, lambda: self._create(node, key, body), schema=body["schema"])
 
-    def _replace(self, key: Key, existing: TableRecord | None, body: dict[str, Any]) -> TableRecord:
-        if existing is not None and self.catalog.find_table(key) is not None:
-            self.catalog.delete_table(key)
+    def _create(self, node: st.CreateTable | st.CreateView, key: Key, body: dict[str, Any]) -> TableRecord | None:
+        """Create within the transaction, where somebody may have been faster; None if it is to be left as it is."""
+        if self.catalog.find_table(key) is not None:
+            if node.if_not_exists:
+                return None
+            if node.or_replace:
+                self.catalog.delete_table(key)
         return self.catalog.create_table(key, body)
 
     def _create_as(self, node: st.CreateTable, key: Key, body: dict[str, Any], existing: TableRecord | None) -> None:
@@ -162,8 +161,9 @@ class _Ddl:
         pieces = destinations.cut(self.catalog, destination, rows, body["schema"], partitions.of(body))
 
         def apply() -> None:
-            table = self._replace(key, existing, body)
-            self.catalog.change(Change(table.uid, pieces))
+            table = self._create(node, key, body)
+            if table is not None:
+                self.catalog.change(Change(table.uid, pieces))
 
         self._end("CREATE_TABLE_AS_SELECT", key, operation, apply, schema=body["schema"])
 
@@ -183,84 +183,6 @@ class _Ddl:
             if wanted != kind:
                 raise not_implemented(f"CREATE TABLE AS with a column type wider than the query's ({kind} to {wanted})")
 
-    def _schema(self, columns: list[s.ColumnDef]) -> schemas.Fields:
-        return schemas.checked([self._field(c) for c in columns])
-
-    def _field(self, column: s.ColumnDef) -> dict[str, Any]:
-        field = schemas.field_of(column.name, t.from_syntax(column.type), required=column.not_null)
-        if column.not_null and field["mode"] == "REPEATED":
-            raise invalid_query("NOT NULL constraint cannot be applied to ARRAY fields")
-        for name, value in column.options.items():
-            if name != "description" or not isinstance(value, s.Literal):
-                raise not_implemented(f"the column option {name}")
-            field["description"] = str(value.value)
-        return field
-
-    def _partitioning(self, body: dict[str, Any], node: s.Expr) -> None:
-        names = {f["name"].lower(): f for f in body["schema"]} if body["schema"] else None
-        if isinstance(node, s.Name):
-            if node.name.upper() == "_PARTITIONDATE":
-                body["timePartitioning"] = {"type": "DAY"}
-                return
-            if names is not None and names.get(node.name.lower(), {}).get("type") in {"TIMESTAMP", "DATETIME"}:
-                raise invalid_query(
-                    "PARTITION BY expression must be DATE(<timestamp_column>), DATE(<datetime_column>), "
-                    "DATETIME_TRUNC(<datetime_column>, DAY/HOUR/MONTH/YEAR), a DATE column, "
-                    "TIMESTAMP_TRUNC(<timestamp_column>, DAY/HOUR/MONTH/YEAR), "
-                    "DATE_TRUNC(<date_column>, MONTH/YEAR), or "
-                    "RANGE_BUCKET(<int64_column>, GENERATE_ARRAY(<int64_value>, <int64_value>[, <int64_value>]))"
-                )
-            body["timePartitioning"] = {"type": "DAY", "field": node.name}
-            return
-        if isinstance(node, s.Call) and node.args and isinstance(node.args[0], s.Name):
-            column = node.args[0].name
-            if node.name == "DATE" and len(node.args) == 1:
-                body["timePartitioning"] = {"type": "DAY", "field": column}
-                if column.upper() == "_PARTITIONTIME":
-                    body["timePartitioning"] = {"type": "DAY"}
-                return
-            if node.name in {"TIMESTAMP_TRUNC", "DATETIME_TRUNC", "DATE_TRUNC"} and isinstance(node.args[1], s.Name):
-                body["timePartitioning"] = {"type": node.args[1].name.upper(), "field": column}
-                if column.upper() == "_PARTITIONTIME":
-                    del body["timePartitioning"]["field"]
-                return
-            if (
-                node.name == "RANGE_BUCKET"
-                and isinstance(node.args[1], s.Call)
-                and node.args[1].name == "GENERATE_ARRAY"
-            ):
-                numbers = [str(a.value) for a in node.args[1].args if isinstance(a, s.Literal)]
-                start, end, step = [*numbers, "1"][:3]
-                body["rangePartitioning"] = {"field": column, "range": {"start": start, "end": end, "interval": step}}
-                return
-        raise invalid_query(f"PARTITION BY expression is not supported{self._at(node)}")
-
-    def _options(self, options: dict[str, s.Expr], node: s.Node) -> dict[str, Any]:
-        body: dict[str, Any] = {}
-        for name, value in options.items():
-            if name not in _TABLE_OPTIONS:
-                raise invalid_query(f"Unknown option: {name}{self._at(node)}")
-            if name in {"partition_expiration_days", "expiration_timestamp"}:
-                raise not_implemented(f"the table option {name}")
-            if name == "labels":
-                body["labels"] = self._labels(value)
-            elif not isinstance(value, s.Literal):
-                raise not_implemented(f"the option {name} with a value that is not a literal")
-            elif value.kind == "NULL":
-                body[_OPTION_KEYS[name]] = None
-            else:
-                body[_OPTION_KEYS[name]] = value.value
-        return {k: v for k, v in body.items() if v is not None}
-
-    def _labels(self, node: s.Expr) -> dict[str, str]:
-        labels = {}
-        for item in node.items if isinstance(node, s.Array) else []:
-            parts = [e for e, _ in item.fields] if isinstance(item, s.Struct) else []
-            if len(parts) != 2 or not all(isinstance(p, s.Literal) for p in parts):
-                raise invalid_query("labels must be an array of (key, value) pairs")
-            labels[str(parts[0].value)] = str(parts[1].value)  # type: ignore[attr-defined]
-        return labels
-
     def _create_view(self, node: st.CreateView) -> None:
         key = self._key(node.table.parts)
         existing = self.catalog.find_table(key)
@@ -269,8 +191,8 @@ class _Ddl:
             return
         if existing is not None and (not node.or_replace or not existing.is_view):
             raise ApiError(409, "duplicate", f"Already Exists: Table {key[0]}:{key[1]}.{key[2]}")
-        body = self._options(node.options, node)
-        fields = view_schema(self.runner, self.job.project, node.text, self._at(node.query), named=bool(node.columns))
+        body = {k: v for k, v in definitions.options(node.options, node, self.text).items() if v is not None}
+        fields = views.schema(self.catalog, self.job.project, node.text, self._at(node.query), named=bool(node.columns))
         if node.columns:
             if len(node.columns) != len(fields):
                 raise invalid_query(
@@ -278,7 +200,7 @@ class _Ddl:
                 )
             fields = [f | {"name": n} for f, n in zip(fields, node.columns, strict=True)]
         body |= {"schema": fields, "view": {"query": node.text, "useLegacySql": False}}
-        self._end("CREATE_VIEW", key, "REPLACE" if existing else "CREATE", lambda: self._replace(key, existing, body))
+        self._end("CREATE_VIEW", key, "REPLACE" if existing else "CREATE", lambda: self._create(node, key, body))
 
     def _create_schema(self, node: st.CreateSchema) -> None:
         project, dataset = (self.job.project, node.path[0]) if len(node.path) == 1 else (node.path[0], node.path[1])
@@ -287,7 +209,7 @@ class _Ddl:
         for name, value in node.options.items():
             if name != "location" or not isinstance(value, s.Literal):
                 raise not_implemented(f"the dataset option {name}")
-            location = str(value.value)
+            location = checked_location(str(value.value))
         exists = self.catalog.database.row("SELECT 1 FROM datasets WHERE project = ? AND dataset = ?", project, dataset)
         if exists and not node.if_not_exists:
             raise ApiError(409, "duplicate", f"Already Exists: Dataset {project}:{dataset}")
@@ -353,72 +275,8 @@ class _Ddl:
                 name = action.new_name
                 check_ids((key[0], key[1], name))
             elif action.action == "set_options":
-                body |= self._options(action.options, action)
+                body |= definitions.options(action.options, action, self.text)
             else:
-                self._alter_column(record, body, action)
-        found: TableRecord = record
-        self._end("ALTER_TABLE", key, "ALTER", lambda: self.catalog.update_table(found, body, name=name))
-
-    def _alter_column(self, record: TableRecord, body: dict[str, Any], action: st.AlterAction) -> None:
-        fields: schemas.Fields = body["schema"]
-        at = next((i for i, f in enumerate(fields) if f["name"].lower() == action.name.lower()), None)
-        if action.action == "add":
-            if at is not None:
-                if action.if_exists:
-                    return
-                raise invalid_query(f"Column already exists: {action.name}{self._at(action)}")
-            assert action.column is not None
-            field = schemas.checked([self._field(action.column)])[0]
-            if field["mode"] == "REQUIRED":
-                raise invalid_query(
-                    f"Cannot add required columns to an existing table: {action.name}{self._at(action)}"
-                )
-            fields.append(field)
-            return
-        if at is None:
-            if action.if_exists:
-                return
-            raise invalid_query(f"Column not found: {action.name}{self._at(action)}")
-        if action.action == "drop":
-            used = {(record.info.partition_field or "").lower()} | {
-                c.lower() for c in (body.get("clustering") or {}).get("fields") or []
-            }
-            if action.name.lower() in used:
-                raise invalid_query(f"Cannot drop column {action.name}: it is used for partitioning or clustering")
-            if len(fields) == 1:
-                raise invalid_query("Cannot drop the only column of a table")
-            del fields[at]
-        elif action.action == "drop_not_null":
-            fields[at]["mode"] = "NULLABLE"
-        elif action.action == "column_options":
-            value = action.options.get("description")
-            if set(action.options) != {"description"} or not isinstance(value, s.Literal):
-                raise not_implemented("column options other than description")
-            fields[at]["description"] = str(value.value)
-        else:
-            raise not_implemented(f"ALTER TABLE … {action.action.upper().replace('_', ' ')}")
-
-
-_OPTION_KEYS = {
-    "description": "description", "friendly_name": "friendlyName", "require_partition_filter": "requirePartitionFilter",
-}  # fmt: skip
-
-
-def view_schema(
-    runner: QueryRunner, project: str, query: str, where: str = " at [1:1]", *, named: bool = False
-) -> schemas.Fields:
-    """The schema of a view's query; raises what analysing it raises.
-
-    Without a list of names (`named`) the query must name each column once; `where` is its place for that error.
-    """
-    from local.bigquery.sql.statement_parser import parse
-
-    statements = parse(query)
-    if len(statements) != 1 or not isinstance(statements[0], st.QueryStatement):
-        raise invalid_query("A view must be one query")
-    resolver = Resolver(runner.catalog, project, None)
-    plan = compile_statement(query, statements[0], resolver, {}, None, runs=False)
-    assert plan.rows is not None
-    if not named:
-        plan.rows.check_names("CREATE VIEW", where)
-    return schemas.fields_of(plan.rows.columns)
+                definitions.alter(record, body, action, self.text)
+        found, changed = record, {k: v for k, v in body.items() if v is not None}
+        self._end("ALTER_TABLE", key, "ALTER", lambda: self.catalog.update_table(found, changed, name=name))

@@ -1,0 +1,32 @@
+"""The schema of a view, which is that of its query.
+
+Source: https://cloud.google.com/bigquery/docs/views
+"""
+
+from __future__ import annotations
+
+from local.bigquery import schemas
+from local.bigquery.errors import invalid_query
+from local.bigquery.jobs.resolver import Resolver
+from local.bigquery.sql import statements as st
+from local.bigquery.sql.compiler import compile_statement
+from local.bigquery.sql.statement_parser import parse
+from local.bigquery.storage.catalog import Catalog
+
+
+def schema(
+    catalog: Catalog, project: str, query: str, where: str = " at [1:1]", *, named: bool = False
+) -> schemas.Fields:
+    """The schema of a view's query; raises what analysing it raises.
+
+    Without a list of names (`named`) the query must name each column once; `where` is its place for that error.
+    """
+    statements = parse(query)
+    if len(statements) != 1 or not isinstance(statements[0], st.QueryStatement):
+        raise invalid_query("A view must be one query")
+    resolver = Resolver(catalog, project, None)
+    plan = compile_statement(query, statements[0], resolver, {}, None, runs=False)
+    assert plan.rows is not None
+    if not named:
+        plan.rows.check_names("CREATE VIEW", where)
+    return schemas.fields_of(plan.rows.columns)
