@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -46,18 +47,18 @@ WHOLE = document_of("all")
 CALLS: dict[str, Call] = {
     rule.endpoint: declaration(APP.view_functions[rule.endpoint]) for rule in APP.url_map.iter_rules()
 }
-OPERATIONS = {
+OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     operation["operationId"]: (method.upper(), path, operation)
     for path, methods in WHOLE["paths"].items()
     for method, operation in methods.items()
 }
 # What happens to runs and messages only: in a run's `error_code`, never the code of a problem document.
-OF_RUNS = {
+OF_RUNS: set[type[ConvergenceError]] = {
     errors.BytesLimitExceeded, errors.EmptyResult, errors.IdempotencyMismatch, errors.MessageRejected,
     errors.RetriesExhausted, errors.RowOutsidePartition, errors.RunDeadlineExceeded,
     errors.SchemaMismatch, errors.StillRunning,
 }  # fmt: skip
-KINDS = [
+KINDS: list[type[ConvergenceError]] = [
     kind
     for _, kind in inspect.getmembers(errors, inspect.isclass)
     if issubclass(kind, ConvergenceError) and kind not in (ConvergenceError, PermanentError, TransientError)
@@ -132,9 +133,8 @@ def flattened(annotation: Any) -> list[Any]:
 
 
 def said(field: dict[str, Any]) -> str:
-    return field.get("description") or WHOLE["components"]["schemas"].get(
-        field.get("$ref", "").rpartition("/")[2], {}
-    ).get("description", "")
+    referred = WHOLE["components"]["schemas"].get(field.get("$ref", "").rpartition("/")[2], {})
+    return str(field.get("description") or referred.get("description", ""))
 
 
 @each_call
@@ -192,14 +192,16 @@ def test_what_a_call_declares_is_raised_somewhere() -> None:
     for folder in ("shared", "functions"):
         for path in (ROOT / folder).rglob("*.py"):
             if path.name not in ("errors.py", "problems.py", "calls.py"):
-                made |= {node.func.id for node in ast.walk(ast.parse(path.read_text())) if is_call_of_a_name(node)}
+                made |= set(names_called(ast.parse(path.read_text())))
     translated = {kind.__name__ for kind in (*FAILURES, *PASSING_FAILURES)}  # adapters name these in tables
     declared = {kind.__name__ for call in CALLS.values() for kind in (*call.raises, *call.who.raises)}
     assert declared - made - translated == set()
 
 
-def is_call_of_a_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+def names_called(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
 
 
 def url_of(endpoint: str) -> str:
@@ -207,7 +209,7 @@ def url_of(endpoint: str) -> str:
     _, path, operation = OPERATIONS[name_of(endpoint)]
     for one in operation.get("parameters", ()):
         if one["in"] == "path":
-            path = path.replace(f"{{{one['name']}}}", one["example"])
+            path = path.replace(f"{{{one['name']}}}", str(one["example"]))
     return path
 
 
@@ -338,7 +340,7 @@ def test_the_example_is_taken_and_its_answer_has_the_fields_of_the_real_one(
 ) -> None:
     call = CALLS[endpoint]
     prepare(world, endpoint)
-    given = {"query_string": {}} if call.query else {}
+    given: dict[str, Any] = {"query_string": {}} if call.query else {}
     response = send(api, endpoint, **given)
     assert response.status_code == call.status, response.text
     if isinstance(call.answer, type):
