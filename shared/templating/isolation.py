@@ -76,19 +76,12 @@ class Policy:
         """The policy of a tenant from `sources.yml`, operator settings and operator-set tenant variables.
 
         A source whose table needs an operator setting that is not set is left out: it cannot be read at all.
-        A tenant variable that is a whole `project.dataset.table` names a table of the tenant's, unless the dataset is
-        another tenant's by its name.
+        A tenant variable that is a whole `project.dataset.table` names a table of the tenant's, unless it is a shared
+        source or the dataset is another tenant's by its name, in whatever case: a dataset may be made to ignore case.
+        Raises IsolationRefused for a source whose table is none, or another source's too.
         """
-        own = frozenset(
-            TableRef.parse(value)
-            for value in tenant.values()
-            if _THREE_PARTS.fullmatch(value)
-            and owner_of_dataset(TableRef.parse(value).dataset) in (None, tenant_id)
-            # A double underscore is the platform's own: the control dataset holds every tenant's runs.
-            and "__" not in TableRef.parse(value).dataset
-        )
         settings = _texts(operator, "operator")
-        known = []
+        known: list[Source] = []
         for source in sources:
             if any(not part.doubled and not operator.get(part.name) for part in names(source.table)):
                 continue
@@ -98,7 +91,22 @@ class Policy:
                     f"shared source {source.name!r}: its table is no project.dataset.table once settings are filled in"
                 )
                 raise IsolationRefused(message)
+            same = next((one.name for one in known if str(one.table).casefold() == table.casefold()), None)
+            if same is not None:
+                message = (
+                    f"shared sources {same!r} and {source.name!r} are one table, {table}; only one filter can hold"
+                )
+                raise IsolationRefused(message)
             known.append(Source(source.name, TableRef.parse(table), source.tenant_filter))
+        shared = {str(source.table).casefold() for source in known}
+        own = frozenset(
+            table
+            for table in map(TableRef.parse, filter(_THREE_PARTS.fullmatch, tenant.values()))
+            if owner_of_dataset(table.dataset.lower()) in (None, tenant_id)
+            # A double underscore is the platform's own: the control dataset holds every tenant's runs.
+            and "__" not in table.dataset
+            and str(table).casefold() not in shared
+        )
         filter_variables = {**tenant, "tenant_id": tenant_id}
         return cls(tenant_id, data_project, default_project, tuple(known), own, filter_variables)
 

@@ -249,9 +249,30 @@ def test_a_table_that_the_operator_set_for_the_tenant_is_its_own() -> None:
         guard(Sql("SELECT * FROM `their-project.exports.mine`"), policy())
 
 
-def test_an_operator_cannot_set_another_tenants_table_by_mistake() -> None:
+@pytest.mark.parametrize(
+    "table",
+    [OTHER, "data-p.TechCorp_99zx4_silver.daily", "data-p.convergence__control.x_meta_runs", "source-p.billing.EXPORT"],
+)
+def test_an_operator_cannot_set_another_tenants_table_by_mistake(table: str) -> None:
     with pytest.raises(IsolationRefused):
-        guard(Sql(f"SELECT * FROM `{OTHER}`"), policy(tenant={"source_table": OTHER}))
+        guard(Sql(f"SELECT * FROM `{table}`"), policy(tenant={"source_table": table}))
+
+
+@pytest.mark.parametrize("table", [EXPORT, "source-p.billing.Export", "{billing_export_table}"])
+def test_one_table_cannot_have_two_filters(table: str) -> None:
+    sources = [
+        SharedSource(name="strict", table="{billing_export_table}", tenant_filter="owner = '{tenant_id}'"),
+        SharedSource(name="lax", table=table, tenant_filter="TRUE"),
+    ]
+    with pytest.raises(IsolationRefused, match="'strict' and 'lax' are one table"):
+        Policy.of(
+            "acmeinc_23xv2",
+            data_project="data-p",
+            default_project="data-p",
+            sources=sources,
+            operator={"billing_export_table": EXPORT},
+            tenant={},
+        )
 
 
 def test_a_shared_source_stays_shared_also_when_the_operator_names_it_for_a_tenant() -> None:
