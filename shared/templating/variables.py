@@ -17,6 +17,7 @@ from shared.templating.placeholders import Name, names, split, texts
 Origin = Literal["template", "operator", "tenant", "request", "built-in"]
 
 _FAILURE_NOTE = "is there only in steps whose trigger is on_failure or always"
+_LONGEST_CHAIN = 50  # far above what people write; each reference is a call within a call
 _TEXT = VariableSpec()
 _BUILT_IN_SPECS = {
     **dict.fromkeys((*BUILT_IN, *FAILURE_BUILT_IN), _TEXT),
@@ -285,6 +286,10 @@ class _Resolution:
                     )
                     complete = False
                     continue
+                if len(self._open) > _LONGEST_CHAIN:
+                    message = f"{name!r} refers through more than {_LONGEST_CHAIN} variables; shorten the chain"
+                    self._template_faults.append(Fault(self._where(name), "template_invalid", message))
+                    return False
                 if other in self._template.variables or other == "pipeline_id":
                     self._default(other)
                 if other in self._values and not part.doubled:

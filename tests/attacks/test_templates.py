@@ -61,6 +61,12 @@ _HUGE = {
     "a number without end": f"pipeline_id: x\nvariables: {{a: {{type: int, default: {'9' * 50_000}}}}}{STEP}",
     "more steps than a template has": "pipeline_id: x\nsteps:\n"
     + "".join(f"- {{step_id: s{n}, ps_type: a.b}}\n" for n in range(101)),
+    "references in a long chain": "pipeline_id: x\nvariables:\n"
+    + "".join(f"  v{n}: '{{v{n + 1}}}'\n" for n in range(2_000))
+    + f"  v2000: x{STEP}",
+    "values that double and double": "pipeline_id: x\nvariables:\n"
+    + "".join(f"  v{n}: '{{v{n + 1}}}{{v{n + 1}}}'\n" for n in range(40))
+    + f"  v40: x{STEP}",
     "references in a long circle": "pipeline_id: x\nvariables:\n"
     + "".join(f"  v{n}: '{{v{(n + 1) % 300}}}'\n" for n in range(300))
     + STEP,

@@ -66,6 +66,12 @@ def test_references_in_a_circle_are_the_templates_fault() -> None:
         resolved(template('\n  a: "{b}"\n  b: "{a}"'))
 
 
+@pytest.mark.parametrize(("pipeline_id", "a"), [("x", "{a}"), ("{a}", "{pipeline_id}"), ("{pipeline_id}", "x")])
+def test_a_circle_may_be_of_one_or_go_through_the_pipelines_id(pipeline_id: str, a: str) -> None:
+    with pytest.raises(TemplateInvalid, match="refers to itself"):
+        resolved(template(f'\n  a: "{a}"', "\nsteps: [{step_id: a, ps_type: a.b}]", pipeline_id))
+
+
 def test_a_reference_to_nothing_names_what_was_probably_meant() -> None:
     with pytest.raises(TemplateInvalid, match=r"x\.yml:3: no variable \{tenantid\}; did you mean 'tenant_id'\?$"):
         resolved(template('\n  a: "{tenantid}"\n  b: "{a}"'))
