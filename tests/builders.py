@@ -158,6 +158,8 @@ def make_tenant(warehouse: FakeBigQuery, who: Tenant, *keys: str, **key: datetim
         for number, each in enumerate(keys)
     ]
     warehouse.tables[dataset.table("x_meta_api_keys")].stored.extend(rows)
+    if TENANTS in warehouse.tables:
+        warehouse.tables[TENANTS].stored.append({"tenant_id": who.tenant_id, "status": who.status})
     put_record(warehouse, who)
 
 

@@ -66,6 +66,7 @@ def create_app(routes: str) -> flask.Flask:
     app.register_blueprint(service.anyone)
     app.before_request(refuse_long_urls)
     app.after_request(say_what_is_left)
+    app.after_request(keep_nothing)
     app.register_error_handler(ConvergenceError, problems.from_error)
     app.register_error_handler(HTTPException, problems.from_http)
     app.register_error_handler(Exception, problems.from_bug)
@@ -82,6 +83,13 @@ def say_what_is_left(response: flask.Response) -> flask.Response:
     """Tell a tenant what its rate limit leaves it, where the call counted."""
     for name, value in flask.g.get("rate_limit", {}).items():
         response.headers.setdefault(name, value)
+    return response
+
+
+def keep_nothing(response: flask.Response) -> flask.Response:
+    """Let no cache on the way keep an answer of the API: it may show a key."""
+    if flask.request.path.startswith("/api/"):
+        response.headers["Cache-Control"] = "no-store"
     return response
 
 

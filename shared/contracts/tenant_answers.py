@@ -5,64 +5,67 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.contracts.answers import Answer
+from shared.contracts.answers import Answer, TenantId
 from shared.contracts.tenant import TenantStatus
+
+KeyId = Annotated[str, Field(description="The key's id, which is no secret.")]
+KeyMadeAt = Annotated[dt.datetime, Field(description="When the key was made.")]
 
 
 class TenantShown(Answer):
     """A tenant, as its own record says."""
 
-    tenant_id: str
-    status: TenantStatus
-    admin_email: str
+    tenant_id: TenantId
+    status: Annotated[TenantStatus, Field(description="`suspended`: nothing runs, no key is taken.")]
+    admin_email: Annotated[str, Field(description="Who is told what happens; mails go to its domain.")]
     variables: Annotated[dict[str, str], Field(description="What the operator has set for the tenant.")]
     enabled_templates: Annotated[list[str], Field(description="What the tenant may run; empty: everything.")]
-    created_at: dt.datetime | None
-    updated_at: dt.datetime | None
+    created_at: Annotated[dt.datetime | None, Field(description="When it was onboarded.")]
+    updated_at: Annotated[dt.datetime | None, Field(description="When its record last changed.")]
 
 
 class RemovedDataset(Answer):
     """A dataset that is gone."""
 
-    dataset: str
-    tables: list[str]
+    dataset: Annotated[str, Field(description="Its name, in the project of the tenants' data.")]
+    tables: Annotated[list[str], Field(description="The tables that went with it.")]
 
 
 class OffBoarded(Answer):
     """What this call removed. A call that completes another one names only what was left."""
 
-    tenant_id: str
-    datasets: list[RemovedDataset]
+    tenant_id: TenantId
+    datasets: Annotated[list[RemovedDataset], Field(description="What was removed, in this order.")]
     was_registered: Annotated[bool, Field(description="Whether the registry of tenants had a row, now removed.")]
 
 
 class KeyShown(Answer):
     """An API key, without its secret."""
 
-    key_id: str
+    key_id: KeyId
     status: Annotated[
         Literal["active", "grace", "revoked", "expired"],
         Field(description="`grace`: replaced, good for runs until `expires_at`, not for managing keys."),
     ]
-    created_at: dt.datetime
+    created_at: KeyMadeAt
     created_by: Annotated[str, Field(description="`onboarding`, `admin`, or `key` and the id of the tenant's key.")]
-    expires_at: dt.datetime | None
-    revoked_at: dt.datetime | None
+    expires_at: Annotated[dt.datetime | None, Field(description="From when it is refused, once it was replaced.")]
+    revoked_at: Annotated[dt.datetime | None, Field(description="When it was revoked.")]
 
 
 class KeysShown(Answer):
     """All keys of a tenant that are good, and the last ones that were, newest first."""
 
-    api_keys: list[KeyShown]
+    api_keys: Annotated[list[KeyShown], Field(description="The keys.")]
 
 
 class KeyMade(Answer):
     """A new API key."""
 
-    tenant_id: str
-    key_id: str
+    tenant_id: TenantId
+    key_id: KeyId
     api_key: Annotated[str, Field(description="The key; shown this once.")]
-    created_at: dt.datetime
+    created_at: KeyMadeAt
     others_expire_at: Annotated[
         dt.datetime, Field(description="Until when, at the latest, the keys before it are good.")
     ]
@@ -71,10 +74,10 @@ class KeyMade(Answer):
 class CredentialsKept(Answer):
     """Credentials were encrypted and stored; nothing of them is ever shown."""
 
-    tenant_id: str
-    provider: str
+    tenant_id: TenantId
+    provider: Annotated[str, Field(description="The cloud that they are for.")]
     external_id: Annotated[
         str | None,
         Field(description="For a role: the external id that its trust policy must ask for. It stays the same."),
     ]
-    updated_at: dt.datetime
+    updated_at: Annotated[dt.datetime, Field(description="When they were stored.")]

@@ -15,8 +15,6 @@ from shared.tenants.claim import is_claimed
 from shared.tenants.records import TenantRecords
 from shared.tenants.registry import Registry
 
-# A run is over after this (PRODUCT 6, `run_deadline`), whether an end was recorded or not.
-RUN_DEADLINE_S = 6 * 3600
 # A run that was under way can make a dataset between two looks; that there is always another one is no tenant's doing.
 _LOOKS = 5
 
@@ -96,7 +94,8 @@ class OffBoarding:
     def _live_runs(self, tenant_id: str) -> list[str]:
         settings = self._settings
         events = DatasetRef(settings.gcp_project_id, settings.control_dataset).table("x_meta_runs")
-        since = self._clock.now() - timedelta(seconds=RUN_DEADLINE_S)
+        # A run is over after its deadline (PRODUCT 6), whether an end was recorded or not.
+        since = self._clock.now() - timedelta(seconds=settings.run_deadline_s)
         found = self._jobs().select(live_runs(events, tenant_id, since.isoformat()), max_rows=1)
         return [row["pipeline_logging_id"] for row in found]
 
