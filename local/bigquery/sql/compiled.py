@@ -16,6 +16,8 @@ class Compiled:
     sql: str
     columns: list[Column]
     value_table: bool = False
+    correlation: frozenset[str] = frozenset()  # the clauses that name something of the queries around; "=" in WHERE
+    tables: bool = False  # whether it reads a table, not only arrays
 
 
 @dataclass

@@ -137,7 +137,7 @@ class ExpressionCompiler:
                     raise self.error(f"Struct field {name} has type {field} which does not match {item.type}", source)
             items = [convert(i, f, self.analysis.sql, node.pos) for i, f in zip(items, kind.types, strict=True)]
         else:
-            untyped = [i if i.type.kind != "NULL" else replace(i, sql=null_of(t.INT64), type=t.INT64) for i in items]
+            untyped = [i if i.type.kind != "NULL" else convert(i, t.INT64) for i in items]
             names = [alias or own_name(expr) for expr, alias in node.fields]
             kind = t.struct_of([(n, i.type) for n, i in zip(names, untyped, strict=True)])
             items = untyped if not any(i.type.kind == "NULL" for i in items) else items
@@ -216,9 +216,21 @@ class ExpressionCompiler:
             return not_implemented(f"the function {node.name}")
         return self.error(f"Function not found: {node.name}", node)
 
+    def check_correlation(self, clauses: frozenset[str], tables: bool) -> None:
+        """Refuse a correlated subquery over a table that may be none that BigQuery can turn into a join.
+
+        Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/subqueries#correlated_subquery_concepts
+        """
+        if tables and clauses and not ("=" in clauses and clauses <= {"=", "WHERE"}):
+            raise not_implemented(
+                "a correlated subquery over a table that is not tied to the query around it by an equality in its "
+                "WHERE alone; BigQuery runs those only that it can turn into a join"
+            )
+
     def _subquery(self, node: s.Subquery) -> Value:
         with self.ungrouped(*([self.scope] if self.in_aggregate else [])):
             compiled = self.queries.subquery(node.query, self.scope)
+        self.check_correlation(compiled.correlation, compiled.tables)
         for column in compiled.columns:
             self.analysis.reads |= column.reads
         if node.kind == "exists":

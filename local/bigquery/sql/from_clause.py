@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from local.bigquery.errors import not_implemented
+from local.bigquery.errors import invalid_query, not_implemented
 from local.bigquery.sql import partition_filters, pivots
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
@@ -54,6 +54,8 @@ class FromCompiler:
     def derived(self, compiled: Compiled, name: str | None, pos: int) -> str:
         """A subquery as a source."""
         alias = self.analysis.alias()
+        self.scope.outer |= {"FROM"} if compiled.correlation else set()
+        self.scope.tables |= compiled.tables
         columns = [replace(c, sql=f"{alias}.{c.sql}", unnamed=False) for c in compiled.columns]
         if compiled.value_table and len(columns) == 1:
             self.add(value_source(name, columns[0]), pos)
@@ -81,6 +83,7 @@ class FromCompiler:
                     alias = self.analysis.alias()
                     columns = [replace(c, sql=f"{alias}.{c.sql}", unnamed=False) for c in cte.compiled.columns]
                     columns = self.analysis.copies(columns)
+                    self.scope.tables |= cte.compiled.tables
                     if cte.recursive:
                         self.scope.depth = f"{alias}.{DEPTH}"
                     name = ref.alias or ref.parts[0]
@@ -118,6 +121,7 @@ class FromCompiler:
         if table.view is not None:
             return self._view(table, name, ref.pos)
         alias = self.analysis.alias()
+        self.scope.tables = True
         self.analysis.tables[table.uid] = table
         self.add(Source(name, table_columns(table, alias, self.analysis.scan(table))), ref.pos)
         return f"{table_name(table.uid)} AS {alias}"
@@ -238,9 +242,37 @@ class FromCompiler:
         condition = c.condition(join.on, "JOIN ON")
         sides = {"INNER": sources[before:], "LEFT": sources[middle:], "RIGHT": sources[before:middle], "FULL": []}
         partition_filters.note(c, join.on, self.scope.scans(sides[join.kind]))
+        if join.kind != "INNER" and not correlated:
+            self._check_outer_join(join, sources[before:middle], sources[middle:])
         if correlated and join.kind == "LEFT" and not (isinstance(join.on, s.Literal) and join.on.value is True):
             raise not_implemented("LEFT JOIN UNNEST with a condition other than ON TRUE")
         return f"{left} {word} {right} ON {condition.sql}"
+
+    def _check_outer_join(self, join: s.Join, left: list[Source], right: list[Source]) -> None:
+        """An outer join needs an equality of both sides, or BigQuery does not run it."""
+        assert join.on is not None
+        tests = s.conjuncts(join.on)
+        for test in tests:
+            if isinstance(test, s.Binary) and test.op == "=":
+                sides = [self._sides(part, left, right) for part in (test.left, test.right)]
+                if sorted(sides) == ["left", "right"]:
+                    return
+        if not any(self._sides(test, left, right) == "both" for test in tests):
+            return  # ON TRUE pairs all rows
+        raise invalid_query(
+            f"{join.kind} OUTER JOIN cannot be used without a condition that is an equality of fields from both sides "
+            "of the join."
+        )
+
+    def _sides(self, node: s.Expr, left: list[Source], right: list[Source]) -> str:
+        """Which side of a join an expression reads: left, right, both, or neither."""
+        read = set()
+        for part in s.walk(node):
+            found = self.scope.lookup(part.name) if isinstance(part, s.Name) else None
+            for name, sources in (("left", left), ("right", right)):
+                if any(found is src or found is src.value or found in src.columns for src in sources if found):
+                    read.add(name)
+        return "both" if len(read) == 2 else read.pop() if read else "neither"
 
     def _using(self, join: s.Join, before: int, middle: int) -> str:
         c = ExpressionCompiler(self.analysis, self.scope, self.queries)

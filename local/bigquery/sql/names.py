@@ -25,9 +25,18 @@ def name(c: ExpressionCompiler, node: s.Name) -> Value:
     if place is None:
         raise _unrecognized(c, node)
     found, scope = place
+    _note_correlation(c, scope)
     if found is not scope.aliases.get(node.name.lower()):
         _check_grouped(c, found.visible() if isinstance(found, Source) else [found], scope, node, node.name)
     return _found(c, found, node.name)
+
+
+def _note_correlation(c: ExpressionCompiler, where: Scope) -> None:
+    """Tell each query between here and `where` that it names something around it."""
+    for scope in c.scope.chain():
+        if scope is where:
+            return
+        scope.outer.add(c.clause)
 
 
 def _check_grouped(c: ExpressionCompiler, columns: list[Column], scope: Scope, node: s.Expr, path: str) -> None:
@@ -76,6 +85,7 @@ def _path(c: ExpressionCompiler, root: s.Name, path: list[str], node: s.Field) -
     if place is None:
         raise _unrecognized(c, root)
     found, scope = place
+    _note_correlation(c, scope)
     written = ".".join([root.name, *path])
     if isinstance(found, Source):
         columns = found.find(path[0])

@@ -210,6 +210,7 @@ def is_in(c: ExpressionCompiler, node: s.In) -> Value:
         return Value(f"({prefix}({' OR '.join(tests)}))", t.BOOL, fragile=True)
     if node.query is not None:
         compiled = c.queries.subquery(node.query, c.scope)
+        c.check_correlation(compiled.correlation | ({"="} if compiled.correlation else set()), compiled.tables)
         if len(compiled.columns) != 1:
             raise c.error("Subquery of type IN must have only one output column", node)
         column = compiled.columns[0]

@@ -57,6 +57,8 @@ class Scope:
     merged: list[Column] = field(default_factory=list)  # columns of JOIN … USING, before all others
     aliases: dict[str, Column] = field(default_factory=dict)  # SELECT aliases, where they are visible
     grouped: frozenset[str] | None = None  # DuckDB text of the grouping keys, once rows are grouped
+    outer: set[str] = field(default_factory=set)  # the clauses that name something of the scopes around
+    tables: bool = False  # whether FROM reads a table, not only arrays
     depth: str = ""  # in the term of a recursive CTE, the depth of the row that is read
     clause: str = "SELECT list"  # what is compiled, for errors of grouping
 

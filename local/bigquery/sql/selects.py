@@ -65,7 +65,8 @@ class SelectCompiler:
         keys = self._order(order, grouped=grouped)
         guard = "" if grouped or c.has_window or "SELECT" in where else where
         compiled = self._listed(source + (f" WHERE {where}" if where else "") + group + having + qualify, keys, guard)
-        return replace(compiled, sql=compiled.sql + tail)
+        correlation = compiled.correlation | ({"LIMIT"} if tail and compiled.correlation else set())
+        return replace(compiled, sql=compiled.sql + tail, correlation=correlation)
 
     def _error(self, message: str, node: s.Node) -> ApiError:
         return self.analysis.error(message, node.pos)
@@ -77,8 +78,19 @@ class SelectCompiler:
         if node.from_ is None:
             raise self._error("Query without FROM clause cannot have a WHERE clause", node.where)
         sql = self.c.condition(node.where, "WHERE").sql
+        if self.scope.outer:
+            self._judge_correlation(node.where)
         partition_filters.note(self.c, node.where, self.scope.scans())
         return sql
+
+    def _judge_correlation(self, where: s.Expr) -> None:
+        """Note "=" where an equality of WHERE ties this query to those around it: then it can become a join."""
+        for test in s.conjuncts(where):
+            if isinstance(test, s.Binary) and test.op == "=":
+                before, self.scope.outer = self.scope.outer, set()
+                self.c.compile(test)
+                tied = bool(self.scope.outer)
+                self.scope.outer = before | ({"="} if tied else set())
 
     def _condition(self, node: s.Expr, clause: str) -> str:
         """HAVING and QUALIFY see SELECT aliases before the columns of FROM."""
@@ -240,4 +252,4 @@ class SelectCompiler:
         if self.scope.depth:
             listed.append(f"{self.scope.depth} + 1 AS {DEPTH}")
         sql = f"SELECT {'DISTINCT ' if node.distinct else ''}{', '.join(listed)}{rest}{order}"
-        return Compiled(sql, columns, node.as_struct or node.as_value)
+        return Compiled(sql, columns, node.as_struct or node.as_value, frozenset(self.scope.outer), self.scope.tables)

@@ -51,7 +51,14 @@ def compile_operation(queries: QueryCompiler, node: s.SetOperation, outer: Scope
             analysis.reads |= column.reads
     texts = [converted(queries, side, kinds, query) for side, query in zip(sides, operands, strict=True)]
     word = f" {op}{' ALL' if every else ''} "
-    return Compiled(word.join(f"({text})" for text in texts), columns, sides[0].value_table)
+    correlation = frozenset[str]().union(*(side.correlation for side in sides))
+    return Compiled(
+        word.join(f"({text})" for text in texts),
+        columns,
+        sides[0].value_table,
+        correlation | ({op} if correlation else set()),
+        any(side.tables for side in sides),
+    )
 
 
 def _column_type(

@@ -366,6 +366,13 @@ class Query(Node):
     offset: Expr | None = None
 
 
+def conjuncts(node: Expr) -> list[Expr]:
+    """The conditions that AND connects at the top."""
+    if isinstance(node, Binary) and node.op == "AND":
+        return conjuncts(node.left) + conjuncts(node.right)
+    return [node]
+
+
 def walk(node: object) -> Iterator[Node]:
     """A node and all nodes within it, parents before their parts."""
     if isinstance(node, Node):

@@ -210,3 +210,59 @@ def test_a_duplicate_in_a_dry_run_is_refused_too(t: Database) -> None:
     refused = t.refused("SELECT 1 AS a, 2 AS a", destination=config, dry_run=True)
 
     assert "Found duplicate(s): a" in refused.message
+
+
+# -- joins and correlated subqueries: query-syntax#join_types, subqueries#correlated_subquery_concepts ----------------
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("a.x = b.y", [(0, None), (1, 0), (2, 1), (2, 2)]),
+        ("a.x + 1 = b.x AND b.y > 1", [(0, 1), (1, 2), (2, None)]),
+        ("1 = 1", [(x, y) for x in range(3) for y in range(3)]),
+    ],
+)
+def test_an_outer_join_by_an_equality_or_of_all_rows(t: Database, condition: str, expected: list[object]) -> None:
+    assert t.rows(f"SELECT a.x, b.x FROM {{d}}.t a LEFT JOIN {{d}}.t b ON {condition} ORDER BY 1, 2") == expected
+
+
+@pytest.mark.parametrize("condition", ["a.x < b.x", "a.x = b.y OR a.x = b.x"])
+def test_an_outer_join_without_an_equality_is_refused(t: Database, condition: str) -> None:
+    refused = t.refused(f"SELECT 1 FROM {{d}}.t a FULL JOIN {{d}}.t b ON {condition}")
+
+    assert refused.reason == "invalidQuery"
+    assert refused.message == (
+        "FULL OUTER JOIN cannot be used without a condition that is an equality of fields from both sides of the join."
+    )
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT (SELECT COUNT(*) FROM {d} b WHERE b.y = a.y) FROM {d} a ORDER BY x", [(1,), (2,), (2,)]),
+        ("SELECT x FROM {d} a WHERE EXISTS (SELECT 1 FROM {d} b WHERE b.y = a.y AND b.x > a.x)", [(1,)]),
+        ("SELECT x FROM {d} a WHERE x IN (SELECT b.x - 1 FROM {d} b WHERE b.y > a.y)", [(0,)]),
+        (
+            "SELECT (SELECT e FROM UNNEST([x, y]) e WHERE e > x ORDER BY e LIMIT 1) FROM {d} ORDER BY x",
+            [(1,), (2,), (None,)],
+        ),
+        ("SELECT (SELECT MAX(x) FROM {d}) FROM {d} WHERE x = 0", [(2,)]),
+    ],
+)
+def test_subqueries(t: Database, sql: str, expected: list[object]) -> None:
+    assert t.rows(sql.replace("{d}", "{d}.t")) == expected
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT (SELECT COUNT(*) FROM {d} b WHERE b.x < a.x) FROM {d} a",
+        "SELECT (SELECT b.s FROM {d} b WHERE b.y = a.y ORDER BY b.x LIMIT 1) FROM {d} a",
+        "SELECT (SELECT COUNT(*) + a.x FROM {d} b) FROM {d} a",
+    ],
+)
+def test_subqueries_that_may_be_no_join_are_refused(t: Database, sql: str) -> None:
+    refused = t.refused(sql.replace("{d}", "{d}.t"))
+
+    assert (refused.status, "correlated subquery over a table" in refused.message) == (501, True)
