@@ -30,14 +30,14 @@ def preview(  # noqa: PLR0917 - typer calls it by name
     set_: Annotated[
         Repeated,
         typer.Option("--set", metavar="NAME=VALUE", help="A variable as a request would give it; may be repeated."),
-    ] = (),
+    ] = (),  # type: ignore[assignment]  # typer makes the list
     operator: Annotated[
         Repeated, typer.Option(metavar="NAME=VALUE", help="An operator setting; may be repeated.")
-    ] = (),
+    ] = (),  # type: ignore[assignment]  # typer makes the list
     tenant_variable: Annotated[
         Repeated,
         typer.Option(metavar="NAME=VALUE", help="A variable that the operator sets for the tenant; may be repeated."),
-    ] = (),
+    ] = (),  # type: ignore[assignment]  # typer makes the list
     stack: Annotated[
         Path | None, typer.Option(help="Ready file of a stack; without it the environment, then .local/stack.json.")
     ] = None,

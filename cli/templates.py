@@ -58,6 +58,9 @@ def templates(
     for finding in report.findings:
         output.print(_line(finding))
     output.print(str(report), style="red" if report.errors else "green")
+    if report.errors and report.stood_in:
+        settings_named = ", ".join(f"{{{name}}}" for name in report.stood_in)
+        output.print(f"Not known here, and stood in for: {settings_named}; --operator NAME=VALUE gives them.")
     if report.errors:
         raise typer.Exit(1)
 

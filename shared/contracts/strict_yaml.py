@@ -163,7 +163,9 @@ class _Builder:
                 items.append(self.build(events, (*path, len(items)), event))
             return items
         assert isinstance(event, yaml.ScalarEvent)
-        self._document.spans[path] = event.start_mark.index, event.end_mark.index, event.style or ""
+        start, end = event.start_mark, event.end_mark
+        assert start is not None and end is not None, "events of a parser have marks"  # noqa: PT018 - one idea
+        self._document.spans[path] = start.index, end.index, event.style or ""
         return _scalar(event)
 
     def _mapping(self, events: Iterator[Any], path: Path) -> dict[str, object]:

@@ -34,11 +34,15 @@ from shared.templating.placeholders import names
 
 @dataclass(frozen=True)
 class Report:
-    """What was checked, and what was found, in the order of files and lines."""
+    """What was checked, and what was found, in the order of files and lines.
+
+    `stood_in` are the operator settings that nobody gave, so that stand-ins were taken for them.
+    """
 
     templates: int
     schemas: int
     findings: tuple[Finding, ...]
+    stood_in: tuple[str, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -97,7 +101,10 @@ def check(configs: Path, templates: Path, *, known: Known, services_of: Callable
     ids: dict[str, str] = {}
     for template in read_templates:
         found += desk.check(template, ids)
-    return Report(len(files.templates), schemas, tuple(sorted(set(found))))
+    unknown = (
+        () if known.settings else sorted(stand_ins.operator_variables(desk.sources).keys() - known.operator.keys())
+    )
+    return Report(len(files.templates), schemas, tuple(sorted(set(found))), tuple(unknown))
 
 
 def _settings(
@@ -143,7 +150,7 @@ class _Desk:
     """What templates of a right shape are checked with."""
 
     def __init__(self, services: Services, sources: Sequence[SharedSource], known: Known) -> None:
-        self._services, self._sources, self._known = services, sources, known
+        self._services, self.sources, self._known = services, sources, known
         self._tenant = stand_ins.tenant(sources, known.tenant)
 
     def policy(self, sources: Sequence[SharedSource]) -> Policy:
@@ -166,7 +173,7 @@ class _Desk:
         written = stand_ins.with_values(template)
         run = stand_ins.run(template.address, version=template.version, tenant_id=self._tenant.tenant_id)
         try:
-            plan = Plan(written, run, self._tenant, self._services, self.policy(self._sources))
+            plan = Plan(written, run, self._tenant, self._services, self.policy(self.sources))
         except PermanentError as error:
             faults = error.faults or (Fault(template.where(()), error.code, error.message),)
             return found + findings(faults, file=file)
@@ -194,7 +201,7 @@ class _Desk:
         for fault in plan.engine(step).advise(fields, plan.context(step), used):
             yield plan.placed(step, fault)
         for path, sql in queries(fields):
-            for source in self._sources:
+            for source in self.sources:
                 if any(known.name == source.name and known.table in sql.reads for known in plan.policy.sources):
                     found = scan(sql.text, source)
                     if not (found.by_day and found.by_tenant):

@@ -93,13 +93,13 @@ def test_a_faulty_one_does_not(right: str, wrong: str) -> None:
 
 
 def test_a_ps_type_decides_which_keys_an_editor_offers() -> None:
-    definitions = PIPELINE.schema["$defs"]
+    definitions = pipeline_schema()["$defs"]
 
     assert {"source", "destination", "trigger"} <= definitions["gcp.bigquery_to_bigquery"]["properties"].keys()
     assert {"to_emails", "subject", "trigger"} <= definitions["shared.email_notification"]["properties"].keys()
 
 
 def test_every_key_is_described() -> None:
-    for name, definition in PIPELINE.schema["$defs"].items():
+    for name, definition in pipeline_schema()["$defs"].items():
         for key, field in definition["properties"].items():
             assert field is True or "$ref" in field or field.get("description"), f"{name}.{key}"

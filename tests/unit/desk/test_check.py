@@ -104,6 +104,16 @@ def test_what_ships_has_no_fault() -> None:
     assert report.templates >= 2
 
 
+def test_the_originals_templates_have_none_either() -> None:
+    exported = {"billing_export_table": "convergence-local.billing_export.gcp_billing_export_v1_01C3A5_7E9F12_B4D6E8"}
+    known = Known(operator=exported)
+
+    report = check(ROOT / "tests/e2e/original", ROOT / "templates", known=known, services_of=services)
+
+    assert [str(one) for one in report.findings if not one.is_warning] == []
+    assert report.templates == 3
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "says"),
     [
@@ -418,6 +428,7 @@ variables:
 def test_an_operator_setting_is_known_by_the_sources_or_from_the_command_line(folder: Folder) -> None:
     folder.template("{day_column}", "{their_column}")
 
+    assert folder.report().stood_in == ("billing_export_table",)
     assert any("no variable {their_column}" in one for one in folder.in_template())
     assert not any("their_column" in one for one in folder.in_template(operator={"their_column": "a"}))
 
