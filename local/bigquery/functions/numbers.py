@@ -283,6 +283,13 @@ def float_to_numeric(value: float) -> Decimal:
     return to_numeric(Decimal(value))
 
 
+def float_to_bignumeric(value: float) -> str:
+    """CAST(FLOAT64 AS BIGNUMERIC), as canonical text."""
+    if not math.isfinite(value):
+        raise ValueError(f"Illegal conversion of non-finite floating point number to bignumeric: {float_text(value)}")
+    return to_bignumeric(Decimal(value))
+
+
 def numeric_to_int(value: Decimal) -> int:
     """CAST(NUMERIC AS INT64), half away from zero."""
     rounded = int(value.to_integral_value(decimal.ROUND_HALF_UP))

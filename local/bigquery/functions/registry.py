@@ -7,6 +7,7 @@ message that BigQuery gives, or NotImplementedError with what is refused.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from local.bigquery.functions import (
     calendar,
+    cast_formats,
     civil,
     date_formats,
     encodings,
@@ -103,11 +105,13 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     **date_formats.FUNCTIONS,
     **floats.FUNCTIONS,
     **formats.FUNCTIONS,
+    **cast_formats.FUNCTIONS,
     **json_paths.FUNCTIONS,
     **json_changes.FUNCTIONS,
     **json_values.FUNCTIONS,
     "raise_int": ("s", "i", _raise),
     "raise_float": ("s", "f", _raise),
+    "raise_text": ("s", "s", _raise),
     "refuse": ("s", "f", _refuse),
     "top_sums": ("SIi", "I", sequences.top_sums),
     "numeric_to_string": ("n", "s", numbers.numeric_text),
@@ -132,6 +136,8 @@ _PYTHON: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "mod_numeric": ("nn", "n", _mod_numeric),
     "div_numeric": ("nn", "n", _div_numeric),
     "string_to_numeric": ("s", "n", numbers.parse_numeric),
+    "bignumeric_to_int": ("s", "i", lambda v: numbers.numeric_to_int(Decimal(v))),
+    "float_to_bignumeric": ("f", "s", numbers.float_to_bignumeric),
     "string_to_bignumeric": ("s", "s", numbers.parse_bignumeric),
     "string_to_int": ("s", "i", numbers.parse_int),
     "string_to_float": ("s", "f", numbers.parse_float),

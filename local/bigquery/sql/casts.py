@@ -12,7 +12,7 @@ from local.bigquery.errors import not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.signatures import tried
-from local.bigquery.sql.values import Value, coerces, convert, null_of, struct_sql
+from local.bigquery.sql.values import Value, coerces, convert, struct_sql, untyped
 
 if TYPE_CHECKING:
     from local.bigquery.sql.expressions import ExpressionCompiler
@@ -28,11 +28,13 @@ _CASTS = {
     ("NUMERIC", "FLOAT64"): "bq_numeric_to_float({0})",
     ("NUMERIC", "BIGNUMERIC"): "bq_numeric_to_string({0})",
     ("BIGNUMERIC", "STRING"): "{0}",
+    ("BIGNUMERIC", "INT64"): "bq_bignumeric_to_int({0})",
     ("BIGNUMERIC", "NUMERIC"): "bq_string_to_numeric({0})",
     ("BIGNUMERIC", "FLOAT64"): "bq_string_to_float({0})",
     ("FLOAT64", "STRING"): "bq_float_to_string({0})",
     ("FLOAT64", "INT64"): "bq_float_to_int({0})",
     ("FLOAT64", "NUMERIC"): "bq_float_to_numeric({0})",
+    ("FLOAT64", "BIGNUMERIC"): "bq_float_to_bignumeric({0})",
     ("BOOL", "STRING"): "CAST({0} AS VARCHAR)",
     ("BOOL", "INT64"): "CAST({0} AS BIGINT)",
     ("STRING", "INT64"): "bq_string_to_int({0})",
@@ -70,7 +72,7 @@ def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
     if value.type.kind == "ARRAY" and value.items == () and target.kind == "ARRAY":
         return Value(f"CAST([] AS {target.duck})", target)
     if value.type.kind == "NULL":
-        return Value(null_of(target), target)
+        return Value(untyped(value.sql, target), target, fragile=value.fragile)
     sql = convert_explicitly(value, target, c, node)
     if node.safe:
         if isinstance(node.value, s.Literal | s.Param | s.Name):
@@ -116,7 +118,7 @@ def convert_explicitly(value: Value, target: t.Type, c: ExpressionCompiler, node
     if source == target:
         return value.sql
     if source.kind == "NULL":
-        return null_of(target)
+        return untyped(value.sql, target)
     if (source.kind, target.kind) in _CASTS:
         return _CASTS[source.kind, target.kind].format(value.sql)
     if value.items is not None and coerces(value, target):

@@ -61,7 +61,7 @@ def _extreme(c: ExpressionCompiler, node: s.Call) -> Value:
 def _error(c: ExpressionCompiler, node: s.Call) -> Value:
     arity(c, node, 1, 1)
     message = c.as_type(node.args[0], t.STRING, "ERROR")
-    return Value(f"bq_raise_int({message.sql})", t.INT64, fragile=True)
+    return Value(f"bq_raise_text({message.sql})", t.NULL, fragile=True)
 
 
 def _format(c: ExpressionCompiler, node: s.Call) -> Value:

@@ -42,6 +42,11 @@ def null_of(kind: t.Type) -> str:
     return f"CAST(NULL AS {kind.duck})"
 
 
+def untyped(sql: str, kind: t.Type) -> str:
+    """An untyped NULL, or ERROR(…), which has no type of its own either, as a type."""
+    return null_of(kind) if sql == "NULL" else f"CAST({sql} AS {kind.duck})"
+
+
 def coerces(value: Value, target: t.Type) -> bool:
     """Whether the value becomes `target` without a cast."""
     if value.items is not None and value.type.kind == target.kind == "STRUCT":
@@ -59,7 +64,7 @@ def convert(value: Value, target: t.Type, sql: str = "", pos: int = 0) -> Value:
     if source == target:
         return value
     if source.kind == "NULL":
-        return replace(value, sql=null_of(target), type=target)
+        return replace(value, sql=untyped(value.sql, target), type=target)
     if value.literal is not None and source.kind == "STRING":
         return Value(literals.from_text(target.kind, value.literal, sql, pos), target)
     if value.literal is not None and target.kind in {"NUMERIC", "FLOAT64", "BIGNUMERIC"}:
