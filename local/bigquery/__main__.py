@@ -7,28 +7,10 @@ import pathlib
 import socket
 import sys
 
-import uvicorn
+import uvloop
 
 from local.bigquery import create_app
-
-
-class _Server(uvicorn.Server):
-    """Says where it listens once it does."""
-
-    def __init__(self, config: uvicorn.Config, url: str, ready_file: pathlib.Path | None) -> None:
-        super().__init__(config)
-        self._url, self._ready_file = url, ready_file
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.should_exit:
-            return
-        sys.stdout.write(f"{self._url}\n")
-        sys.stdout.flush()
-        if self._ready_file is not None:
-            draft = self._ready_file.with_suffix(".tmp")
-            draft.write_text(self._url)
-            draft.replace(self._ready_file)
+from local.bigquery.api.server import serve
 
 
 def main() -> None:
@@ -50,8 +32,18 @@ def main() -> None:
             _ = app.service  # opened here, so that a bad directory is one clear line
         except OSError as error:
             sys.exit(f"cannot use the data directory {options.data_dir}: {error}")
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-        _Server(config, url, options.ready_file).run(sockets=[listening])
+        listening.listen(1024)
+
+        def started() -> None:
+            """Say where it listens."""
+            sys.stdout.write(f"{url}\n")
+            sys.stdout.flush()
+            if options.ready_file is not None:
+                draft = options.ready_file.with_suffix(".tmp")
+                draft.write_text(url)
+                draft.replace(options.ready_file)
+
+        uvloop.run(serve(app, listening, started))
 
 
 if __name__ == "__main__":

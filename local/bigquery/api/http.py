@@ -29,7 +29,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LOG = logging.getLogger("local.bigquery")
 # A request's body; jobs.insert page says 10 MB, media uploads are larger.
-_MAX_BODY = 512 * 1024 * 1024
+MAX_BODY = 512 * 1024 * 1024
 # Up to so many rows are worked on in the event loop: a few milliseconds.
 FEW_ROWS = 300
 T = TypeVar("T")
@@ -134,17 +134,35 @@ class App:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"the embedded BigQuery serves HTTP, not {scope['type']}")
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
+        query = scope["query_string"].decode("latin-1")
+        body = await _body(receive)
+        status, listed, content = await self.answer(scope["method"], path, query, headers, body)
+        await send({"type": "http.response.start", "status": status, "headers": listed})
+        await send({"type": "http.response.body", "body": content})
+
+    async def answer(
+        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Status, headers and content for one request; `headers` have lower-case names. Raises nothing."""
         try:
-            body = await _body(receive)
-            response = await self._respond(scope, body)
+            response = await self._respond(method, path, query, headers, body)
+            content = b"" if response.body is None else await _encoded(response.body)
         except ApiError as error:
             response = Response(error.body(), error.status)
+            content = _dumps(response.body)
         except Exception:  # noqa: BLE001 - the client gets an answer, the log the fault
             # 501, not 500: Google's clients repeat internalError for ten minutes, and a fault of ours stays one
             _LOG.exception("request failed")
             refused = not_implemented("this request: it met a fault of the embedded service, see its log")
             response = Response(refused.body(), refused.status)
-        await _send(send, response)
+            content = _dumps(response.body)
+        listed = [(b"content-length", b"%d" % len(content))]
+        if response.body is not None:
+            listed.append((b"content-type", b"application/json; charset=UTF-8"))
+        listed += [(k.encode(), v.encode()) for k, v in response.headers.items()]
+        return response.status, listed, content
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -157,16 +175,20 @@ class App:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _respond(self, scope: Scope, body: bytes) -> Response:
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        method = headers.get("x-http-method-override", scope["method"])
+    async def _respond(
+        self, method: str, path: str, query_string: str, headers: dict[str, str], body: bytes
+    ) -> Response:
+        method = headers.get("x-http-method-override", method)
         encoding = headers.get("content-encoding", "identity").lower()
         if encoding == "gzip":
             body = _unpacked(body)
         elif encoding not in {"identity", ""}:
             raise ApiError(400, "badRequest", f"Unknown Content-Encoding {encoding}; known: gzip, identity")
-        raw = scope.get("raw_path") or scope["path"].encode()
-        parts = [unquote(p) for p in raw.decode("latin-1").partition("?")[0].strip("/").split("/")]
+        if len(body) > MAX_BODY:
+            raise _too_large()
+        parts = path.strip("/").split("/")
+        if "%" in path:
+            parts = [unquote(p) for p in parts]
         if parts == [""]:
             return Response({"kind": "bigquery#embedded"})
         upload = parts[:1] in (["upload"], ["resumable"])
@@ -175,9 +197,9 @@ class App:
         if parts[:1] == ["bigquery"]:
             parts = parts[1:]
         if parts[:2] != ["v2", "projects"] or len(parts) < 2:
-            raise not_found(f"Not found: {scope['path']}")
+            raise not_found(f"Not found: {path}")
         query: dict[str, str] = {}
-        for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        for name, value in parse_qsl(query_string, keep_blank_values=True):
             query[name] = f"{query[name]},{value}" if name in query else value  # a repeated parameter is a list
         project = parts[2] if len(parts) > 2 else ""
         rest = parts[3:]
@@ -188,36 +210,36 @@ class App:
         if methods is None or method not in methods:
             if (rest[:1] and rest[0] in {"datasets", "jobs", "queries", "serviceAccount"}) or not rest:
                 raise not_implemented(f"{method} {'/'.join(shape) or 'projects'}")
-            raise not_found(f"Not found: {scope['path']}")
+            raise not_found(f"Not found: {path}")
         host = headers.get("host", "127.0.0.1")
         request = Request(method, project, rest, query, headers, body, self.service, f"http://{host}")
         return await methods[method](request)
 
 
 async def _body(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body
-    pieces = [body]
-    size = len(body)
-    while message.get("more_body"):
+    """The whole body; of one that is too large no more than shows that it is."""
+    pieces: list[bytes] = []
+    size, more = 0, True
+    while more and size <= MAX_BODY:
         message = await receive()
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
-        if size > _MAX_BODY:
-            raise ApiError(413, "uploadTooLarge", f"The body is larger than {_MAX_BODY} bytes")
+        more = bool(message.get("more_body"))
     return b"".join(pieces)
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, "uploadTooLarge", f"The body is larger than {MAX_BODY} bytes")
 
 
 def _unpacked(body: bytes) -> bytes:
     try:
         with gzip.open(io.BytesIO(body)) as packed:
-            content = packed.read(_MAX_BODY + 1)
+            content = packed.read(MAX_BODY + 1)
     except (OSError, EOFError, zlib.error):
         raise ApiError(400, "badRequest", "The body is not what its Content-Encoding says: gzip") from None
-    if len(content) > _MAX_BODY:
-        raise ApiError(413, "uploadTooLarge", f"The body is larger than {_MAX_BODY} bytes")
+    if len(content) > MAX_BODY:
+        raise _too_large()
     return content
 
 
@@ -241,13 +263,3 @@ async def in_thread(rows: int, work: Callable[[], T]) -> T:
     if rows <= FEW_ROWS:
         return work()
     return await asyncio.get_running_loop().run_in_executor(None, work)
-
-
-async def _send(send: Send, response: Response) -> None:
-    content = b"" if response.body is None else await _encoded(response.body)
-    headers = [(b"content-length", str(len(content)).encode())]
-    if response.body is not None:
-        headers.append((b"content-type", b"application/json; charset=UTF-8"))
-    headers += [(k.encode(), v.encode()) for k, v in response.headers.items()]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})

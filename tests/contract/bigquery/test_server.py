@@ -40,7 +40,9 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def test_sixteen_clients_query_load_stream_and_read_at_once(db: Database) -> None:
     fields = [bigquery.SchemaField("a", "INT64"), bigquery.SchemaField("b", "STRING")]
-    read, loaded, streamed, inserted = (db.table(name, fields) for name in ("read", "loaded", "streamed", "inserted"))
+    read, loaded, streamed, inserted = (
+        db.table(name, "a INT64, b STRING") for name in ("read", "loaded", "streamed", "inserted")
+    )
     db.load("read", [{"a": i, "b": f"row {i}"} for i in range(500)])
     start = threading.Barrier(THREADS)
 
