@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.contracts.messages import RunMessage, run_id
-from shared.contracts.pipeline_template import FAILURE_BUILT_IN, PipelineTemplate, TemplateAddress, read_template
+from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress, read_template
 from shared.contracts.shared_sources import SharedSource, read_sources
+from shared.contracts.template_body import FAILURE_BUILT_IN
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
 from shared.pipeline.resolve import Resolver

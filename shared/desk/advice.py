@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from shared.contracts.pipeline_template import FAILURE_BUILT_IN, ONBOARDING, PipelineTemplate, Step
+from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, Step
+from shared.contracts.template_body import FAILURE_BUILT_IN
 from shared.contracts.variable_spec import EMAIL
 from shared.errors import Fault
 from shared.templating.identifiers import is_naming_field

@@ -7,17 +7,11 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from shared.contracts.explain import explain
-from shared.contracts.pipeline_template import (
-    STEP_KEYS,
-    Examined,
-    PipelineTemplate,
-    Step,
-    examine,
-    read_template,
-)
+from shared.contracts.pipeline_template import Examined, PipelineTemplate, Step, examine, read_template
 from shared.contracts.shared_sources import SharedSource, examine_sources
 from shared.contracts.sql import Sql
 from shared.contracts.table_files import SEVERAL, examine_tables
+from shared.contracts.template_body import STEP_KEYS
 from shared.desk import stand_ins
 from shared.desk.advice import addresses, advice, unreachable, used_by
 from shared.desk.files import SOURCES, configs_files, shown, table_files

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from shared.contracts.pipeline_template import StepBody, TemplateBody
 from shared.contracts.shared_sources import SharedSource
+from shared.contracts.template_body import StepBody, TemplateBody
 from shared.engines.registry import ENGINES, GROUP, engine
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

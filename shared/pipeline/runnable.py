@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from shared.contracts.answers import ProblemFault, TemplateDetails, TemplateStep, TemplateSummary, TemplateVariable
 from shared.contracts.explain import explain
-from shared.contracts.pipeline_template import ONBOARDING, STEP_KEYS, PipelineTemplate, Step, TemplateAddress
+from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, Step, TemplateAddress
+from shared.contracts.template_body import STEP_KEYS
 from shared.contracts.tenant import Tenant
 from shared.engines.registry import engine
 from shared.errors import Fault, PermanentError, TemplateInvalid

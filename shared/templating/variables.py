@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.contracts.faults import nearest
-from shared.contracts.pipeline_template import BUILT_IN, FAILURE_BUILT_IN, PipelineTemplate
+from shared.contracts.pipeline_template import PipelineTemplate
+from shared.contracts.template_body import BUILT_IN, FAILURE_BUILT_IN
 from shared.contracts.variable_spec import IDENTIFIER_TYPES, Scalar, Value, VariableSpec
 from shared.errors import Fault, TemplateInvalid, VariablesInvalid
 from shared.templating.identifiers import naming_variables
