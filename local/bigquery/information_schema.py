@@ -25,6 +25,10 @@ _VIEWS: dict[str, tuple[tuple[str, t.Type], ...]] = {
         ("is_insertable_into", _S),
         ("is_typed", _S),
         ("creation_time", _T),
+        ("base_table_catalog", _S),  # of clones and snapshots, which are not served
+        ("base_table_schema", _S),
+        ("base_table_name", _S),
+        ("snapshot_time_ms", _T),
     ),
     "COLUMNS": (
         ("table_catalog", _S),
@@ -35,10 +39,14 @@ _VIEWS: dict[str, tuple[tuple[str, t.Type], ...]] = {
         ("is_nullable", _S),
         ("data_type", _S),
         ("is_generated", _S),
+        ("generation_expression", _S),
+        ("is_stored", _S),
         ("is_hidden", _S),
+        ("is_updatable", _S),
         ("is_system_defined", _S),
         ("is_partitioning_column", _S),
         ("clustering_ordinal_position", _I),
+        ("rounding_mode", _S),
     ),
     "PARTITIONS": (
         ("table_catalog", _S),
@@ -47,6 +55,7 @@ _VIEWS: dict[str, tuple[tuple[str, t.Type], ...]] = {
         ("partition_id", _S),
         ("total_rows", _I),
         ("total_logical_bytes", _I),
+        ("total_billable_bytes", _I),
         ("last_modified_time", _T),
         ("storage_tier", _S),
     ),
@@ -140,7 +149,8 @@ def _schemata(catalog: Catalog, project: str, qualifiers: list[str]) -> list[tup
 def _tables(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
     del catalog
     view = one.is_view
-    return [(*one.key, "VIEW" if view else "BASE TABLE", "NO" if view else "YES", "NO", one.created_ms)]
+    kind, insertable = ("VIEW", "NO") if view else ("BASE TABLE", "YES")
+    return [(*one.key, kind, insertable, "NO", one.created_ms, None, None, None, None)]
 
 
 def _columns(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
@@ -151,8 +161,8 @@ def _columns(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
     for position, (field, (name, kind)) in enumerate(zip(one.fields, one.columns, strict=True), 1):
         nullable = "NO" if field["mode"] == "REQUIRED" else "YES"
         cluster = clusters.index(name.lower()) + 1 if name.lower() in clusters else None
-        out.append((*one.key, name, position, nullable, str(kind), "NEVER", "NO", "NO",
-                    "YES" if name.lower() == partition else "NO", cluster))  # fmt: skip
+        out.append((*one.key, name, position, nullable, str(kind), "NEVER", None, None, "NO", None, "NO",
+                    "YES" if name.lower() == partition else "NO", cluster, None))  # fmt: skip
     return out
 
 
@@ -162,8 +172,8 @@ def _partitions(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
     found = catalog.partitions(one.uid)
     if one.info.partition_type is None:
         rows, size = sum(p[1] for p in found), sum(p[2] for p in found)
-        return [(*one.key, None, rows, size, one.modified_ms, "ACTIVE")]
-    return [(*one.key, part, rows, size, changed, "ACTIVE") for part, rows, size, changed in found if rows]
+        return [(*one.key, None, rows, size, size, one.modified_ms, "ACTIVE")]
+    return [(*one.key, part, rows, size, size, changed, "ACTIVE") for part, rows, size, changed in found if rows]
 
 
 def _views(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
