@@ -95,7 +95,7 @@ def run(url: str, acts: list[Act], seconds: float, fixed: int | None = None) -> 
             done += 1
         with guard:
             counts[act.__name__] += done
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
 
     threads = [threading.Thread(target=work, args=pair) for pair in enumerate(acts)]
     for thread in threads:
