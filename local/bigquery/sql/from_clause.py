@@ -245,7 +245,9 @@ class FromCompiler:
         if join.kind != "INNER" and not correlated:
             self._check_outer_join(join, sources[before:middle], sources[middle:])
         if correlated and join.kind == "LEFT" and not (isinstance(join.on, s.Literal) and join.on.value is True):
-            raise not_implemented("LEFT JOIN UNNEST with a condition other than ON TRUE")
+            # DuckDB joins arrays of the left side ON TRUE only: the condition goes within
+            name = right.rpartition(" AS ")[2]
+            return f"{left} LEFT JOIN LATERAL (SELECT * FROM {right} WHERE {condition.sql}) AS {name} ON TRUE"
         return f"{left} {word} {right} ON {condition.sql}"
 
     def _check_outer_join(self, join: s.Join, left: list[Source], right: list[Source]) -> None:

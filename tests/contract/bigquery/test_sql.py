@@ -379,6 +379,10 @@ QUERIES: list[tuple[str, list[tuple[Any, ...]]]] = [
     ),
     ("SELECT t.id, tag FROM (SELECT 1 AS id, ['x'] AS tags) AS t, t.tags AS tag", [(1, "x")]),
     (
+        "SELECT id, tag, o FROM (SELECT 1 AS id, ['x', 'y'] AS tags UNION ALL SELECT 2, ['z']) LEFT JOIN UNNEST(tags) AS tag WITH OFFSET AS o ON tag > 'x' AND id = 1 ORDER BY 1",  # noqa: E501
+        [(1, "y", 1), (2, None, None)],
+    ),
+    (
         "SELECT * FROM (SELECT k, n FROM {d}.sales WHERE k IS NOT NULL) PIVOT(SUM(n) FOR k IN ('a', 'b' AS bee))",
         [(3, 7)],
     ),
