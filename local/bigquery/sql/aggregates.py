@@ -1,6 +1,7 @@
-"""Compile aggregate and window functions.
+"""Compile aggregate functions.
 
-Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/aggregate_functions, …/window-function-calls
+Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/aggregate_functions,
+…/approximate_aggregate_functions, …/statistical_aggregate_functions
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from local.bigquery.errors import not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.values import Value, coerces, convert
-from local.bigquery.sql.window_frames import frame_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,17 +65,19 @@ def _one(c: ExpressionCompiler, node: s.Call, count: int = 1) -> list[Value]:
     return [c.compile(a) for a in node.args]
 
 
-def _number(c: ExpressionCompiler, node: s.Call, value: Value) -> Value:
+def number(c: ExpressionCompiler, node: s.Call, value: Value) -> Value:
+    """The value when it is a number; raises invalidQuery when it is none, notImplemented for a BIGNUMERIC."""
     if value.type.kind == "NULL":
         return convert(value, t.INT64)
     if value.type.kind == "BIGNUMERIC":
         raise not_implemented(f"{node.name} of BIGNUMERIC")
     if not value.type.is_numeric:
-        raise _no_match(c, node, [value])
+        raise no_match(c, node, [value])
     return value
 
 
-def _no_match(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Exception:
+def no_match(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Exception:
+    """An invalidQuery that names the types given."""
     given = ", ".join(str(v.type) for v in values)
     return c.error(f"No matching signature for aggregate function {node.name} for argument types: {given}", node)
 
@@ -92,7 +94,7 @@ def _count(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
 
 def _sum(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT")
-    value = _number(c, node, _one(c, node)[0])
+    value = number(c, node, _one(c, node)[0])
     distinct = "DISTINCT " if node.distinct else ""
     if value.type.kind == "INT64":
         return Value(f"CAST(sum({distinct}{value.sql}){over} AS BIGINT)", t.INT64, fragile=True)
@@ -101,7 +103,7 @@ def _sum(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
 
 def _avg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT")
-    value = _number(c, node, _one(c, node)[0])
+    value = number(c, node, _one(c, node)[0])
     distinct = "DISTINCT " if node.distinct else ""
     if value.type.kind == "NUMERIC":
         total, count = f"sum({distinct}{value.sql}){over}", f"count({distinct}{value.sql}){over}"
@@ -152,7 +154,7 @@ def _by(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     _plain(c, node)
     value, key = _one(c, node, 2)
     if not key.type.orderable or key.type.kind == "BIGNUMERIC":
-        raise _no_match(c, node, [value, key])
+        raise no_match(c, node, [value, key])
     name = "arg_max_null" if node.name == "MAX_BY" else "arg_min_null"
     return Value(f"{name}({value.sql}, {key.sql}){over}", value.type)
 
@@ -160,9 +162,9 @@ def _by(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
 def _statistic(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT")
     if node.name in _PAIRS:
-        values = [convert(_number(c, node, v), t.FLOAT64) for v in _one(c, node, 2)]
+        values = [convert(number(c, node, v), t.FLOAT64) for v in _one(c, node, 2)]
         return Value(f"{_PAIRS[node.name]}({values[0].sql}, {values[1].sql}){over}", t.FLOAT64, fragile=True)
-    value = _number(c, node, _one(c, node)[0])
+    value = number(c, node, _one(c, node)[0])
     distinct = "DISTINCT " if node.distinct else ""
     sql = convert(replace(value, literal=None), t.FLOAT64).sql
     return Value(f"{_STATISTICS[node.name]}({distinct}{sql}){over}", t.FLOAT64, fragile=True)
@@ -195,7 +197,7 @@ def _array_concat_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     _plain(c, node, "ORDER BY", "LIMIT")
     value = _one(c, node)[0]
     if value.type.kind != "ARRAY":
-        raise _no_match(c, node, [value])
+        raise no_match(c, node, [value])
     inner = f"list({value.sql}{_ordered(c, node)}) FILTER (WHERE {value.sql} IS NOT NULL){over}"
     return Value(f"flatten({_limited(c, node, inner)})", value.type, fragile=True)
 
@@ -207,7 +209,7 @@ def _string_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     value = c.compile(node.args[0])
     kind = t.BYTES if value.type.kind == "BYTES" else t.STRING
     if not coerces(value, kind):
-        raise _no_match(c, node, [value])
+        raise no_match(c, node, [value])
     value = convert(value, kind)
     separator = "','" if kind == t.STRING else "from_hex('2c')"
     if len(node.args) == 2:
@@ -231,7 +233,7 @@ def _approximate(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     _plain(c, node, *(["DISTINCT", "NULLS"] if node.name == "APPROX_QUANTILES" else []))
     values = _one(c, node, 3 if node.name == "APPROX_TOP_SUM" else 2)
     if values[-1].type.kind != "INT64":
-        raise _no_match(c, node, values)
+        raise no_match(c, node, values)
     return _APPROXIMATE[node.name](c, node, values)
 
 
@@ -252,7 +254,7 @@ def _top_count(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Valu
     """APPROX_TOP_COUNT(x, n): the most frequent values, NULL among them."""
     value, number = values
     if not value.type.groupable:
-        raise _no_match(c, node, values)
+        raise no_match(c, node, values)
     kind = t.struct_of([("value", value.type), ("count", t.INT64)])
     return Value(
         f"bq_top_count(histogram(struct_pack(v := {value.sql})), {number.sql})", t.array_of(kind), fragile=True
@@ -263,7 +265,7 @@ def _top_sum(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Value:
     """APPROX_TOP_SUM(x, weight, n): the values with the greatest sums of INT64 weights."""
     value, weight, number = values
     if not value.type.groupable or not weight.type.is_numeric:
-        raise _no_match(c, node, values)
+        raise no_match(c, node, values)
     if weight.type.kind != "INT64" or value.type.kind in {"STRUCT", "ARRAY"}:
         raise not_implemented(f"APPROX_TOP_SUM of {value.type} with weights of type {weight.type}")
     kind = t.struct_of([("value", value.type), ("sum", t.INT64)])
@@ -281,7 +283,7 @@ def _bits(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT")
     value = _one(c, node)[0]
     if value.type.kind != "INT64":
-        raise _no_match(c, node, [value])
+        raise no_match(c, node, [value])
     return Value(f"{node.name.lower()}({'DISTINCT ' if node.distinct else ''}{value.sql}){over}", t.INT64)
 
 
@@ -300,12 +302,6 @@ AGGREGATES: dict[str, Callable[[ExpressionCompiler, s.Call, str], Value]] = {
     "BIT_AND": _bits, "BIT_OR": _bits, "BIT_XOR": _bits, "GROUPING": _grouping,
 }  # fmt: skip
 
-_NUMBERING = {"ROW_NUMBER": t.INT64, "RANK": t.INT64, "DENSE_RANK": t.INT64, "PERCENT_RANK": t.FLOAT64,
-              "CUME_DIST": t.FLOAT64, "NTILE": t.INT64}  # fmt: skip
-_NAVIGATION = {"LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
-_PERCENTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC"}
-WINDOW_ONLY = set(_NUMBERING) | _NAVIGATION | _PERCENTILES
-
 
 def aggregate(c: ExpressionCompiler, node: s.Call) -> Value:
     """An aggregate call without OVER."""
@@ -321,121 +317,3 @@ def aggregate(c: ExpressionCompiler, node: s.Call) -> Value:
         return replace(AGGREGATES[node.name](c, node, ""), name="", aggregate=True)
     finally:
         c.in_aggregate = False
-
-
-def windowed(c: ExpressionCompiler, node: s.Call) -> Value:
-    """A call with OVER."""
-    if c.clause in {"WHERE", "HAVING", "JOIN ON", "GROUP BY"}:
-        raise c.error(f"Analytic function not allowed in {c.clause} clause", node)
-    assert node.over is not None
-    c.has_window = True
-    window = _resolve(c, node.over)
-    if node.name in AGGREGATES:
-        ranged = window.frame is not None and window.frame.unit == "RANGE"
-        single = (
-            ranged and any(b[1] is not None for b in (window.frame.start, window.frame.end)) if window.frame else False
-        )
-        if node.distinct and window.order:
-            raise c.error("Window ORDER BY is not allowed if DISTINCT is specified", node)
-        return AGGREGATES[node.name](c, node, f" OVER ({_window_sql(c, window, single=single)})")
-    if node.name in _NUMBERING:
-        return _numbering(c, node, window)
-    if node.name in _NAVIGATION:
-        return _navigation(c, node, window)
-    if node.name in _PERCENTILES:
-        return _percentile(c, node, window)
-    raise c.unknown_function(node)
-
-
-def _resolve(c: ExpressionCompiler, window: s.Window) -> s.Window:
-    if window.name is None:
-        return window
-    base = c.windows.get(window.name.lower())
-    if base is None:
-        raise c.error(f"Unrecognized window alias {window.name}", window)
-    base = _resolve(c, base)
-    return s.Window(
-        window.pos, None, window.partition or base.partition, window.order or base.order, window.frame or base.frame
-    )
-
-
-def _window_sql(c: ExpressionCompiler, window: s.Window, *, frame: bool = True, single: bool = False) -> str:
-    parts = []
-    if window.partition:
-        keys = [c.compile(p) for p in window.partition]
-        for key, node in zip(keys, window.partition, strict=True):
-            if not key.type.groupable:
-                raise c.error(f"Partitioning by expressions of type {key.type} is not allowed", node)
-        parts.append("PARTITION BY " + ", ".join(k.sql for k in keys))
-    if window.order:
-        parts.append("ORDER BY " + order_sql(c, window.order, single=single))
-    if window.frame is not None:
-        if not frame:
-            raise c.error("Window framing clause is not allowed for this function", window.frame)
-        parts.append(frame_sql(c, window))
-    return " ".join(parts)
-
-
-def _numbering(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
-    if not window.order and node.name != "ROW_NUMBER":
-        raise c.error(f"Window ORDER BY is required for analytic function {node.name}", node)
-    wanted = 1 if node.name == "NTILE" else 0
-    if len(node.args) != wanted:
-        raise c.error(f"Number of arguments does not match for analytic function {node.name}", node)
-    args = ", ".join(c.as_type(a, t.INT64, node.name).sql for a in node.args)
-    kind = _NUMBERING[node.name]
-    over = _window_sql(c, window, frame=False)
-    return Value(f"CAST({node.name.lower()}({args}) OVER ({over}) AS {kind.duck})", kind)
-
-
-def _navigation(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
-    if not window.order:
-        raise c.error(f"Window ORDER BY is required for analytic function {node.name}", node)
-    low, high = {"LAG": (1, 3), "LEAD": (1, 3), "NTH_VALUE": (2, 2)}.get(node.name, (1, 1))
-    if not low <= len(node.args) <= high:
-        raise c.error(f"Number of arguments does not match for analytic function {node.name}", node)
-    shift = node.name in {"LAG", "LEAD"}
-    if shift and node.nulls:
-        raise c.error(f"IGNORE NULLS is not allowed for analytic function {node.name}", node)
-    value = c.compile(node.args[0])
-    value = convert(value, t.INT64) if value.type.kind == "NULL" else value
-    args = [value.sql]
-    if len(node.args) > 1:
-        args.append(c.as_type(node.args[1], t.INT64, f"{node.name} offset").sql)
-    if len(node.args) > 2:
-        args.append(c.as_type(node.args[2], value.type, f"{node.name} default").sql)
-    nulls = " IGNORE NULLS" if node.nulls == "IGNORE" else ""
-    over = _window_sql(c, window, frame=not shift)
-    return Value(f"{node.name.lower()}({', '.join(args)}{nulls}) OVER ({over})", value.type, fragile=True)
-
-
-def _percentile(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
-    if window.order or window.frame:
-        raise c.error(f"Window ORDER BY is not allowed for analytic function {node.name}", node)
-    if len(node.args) != 2:
-        raise c.error(f"Number of arguments does not match for analytic function {node.name}", node)
-    value = c.compile(node.args[0])
-    fraction = node.args[1]
-    if not isinstance(fraction, s.Literal) or fraction.kind not in {"INT64", "FLOAT64"}:
-        raise not_implemented(f"{node.name} with a fraction that is not a literal")
-    if not 0 <= float(str(fraction.value)) <= 1:
-        raise c.error(f"The second argument of {node.name} must be between 0 and 1", fraction)
-    if node.nulls == "RESPECT":
-        raise not_implemented(f"{node.name} with RESPECT NULLS")
-    over = _window_sql(c, window)
-    if node.name == "PERCENTILE_DISC":
-        if not value.type.orderable:
-            raise _no_match(c, node, [value])
-        return Value(_ordered_numbers(value, f"quantile_disc({value.sql}, {fraction.value!s})", over), value.type)
-    if value.type.kind == "NUMERIC":
-        raise not_implemented("PERCENTILE_CONT of NUMERIC")
-    number = convert(replace(_number(c, node, value), literal=None), t.FLOAT64)
-    return Value(_ordered_numbers(number, f"quantile_cont({number.sql}, {fraction.value!s})", over), t.FLOAT64)
-
-
-def _ordered_numbers(value: Value, sql: str, over: str) -> str:
-    """A window aggregate of DuckDB's, which puts NaN last where BigQuery puts it first: refused with a NaN."""
-    whole = f"{sql} OVER ({over})"
-    if value.type.kind != "FLOAT64":
-        return whole
-    return f"CASE WHEN bool_or(isnan({value.sql})) OVER ({over}) THEN bq_refuse('percentiles of NaN') ELSE {whole} END"

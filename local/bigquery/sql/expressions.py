@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.bigquery.errors import ApiError, not_implemented
-from local.bigquery.sql import aggregates, casts, literals, names, operators, special_functions
+from local.bigquery.sql import aggregates, casts, literals, names, operators, special_functions, window_functions
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.function_table import FUNCTIONS
@@ -67,9 +67,20 @@ class ExpressionCompiler:
         return convert(value, kind, self.analysis.sql, node.pos)
 
     def condition(self, node: s.Expr, clause: str) -> Value:
-        """A BOOL for WHERE, ON and the like."""
+        """A BOOL for WHERE, ON and the like.
+
+        What AND connects at its top stays so, for DuckDB finds the keys of joins there; as a filter it computes the
+        parts in their order as soon as one may fail.
+        """
         self.clause = clause
-        return self.as_type(node, t.BOOL, f"{clause} clause")
+        tests = s.conjuncts(node)
+        if len(tests) == 1:
+            return self.as_type(node, t.BOOL, f"{clause} clause")
+        values = [self.compile(test) for test in tests]
+        if not all(coerces(value, t.BOOL) for value in values):
+            raise operators.no_operator(self, "AND", values, node)
+        sql = " AND ".join(f"({convert(value, t.BOOL).sql})" for value in values)
+        return Value(f"({sql})", t.BOOL, fragile=any(value.fragile for value in values))
 
     # -- literals and parameters -----------------------------------------------------------------------
 
@@ -169,10 +180,10 @@ class ExpressionCompiler:
         if node.named and node.name not in special_functions.NAMED_ARGUMENTS:
             raise not_implemented(f"named arguments of {node.name}")
         if node.over is not None:
-            return aggregates.windowed(self, node)
+            return window_functions.windowed(self, node)
         if node.name in aggregates.AGGREGATES:
             return aggregates.aggregate(self, node)
-        if node.name in aggregates.WINDOW_ONLY:
+        if node.name in window_functions.WINDOW_ONLY:
             raise self.error(f"Window function {node.name} requires an OVER clause", node)
         if node.distinct or node.star or node.order or node.limit or node.nulls or node.having:
             if node.name in FUNCTIONS or node.name in special_functions.SPECIAL:

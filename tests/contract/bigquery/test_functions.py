@@ -474,6 +474,8 @@ def test_every_function_of_the_allow_list_has_a_case() -> None:
         ("9223372036854775807 + 1", "int64 overflow"),
         ("ABS(-9223372036854775808)", "int64 overflow"),
         ("ERROR('mine')", "mine"),
+        ("LAG(x, -1) OVER (ORDER BY x) FROM UNNEST([1]) AS x", "must be non-negative"),
+        ("NTILE(0) OVER (ORDER BY x) FROM UNNEST([1]) AS x", "must be positive"),
         ("COALESCE(CAST(NULL AS DATE), ERROR('no date'))", "no date"),
         ("IF(FALSE, [1], ERROR('no array'))", "no array"),
         ("[1, 2][OFFSET(5)]", "Array index 5 is out of bounds"),
