@@ -177,7 +177,8 @@ def confirm(guarded: Guarded, referenced: Iterable[TableRef]) -> None:
     """The second opinion: what the dry run says is read must be what was found here. Raises IsolationRefused."""
     if unknown := sorted(set(referenced) - guarded.tables):
         # Not by name: what was not foreseen may be another tenant's.
-        raise IsolationRefused(f"the dry run reads {len(unknown)} table(s) that the check of the query did not find")
+        message = f"the dry run reads {len(unknown)} table(s) that the check of the query did not find"
+        raise IsolationRefused(f"{message}, such as those behind a view; declare or name the tables themselves")
 
 
 def _resolve(one: TableRead, policy: Policy, marked: Marked) -> TableRef:
