@@ -1,6 +1,7 @@
 """The ports of a stack: opened by the supervisor, kept while the processes that serve them come and go."""
 
 import socket
+import struct
 from collections.abc import Iterable
 from contextlib import ExitStack
 from types import TracebackType
@@ -14,6 +15,10 @@ SENDGRID = "sendgrid"
 
 # Requests that wait while a function is started again.
 _BACKLOG = 1024
+
+# Within this a client of a function sends more, or its connection is closed: gunicorn itself waits for the rest of a
+# request for ever, and each such wait takes a thread.
+_RECEIVE_TIMEOUT_S = 5
 
 
 class Ports:
@@ -57,6 +62,8 @@ class Ports:
 def _listen(port: int) -> socket.socket:
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections have it from the socket that accepts them; servers that never block do not meet it.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _RECEIVE_TIMEOUT_S, 0))
     try:
         listening.bind(("127.0.0.1", port))
         listening.listen(_BACKLOG)

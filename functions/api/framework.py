@@ -16,4 +16,5 @@ def adopt(outer: flask.Flask) -> None:
     answers `//` with a redirect to `/`; the path is wrong, so 404 is what ours says.
     """
     outer.url_map.merge_slashes = False
+    outer.json.sort_keys = False  # type: ignore[attr-defined]  # as our own app answers
     outer.register_error_handler(HTTPException, problems.from_http)

@@ -5,7 +5,7 @@ from functools import cache
 
 import flask
 import functions_framework
-from werkzeug.exceptions import HTTPException, RequestURITooLarge
+from werkzeug.exceptions import HTTPException, RequestTimeout, RequestURITooLarge
 from werkzeug.routing import BaseConverter
 
 from functions.api import api_keys, body, credentials, customers, framework, pipelines, problems, service, templates
@@ -16,6 +16,8 @@ from shared.wiring import instance
 
 # Far beyond any call's path and query; what the usual servers take, too. functions-framework sets no limit.
 MOST_URL_CHARACTERS = 8_192
+# How long a part of a body may take to come. gunicorn itself would wait for ever, and keep a thread for it.
+RECEIVE_TIMEOUT_S = 5.0
 
 
 class TenantSegment(BaseConverter):
@@ -32,7 +34,11 @@ def api(request: flask.Request) -> flask.Response:
             app = create_app(instance().settings.routes)
         except ConvergenceError as error:
             return problems.from_error(error)
-        with app.request_context({**request.environ, "wsgi.input": _body(request)}):
+        try:
+            given = _body(request)
+        except OSError:
+            return problems.from_http(RequestTimeout(f"no more of the body came within {RECEIVE_TIMEOUT_S:g} seconds"))
+        with app.request_context({**request.environ, "wsgi.input": given}):
             return app.full_dispatch_request()
 
 
@@ -40,12 +46,14 @@ def _body(request: flask.Request) -> io.BytesIO:
     """The body, read once for both apps, and no more of it than says that it is too large.
 
     functions-framework reads the body to its end after the answer (its after_request hook), however long it is: it
-    finds an empty one. `body.read` answers 413, after the key was checked.
+    finds an empty one. `body.read` answers 413, after the key was checked. Raises OSError when the client stops.
     """
-    too_large = (request.content_length or 0) > body.MOST_BYTES
-    data = b"" if too_large else request.stream.read(body.MOST_BYTES + 1)
-    request.stream = io.BytesIO()
-    return io.BytesIO(data)
+    stream, request.stream = request.stream, io.BytesIO()
+    if (request.content_length or 0) > body.MOST_BYTES:
+        return io.BytesIO()
+    if connection := request.environ.get("gunicorn.socket"):
+        connection.settimeout(RECEIVE_TIMEOUT_S)
+    return io.BytesIO(stream.read(body.MOST_BYTES + 1))
 
 
 @cache

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import flask
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
@@ -57,6 +57,7 @@ _MEANT = {
     401: "No valid key.",
     403: "The key is good, but not for this.",
     404: "There is no such thing.",
+    408: "The request did not come to its end.",
     409: "It cannot be done as things stand.",
     413: "The body is too large.",
     414: "The URL is too long.",
@@ -94,7 +95,7 @@ def path_of(rule: Rule) -> str:
 def refusals(rule: Rule, call: Call) -> dict[int, dict[str, str]]:
     """Every problem that the call can answer: status → code → what it means. Sorted."""
     kinds: list[type[ConvergenceError]] = [*call.who.raises, *call.raises, *FAILURES, *PASSING_FAILURES]
-    statuses = [414]
+    statuses = [408, 414]
     if call.body or call.query:
         kinds.append(RequestInvalid)
     if call.body:
@@ -200,11 +201,19 @@ def _operation(rule: Rule, call: Call, view: Any, schemas: _Schemas) -> Json:
         content: Json = {"schema": schemas.body(call.body)}
         if call.example.body is not None:
             content["example"] = dict(call.example.body)
-        required = schemas.definitions[content["schema"]["$ref"].rpartition("/")[2]].get("required", [])
-        operation["requestBody"] = {"required": bool(required), "content": {"application/json": content}}
+        operation["requestBody"] = {"required": _needs_content(call.body), "content": {"application/json": content}}
     problems = {str(status): _refusal(status, codes) for status, codes in refusals(rule, call).items()}
     operation["responses"] = {str(call.status): _answer(call, schemas), **problems}
     return {key: value for key, value in operation.items() if value != [] or key == "security"}
+
+
+def _needs_content(model: type[BaseModel]) -> bool:
+    """Whether an empty body, which is read as `{}`, is refused."""
+    try:
+        model.model_validate({})
+    except ValidationError:
+        return True
+    return False
 
 
 def _names(rule: Rule) -> list[str]:

@@ -48,6 +48,7 @@ HTTP_CODES = {
     400: ("bad_request", "The request is no HTTP that can be understood."),
     404: ("route_not_found", "No call has this path."),
     405: ("method_not_allowed", "The path takes other methods; `Allow` names them."),
+    408: ("body_incomplete", "The client stopped sending its body for more than 5 seconds."),
     413: ("body_too_large", "A body has at most 64 KiB."),
     414: ("url_too_long", "A URL has at most 8 KiB."),
     415: ("media_type_refused", "Send JSON, with `Content-Type: application/json`, or none."),
