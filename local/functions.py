@@ -49,8 +49,13 @@ FUNCTIONS = (
         "run_pipeline",
         threads=16,
         topic="pipeline-runs-bulk",
-        settings={"LANE": "bulk"},
+        settings={
+            "LANE": "bulk",
+            "PIPELINE_RUNS_TOPIC": "pipeline-runs-bulk",
+            "PIPELINE_RUNS_SUBSCRIPTION": "pipeline-runs-bulk-push",
+        },
     ),
+    Function("fan_out", "fan_out", "fan_out", threads=4, topic="pipeline-batches"),
 )
 
 
@@ -87,8 +92,6 @@ def settings(
         "DATA_PROJECT_ID": PROJECT,
         "LOCATION": LOCATION,
         "CONTROL_DATASET": CONTROL_DATASET,
-        "PIPELINE_RUNS_TOPIC": function.topic or "pipeline-runs",
-        "PIPELINE_RUNS_SUBSCRIPTION": function.subscription or "pipeline-runs-push",
         "MAX_DELIVERY_ATTEMPTS": str(MAX_DELIVERY_ATTEMPTS),
         "PUSH_DEADLINE_S": str(ACK_DEADLINE_S),
         "BIGQUERY_ENDPOINT": endpoints.bigquery,

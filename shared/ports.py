@@ -3,7 +3,7 @@
 Every method may raise the errors of `shared.errors`: `TransientError` where the same call may succeed later.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -41,6 +41,14 @@ class MessageBus(Protocol):
         """Publish to a topic of this project and wait until every message is confirmed; their ids, in order.
 
         Raises NotConfirmed when a confirmation did not come: the message may or may not be published.
+        """
+        ...
+
+    def publish_chunks(self, topic: str, chunks: Iterable[Sequence[Message]]) -> Iterator[int]:
+        """Publish chunks of at most 1,000 messages, several at the same time, and say how many of each are confirmed.
+
+        In the order of the chunks; those after one that is yielded may be published already. Takes no more chunks than
+        are under way, so that memory does not grow with their number. Raises NotConfirmed.
         """
         ...
 
@@ -208,6 +216,10 @@ class Jobs(Protocol):
 
     def dry_run(self, sql: Sql) -> DryRun:
         """Ask what a query would read; free. Raises QueryFailed where the query is wrong."""
+        ...
+
+    def stream(self, sql: Sql) -> Iterator[dict[str, Any]]:
+        """Run a query and return its rows page by page, however many there are; in constant memory."""
         ...
 
     def select(self, sql: Sql, *, max_rows: int = 1_000) -> list[dict[str, Any]]:

@@ -63,6 +63,11 @@ class Settings(BaseModel):
 
     pipeline_runs_topic: str = Field("pipeline-runs", description="Topic of run messages, interactive lane.")
     pipeline_runs_subscription: str = Field("pipeline-runs-push", description="The push subscription served.")
+    pipeline_runs_bulk_topic: str = Field("pipeline-runs-bulk", description="Topic of run messages, bulk lane.")
+    pipeline_batches_topic: str = Field("pipeline-batches", description="Topic of batch messages.")
+    pipeline_batches_subscription: str = Field(
+        "pipeline-batches-push", description="The push subscription `fan_out` serves."
+    )
     max_delivery_attempts: int = Field(5, ge=5, le=100, description="Deliveries before a message is a dead letter.")
     push_deadline_s: int = Field(600, ge=10, le=600, description="Ack deadline of the push subscription, seconds.")
     run_deadline_s: int = Field(
@@ -135,6 +140,11 @@ class Settings(BaseModel):
         if local_only:
             raise ValueError(f"only DEPLOYMENT=local may set {', '.join(name.upper() for name in local_only)}")
         return self
+
+    @property
+    def push_time_s(self) -> float:
+        """Seconds that a push may be worked on: the rest, of 30 s at most, is for recording and answering."""
+        return max(self.push_deadline_s - 30, self.push_deadline_s / 2)
 
     @property
     def data_project(self) -> str:

@@ -4,20 +4,25 @@ Importing this module imports no vendor's client: a function pays only for the o
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from shared import settings as environment
 from shared.adapters.clock import SystemClock
 from shared.adapters.template_files import TemplateFiles
+from shared.contracts.messages import Push
 from shared.contracts.tables import DatasetRef
 from shared.errors import SettingsInvalid
-from shared.pipeline.deliver import Delivery, RejectedMessages
+from shared.pipeline.batch_log import BatchLog
+from shared.pipeline.deliver import Delivery
+from shared.pipeline.fan_out import FanOut
+from shared.pipeline.receive import Receiver, RejectedMessages
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_history import RunHistory
 from shared.pipeline.run_log import RunLog
 from shared.pipeline.second_opinion import DryRunOpinion
+from shared.pipeline.targets import Targets
 from shared.ports import Catalog, Cipher, Jobs, Mailer, MessageBus, RateLimiter, Rows, Secrets
 from shared.settings import Settings
 from shared.tenants.api_keys import ApiKeys
@@ -259,9 +264,34 @@ class Instance:
             run_log=self.run_log,
             directory=self.directory,
             resolver=self.resolver,
-            rejected=RejectedMessages(lambda: self.rows, self.clock, self.control),
             bus=lambda: self.bus,
         )
+
+    @once
+    def run_messages(self) -> Receiver:
+        """What `run_pipeline` receives."""
+        return self._receiver({self.settings.pipeline_runs_subscription: self.delivery.handle})
+
+    @once
+    def batch_messages(self) -> Receiver:
+        """What `fan_out` receives."""
+        settings = self.settings
+        fan_out = FanOut(
+            targets=lambda: Targets(self.jobs, self.control),
+            batch_log=BatchLog(lambda: self.rows, self.clock, self.control),
+            bus=lambda: self.bus,
+            templates=self.templates,
+            clock=self.clock,
+            runs_topic=settings.pipeline_runs_bulk_topic,
+            batches_topic=settings.pipeline_batches_topic,
+            time_s=settings.push_time_s,
+        )
+        return self._receiver({settings.pipeline_batches_subscription: fan_out.handle})
+
+    def _receiver(self, handlers: Mapping[str, Callable[[Push], None]]) -> Receiver:
+        project = self.settings.gcp_project_id
+        named = {f"projects/{project}/subscriptions/{name}": handle for name, handle in handlers.items()}
+        return Receiver(named, RejectedMessages(lambda: self.rows, self.clock, self.control))
 
     def admin_key(self) -> str:
         """The admin key."""

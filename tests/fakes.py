@@ -79,6 +79,10 @@ class FakeMessageBus(Fallible):
         self._topics = topics or ("pipeline-runs",)
         self.published: list[tuple[str, Message]] = []
 
+    def publish_chunks(self, topic: str, chunks: Iterable[Sequence[Message]]) -> Iterator[int]:
+        for chunk in chunks:
+            yield len(self.publish(topic, chunk))
+
     def publish(self, topic: str, messages: Sequence[Message]) -> list[str]:
         with self._call("publish"):
             if topic not in self._topics:
@@ -302,6 +306,11 @@ class FakeJobs(Fallible):
             if answer.error:
                 raise QueryFailed(f"{answer.error.reason}: {answer.error.message}", reason=answer.error.reason)
             return DryRun(answer.bytes_billed, answer.reads, answer.columns)
+
+    def stream(self, sql: Sql) -> Iterator[dict[str, Any]]:
+        with self._call("stream"):
+            rows = self.select(sql, max_rows=1_000_000)
+        yield from rows
 
     def select(self, sql: Sql, *, max_rows: int = 1_000) -> list[dict[str, Any]]:
         with self._call("select"):

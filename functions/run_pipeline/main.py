@@ -3,25 +3,11 @@
 import flask
 import functions_framework
 
-from shared.errors import SettingsInvalid, TransientError
-from shared.logs import log, log_bug, log_context
-from shared.trace import trace_of
+from functions import push
 from shared.wiring import instance
 
 
 @functions_framework.http
 def run_pipeline(request: flask.Request) -> tuple[str, int]:
-    """204: done, or recorded as not to be done. 503: redeliver. 500: redeliver, and look at the log."""
-    with log_context(trace=trace_of(request.headers.get("X-Cloud-Trace-Context"))):
-        try:
-            instance().delivery.handle(request.get_data(cache=False))
-        except TransientError as error:
-            log("delivery_nacked", "WARNING", error_code=error.code)
-            return error.code, 503
-        except SettingsInvalid as error:
-            log("settings_invalid", "CRITICAL", missing=[f"{fault.where}: {fault.message}" for fault in error.faults])
-            return error.code, 500
-        except Exception as error:  # noqa: BLE001 - the log names type and place, never the text, which may quote values
-            log_bug("delivery_bug", error)
-            return "internal_error", 500
-    return "", 204
+    """Run what the message asks for."""
+    return push.answered(request, lambda: instance().run_messages)

@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from google.api_core import exceptions as google
@@ -21,6 +21,8 @@ from shared.ports import Dataset, DryRun, Job, JobError, JobExists, QueryJob, Ro
 CALL_TIMEOUT_S = 20.0
 _RETRY = DEFAULT_RETRY.with_timeout(60)
 _CALL: dict[str, Any] = {"retry": _RETRY, "timeout": CALL_TIMEOUT_S}
+# Rows of one page of a long result: about a megabyte.
+PAGE_ROWS = 10_000
 
 
 def client(project: str, location: str, endpoint: str) -> bigquery.Client:
@@ -249,6 +251,22 @@ class BigQueryJobs:
             job = self._client.query(sql.text, config, job_retry=None, **_CALL)
         tables = frozenset(TableRef(t.project, t.dataset_id, t.table_id) for t in job.referenced_tables)
         return DryRun(job.total_bytes_processed or 0, tables, tuple(_column(field) for field in job.schema or ()))
+
+    def stream(self, sql: Sql) -> Iterator[dict[str, Any]]:
+        """See the port."""
+        config = bigquery.QueryJobConfig(query_parameters=[_parameter(each) for each in sql.parameters])
+        with translated("BigQuery"):
+            found = self._client.query_and_wait(
+                sql.text,
+                job_config=config,
+                page_size=PAGE_ROWS,
+                api_timeout=CALL_TIMEOUT_S,
+                wait_timeout=CALL_TIMEOUT_S * 10,
+                retry=_RETRY,
+                job_retry=cast(Any, None),  # the client takes None; its types do not say so
+            )
+            for row in found:
+                yield dict(row.items())
 
     def select(self, sql: Sql, *, max_rows: int = 1_000) -> list[dict[str, Any]]:
         """See the port."""

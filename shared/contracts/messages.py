@@ -44,6 +44,7 @@ class RunMessage(BaseModel):
     lane: Lane
     run_attempt: int = Field(1, ge=1, le=1_000)
     previous_run: str | None = None
+    batch_id: str | None = Field(None, max_length=64)
     accepted_at: AwareDatetime
     asked_before: bool = False
     continuation: int = Field(0, ge=0, le=1_000_000)
@@ -94,14 +95,17 @@ class Push(BaseModel):
     subscription: str = ""
     delivery_attempt: int = Field(1, alias="deliveryAttempt", ge=1, le=1_000_000)
 
+    def data(self) -> bytes:
+        """The message's data. Raises MessageRejected."""
+        try:
+            return base64.b64decode(self.message.data, validate=True)
+        except ValueError:
+            raise MessageRejected("the message's data is not base64") from None
+
     def run(self) -> RunMessage:
         """The run message inside. Raises MessageRejected that names what is wrong with it, never its values."""
         try:
-            data = base64.b64decode(self.message.data, validate=True)
-        except ValueError:
-            raise MessageRejected("the message's data is not base64") from None
-        try:
-            return RunMessage.model_validate_json(data)
+            return RunMessage.model_validate_json(self.data())
         except ValidationError as error:
             faults = faults_of(error, "message")
             listed = "; ".join(f"{fault.where}: {fault.message}" for fault in faults)

@@ -3,20 +3,16 @@
 Returning means: acknowledge. A TransientError that passes means: let it be redelivered.
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 from datetime import timedelta
 
-from shared.contracts.messages import Push, RunMessage, read_push
+from shared.contracts.messages import Push, RunMessage
 from shared.contracts.pipeline_template import ONBOARDING
-from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
 from shared.errors import (
     IdempotencyMismatch,
     MessageRejected,
-    PayloadRefused,
     PermanentError,
     StillRunning,
     TemplateNotFound,
@@ -29,37 +25,8 @@ from shared.pipeline.execute import Execution
 from shared.pipeline.mask import for_tenant
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunRecord
-from shared.ports import Clock, MessageBus, Rows
+from shared.ports import MessageBus
 from shared.tenants.directory import Directory
-
-# Of a message that is refused, this much is kept; a row of a streaming insert has at most 10 MB (quotas page).
-MOST_KEPT_CHARACTERS = 1_000_000
-# Before the push deadline: time to record what was done and to answer.
-MARGIN_S = 30
-
-
-class RejectedMessages:
-    """Keeps messages that cannot be run, with the reason."""
-
-    def __init__(self, rows: Callable[[], Rows], clock: Clock, control: DatasetRef) -> None:
-        self._rows, self._clock, self._table = rows, clock, control.table("x_meta_rejected_messages")
-
-    def add(self, push: Push | None, body: bytes, error: PermanentError) -> None:
-        """Record the message. The same one again, by its id or its bytes, is dropped by its insertId."""
-        message = push.message if push else None
-        identity = hashlib.sha256(message.message_id.encode() if message and message.message_id else body).hexdigest()
-        row = {
-            "message_id": message.message_id if message else None,
-            "subscription": push.subscription if push else None,
-            "publish_time": message.publish_time.isoformat() if message and message.publish_time else None,
-            "received_at": self._clock.now().isoformat(),
-            "error_code": error.code,
-            "error_message": error.message[:8_000],
-            "data": (message.data if message else body.decode("utf-8", "replace"))[:MOST_KEPT_CHARACTERS],
-            "attributes": json.dumps(message.attributes) if message else None,
-        }
-        self._rows().append(self._table, [(identity, row)])
-        log("message_rejected", "WARNING", error_code=error.code, message_id=row["message_id"])
 
 
 class Delivery:
@@ -72,33 +39,18 @@ class Delivery:
         run_log: RunLog,
         directory: Directory,
         resolver: Resolver,
-        rejected: RejectedMessages,
         bus: Callable[[], MessageBus],
     ) -> None:
         self._services, self._log, self._directory = services, run_log, directory
-        self._resolver, self._rejected, self._bus = resolver, rejected, bus
+        self._resolver, self._bus = resolver, bus
 
-    def handle(self, body: bytes) -> None:
-        """Do what the push says. Raises a TransientError when the message is to be redelivered."""
-        push = None
-        try:
-            push = read_push(body)
-            run = self._authorised(push)
-        except MessageRejected as error:
-            self._rejected.add(push, body, error)
-            return
+    def handle(self, push: Push) -> None:
+        """Do what the push says. Raises MessageRejected, or a TransientError when it is to be redelivered."""
+        run = self._run_of(push)
         with log_context(tenant_id=run.tenant_id, pipeline_logging_id=run.pipeline_logging_id):
-            try:
-                self._run(run, push)
-            except (MessageRejected, PayloadRefused) as error:
-                self._rejected.add(push, body, error)
+            self._run(run, push)
 
-    def _authorised(self, push: Push) -> RunMessage:
-        """The run in the push. Authority comes from the subscription, never from the message (PRODUCT 1)."""
-        settings = self._services.settings
-        expected = f"projects/{settings.gcp_project_id}/subscriptions/{settings.pipeline_runs_subscription}"
-        if push.subscription != expected:
-            raise MessageRejected(f"this function serves the subscription {expected} only")
+    def _run_of(self, push: Push) -> RunMessage:
         run = push.run()
         try:
             address = run.address
@@ -141,7 +93,7 @@ class Delivery:
             plan,
             services=self._services,
             run_log=self._log,
-            until=started + timedelta(seconds=max(settings.push_deadline_s - MARGIN_S, settings.push_deadline_s / 2)),
+            until=started + timedelta(seconds=settings.push_time_s),
             delivery=push.delivery_attempt,
             last_delivery=push.delivery_attempt >= settings.max_delivery_attempts,
             before=before,

@@ -27,8 +27,9 @@ from shared.ports import Templates
 from shared.templating.fields import fill_model
 from shared.templating.isolation import Policy, guard
 from shared.templating.placeholders import names, texts
+from shared.templating.resolution import resolve
 from shared.templating.sql import bind
-from shared.templating.variables import Variables, resolve
+from shared.templating.variables import Variables
 
 # What a mail program would show as a link; an encoded word (RFC 2047) is shown as what it hides.
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:\S|//|\bwww\.|\.[a-z]{2,}/|=\?[^?\s]+\?[bq]\?", re.IGNORECASE)

@@ -13,7 +13,7 @@ from shared.engines.registry import engine
 from shared.errors import Fault, PermanentError, TemplateInvalid
 from shared.pipeline.resolve import TemplateSource
 from shared.templating.placeholders import names, texts
-from shared.templating.variables import is_protected
+from shared.templating.resolution import is_protected
 
 
 def runnable(addresses: Iterable[TemplateAddress], tenant: Tenant | None) -> list[TemplateAddress]:

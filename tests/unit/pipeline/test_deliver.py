@@ -9,7 +9,8 @@ import pytest
 from shared.contracts.messages import RunMessage
 from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate
 from shared.errors import NotConfirmed, Unavailable
-from shared.pipeline.deliver import Delivery, RejectedMessages
+from shared.pipeline.deliver import Delivery
+from shared.pipeline.receive import Receiver, RejectedMessages
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunRecord, RunState
 from shared.tenants.directory import Directory
@@ -53,15 +54,23 @@ def run_log(world: FakeServices) -> RunLog:
     return RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
 
 
-def delivery(world: FakeServices, *templates: PipelineTemplate) -> Delivery:
-    return Delivery(
+class Pushes:
+    """What the function does with the body of a push."""
+
+    def __init__(self, handler: Delivery, rejected: RejectedMessages) -> None:
+        name = f"projects/{CONTROL.project}/subscriptions/pipeline-runs-push"
+        self.handle = Receiver({name: handler.handle}, rejected).receive
+
+
+def delivery(world: FakeServices, *templates: PipelineTemplate) -> Pushes:
+    handler = Delivery(
         world,
         run_log=run_log(world),
         directory=Directory(world.rows, world.clock, data_project=DATA, schema=schema("x_meta_tenant")),
         resolver=Resolver(FakeTemplates(*(templates or (mails("first", "second"),))), world),
-        rejected=RejectedMessages(lambda: world.rows, world.clock, CONTROL),
         bus=lambda: world.bus,
     )
+    return Pushes(handler, RejectedMessages(lambda: world.rows, world.clock, CONTROL))
 
 
 def state(world: FakeServices) -> RunState:
