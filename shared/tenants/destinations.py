@@ -23,7 +23,7 @@ class TenantDestinations:
 
     def __init__(self, catalog: Catalog, directory: Directory, *, location: str) -> None:
         self._catalog, self._directory, self._location = catalog, directory, location
-        self._known: OrderedDict[TableRef, TableSchema] = OrderedDict()
+        self._known: OrderedDict[TableRef, tuple[str, TableSchema]] = OrderedDict()
         self._lock = threading.Lock()
 
     def ensure(self, tenant_id: str, table: TableRef, schema: TableSchema) -> None:
@@ -35,13 +35,16 @@ class TenantDestinations:
         """
         if owner_of_dataset(table.dataset) != tenant_id:
             raise IsolationRefused(f"{table.dataset} is no dataset of {tenant_id}")
+        tenant = self._directory.get(tenant_id)
+        # Of an earlier life of the tenant nothing is left.
+        known = (tenant.epoch if tenant else "", schema)
         with self._lock:
-            if self._known.get(table) == schema:
+            if self._known.get(table) == known:
                 return
         self._see_to_dataset(tenant_id, table.dataset_ref)
         self._see_to_table(tenant_id, table, schema)
         with self._lock:
-            self._known[table] = schema
+            self._known[table] = known
             while len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)
 

@@ -153,3 +153,12 @@ def test_for_a_suspended_tenant_nothing_is_made(world: FakeServices) -> None:
     with pytest.raises(TenantSuspended):
         ensure(world)
     assert DATASET not in world.warehouse.datasets
+
+
+def test_for_a_tenant_that_came_back_all_is_looked_at_again(world: FakeServices) -> None:
+    ensure(world)
+    world.catalog.delete_dataset(DATASET)
+    put_record(world.warehouse, tenant(epoch="another life"))
+    world.directory.forget(TENANT)
+    ensure(world)
+    assert TABLE in world.warehouse.tables
