@@ -74,13 +74,16 @@ def read(value: Any, shape: Shape, path: str) -> Any:
     out: dict[str, Any] = {}
     for key, part in value.items():
         kind = shape.fields.get(key)
-        if kind is not None:
+        if _PLAIN.get(type(part)) is kind is not None:  # most are, and no path need be written for them
+            out[key] = part
+        elif kind is not None:
             out[key] = read(part, kind, f"{path}.{key}")
         elif part not in _EMPTY and key not in shape.ignored:
             raise not_implemented(f"the field {key} of {path}")
     return out
 
 
+_PLAIN: dict[type, str] = {str: STRING, bool: BOOL}
 _EMPTY: tuple[Any, ...] = (None, False, 0, "", [], {})
 
 
