@@ -32,9 +32,11 @@ _RESULTS = {
     "kind": "bigquery#getQueryResultsResponse", "jobReference": _REFERENCE, "jobComplete": True, "cacheHit": False,
     "totalBytesProcessed": "0", **_PAGE,
 }  # fmt: skip
-# By the beginning of a request: the longest that fits.
+# By the beginning of a request, the first that fits. The client waits for a job with maxResults=0, which yields no
+# rows, and then asks for the rows: three requests for one job.
 _ANSWERS: dict[bytes, dict[str, Any]] = {
     b"POST /bigquery/v2/projects/bench/queries": _RESULTS | {"kind": "bigquery#queryResponse", "queryId": "job_0"},
+    b"GET /bigquery/v2/projects/bench/queries/job_0?maxResults=0": {k: v for k, v in _RESULTS.items() if k != "rows"},
     b"GET /bigquery/v2/projects/bench/queries/": _RESULTS,
     b"POST /bigquery/v2/projects/bench/jobs": _job("query"),
     b"POST /upload/": _job("load"),

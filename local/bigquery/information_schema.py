@@ -13,7 +13,8 @@ from local.bigquery.errors import invalid, not_found, not_implemented
 from local.bigquery.functions import civil
 from local.bigquery.sql import types as t
 from local.bigquery.sql.analysis import InlineTable
-from local.bigquery.storage.catalog import Catalog, TableRecord
+from local.bigquery.storage.catalog import Catalog
+from local.bigquery.storage.records import TableRecord
 
 _S, _I, _T, _B = t.STRING, t.INT64, t.TIMESTAMP, t.BOOL
 _VIEWS: dict[str, tuple[tuple[str, t.Type], ...]] = {

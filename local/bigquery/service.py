@@ -31,9 +31,10 @@ from local.bigquery.locations import checked_location
 from local.bigquery.partitions import split_decorator
 from local.bigquery.schemas import columns
 from local.bigquery.sql.types import Type
-from local.bigquery.storage.catalog import Catalog, TableRecord
+from local.bigquery.storage.catalog import Catalog
 from local.bigquery.storage.database import Database
 from local.bigquery.storage.history import RESULTS_MS, History
+from local.bigquery.storage.records import TableRecord
 
 _LOG = logging.getLogger("local.bigquery")
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from local.bigquery.sql import types as t
 from local.bigquery.sql.from_clause import table_name
-from local.bigquery.storage.catalog import Catalog, TableRecord
+from local.bigquery.storage.catalog import Catalog
+from local.bigquery.storage.records import TableRecord
 
 # Snapshots beyond this many bytes, or this many of them, are dropped, the least recently used first.
 _CACHE_BYTES = 1024 * 1024 * 1024

@@ -11,7 +11,7 @@ from local.bigquery.errors import ApiError, invalid
 from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.labels import check_labels
 from local.bigquery.locations import checked_location
-from local.bigquery.storage.catalog import DatasetRecord
+from local.bigquery.storage.records import DatasetRecord
 
 _SETTABLE = {"friendlyName", "description", "labels", "access", "maxTimeTravelHours", "storageBillingModel"}
 # Datasets of one page, whatever is asked for; this is what we allow ourselves.

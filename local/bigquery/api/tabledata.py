@@ -16,7 +16,8 @@ from local.bigquery.api.tables import key_of, partition_of
 from local.bigquery.errors import ApiError, invalid, not_implemented
 from local.bigquery.sql import types as t
 from local.bigquery.storage import fragments
-from local.bigquery.storage.catalog import Change, TableRecord
+from local.bigquery.storage.contents import Change
+from local.bigquery.storage.records import TableRecord
 
 # Bytes of a request; quotas page, "HTTP request size limit".
 _MAX_REQUEST = 10 * 1024 * 1024

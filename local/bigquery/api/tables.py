@@ -13,7 +13,8 @@ from local.bigquery.jobs import views
 from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.labels import check_labels
 from local.bigquery.service import Service
-from local.bigquery.storage.catalog import Change, Key, TableRecord
+from local.bigquery.storage.contents import Change
+from local.bigquery.storage.records import Key, TableRecord
 
 # Tables of one page, whatever is asked for; this is what we allow ourselves.
 _LISTED = 10_000

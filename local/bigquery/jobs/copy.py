@@ -14,7 +14,7 @@ from local.bigquery import partitions
 from local.bigquery.errors import invalid, not_implemented
 from local.bigquery.jobs import destinations
 from local.bigquery.jobs.job import Job
-from local.bigquery.storage.catalog import TableRecord
+from local.bigquery.storage.records import TableRecord
 
 if TYPE_CHECKING:
     from local.bigquery.service import Service

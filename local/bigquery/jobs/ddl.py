@@ -16,7 +16,8 @@ from local.bigquery.locations import checked_location
 from local.bigquery.sql import statements as st
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
-from local.bigquery.storage.catalog import Change, Key, TableRecord
+from local.bigquery.storage.contents import Change
+from local.bigquery.storage.records import Key, TableRecord
 
 if TYPE_CHECKING:
     from local.bigquery.jobs.query import QueryRunner

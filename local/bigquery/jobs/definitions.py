@@ -15,7 +15,7 @@ from local.bigquery.sql import statements as st
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.tokens import line_and_column
-from local.bigquery.storage.catalog import TableRecord
+from local.bigquery.storage.records import TableRecord
 
 # Options of tables and views by the type of their value and their name in the REST resource.
 _OPTIONS: dict[str, tuple[str, type]] = {

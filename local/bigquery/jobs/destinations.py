@@ -17,8 +17,11 @@ from local.bigquery.errors import ApiError, duplicate, invalid, invalid_query, n
 from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.storage import fragments
-from local.bigquery.storage.catalog import Catalog, Change, Key, TableRecord, schemas_fit
+from local.bigquery.storage.catalog import Catalog
+from local.bigquery.storage.contents import Change
+from local.bigquery.storage.fitting import schemas_fit
 from local.bigquery.storage.fragments import Fragment
+from local.bigquery.storage.records import Key, TableRecord
 
 if TYPE_CHECKING:
     from local.bigquery.service import Service

@@ -19,7 +19,8 @@ from local.bigquery.jobs.planning import Analysed
 from local.bigquery.snapshots import StaleTable
 from local.bigquery.sql import types as t
 from local.bigquery.storage import fragments
-from local.bigquery.storage.catalog import Change, TableRecord
+from local.bigquery.storage.contents import Change
+from local.bigquery.storage.records import TableRecord
 
 if TYPE_CHECKING:
     from local.bigquery.jobs.query import QueryRunner

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from local.bigquery.errors import ApiError
 from local.bigquery.sql import types as t
-from local.bigquery.storage.catalog import etag
+from local.bigquery.storage.records import etag
 
 
 @dataclass

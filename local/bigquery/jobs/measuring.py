@@ -13,7 +13,8 @@ from local.bigquery.engine import Engine
 from local.bigquery.errors import ApiError
 from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.planning import Analysed
-from local.bigquery.storage.catalog import Catalog, TableRecord
+from local.bigquery.storage.catalog import Catalog
+from local.bigquery.storage.records import TableRecord
 
 _MIB = 1024 * 1024
 # Billed at least this much per table read; pricing page, "10 MB minimum".

@@ -14,7 +14,8 @@ from local.bigquery.sql import types as t
 from local.bigquery.sql.compiler import compile_statement
 from local.bigquery.sql.plans import Plan
 from local.bigquery.sql.statement_parser import parse
-from local.bigquery.storage.catalog import Catalog, TableRecord
+from local.bigquery.storage.catalog import Catalog
+from local.bigquery.storage.records import TableRecord
 
 # What is kept at most: texts that were read, plans that were made of them.
 _PARSED, _PLANS = 1000, 2000

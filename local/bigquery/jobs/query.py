@@ -21,7 +21,7 @@ from local.bigquery.snapshots import StaleTable
 from local.bigquery.sql import statements as st
 from local.bigquery.sql import types as t
 from local.bigquery.sql.plans import Plan
-from local.bigquery.storage.catalog import TableRecord
+from local.bigquery.storage.records import TableRecord
 
 if TYPE_CHECKING:
     from local.bigquery.service import Service

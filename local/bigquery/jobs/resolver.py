@@ -5,7 +5,8 @@ from __future__ import annotations
 from local.bigquery import information_schema
 from local.bigquery.errors import ApiError, invalid, not_found
 from local.bigquery.sql.analysis import InlineTable, TableInfo
-from local.bigquery.storage.catalog import Catalog, Key, TableRecord
+from local.bigquery.storage.catalog import Catalog
+from local.bigquery.storage.records import Key, TableRecord
 
 
 class Resolver:

@@ -20,7 +20,7 @@ from local.bigquery import create_app, schemas
 from local.bigquery.clock import utc_now
 from local.bigquery.service import Service
 from local.bigquery.storage import fragments
-from local.bigquery.storage.catalog import Change
+from local.bigquery.storage.contents import Change
 from tests.contract.bigquery.conftest import CALL, Database, connect, parameter
 
 THREADS = 16
