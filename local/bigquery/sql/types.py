@@ -196,8 +196,15 @@ def supertype(types: list[tuple[Type, bool, bool]]) -> Type | None:
     widened = [_merge(candidates)] if _merge(candidates) else []
     for candidate in [*candidates, *[w for w in widened if w]]:
         if candidate and all(coerces(t, candidate, literal=lit, parameter=par) for t, lit, par in types):
-            return candidate
+            return _named_as(candidate, known[0])
     return None
+
+
+def _named_as(kind: Type, first: Type) -> Type:
+    """The struct with the field names of the first of its kind, which are the ones that count."""
+    if kind.kind != "STRUCT" or first.kind != "STRUCT":
+        return kind
+    return struct_of([(name, field) for (name, _), field in zip(first.fields, kind.types, strict=True)])
 
 
 def _merge(types: list[Type]) -> Type | None:

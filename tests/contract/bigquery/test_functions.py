@@ -246,6 +246,7 @@ CASES: list[tuple[str, Any]] = [
     ("CASE WHEN FALSE THEN ERROR('never') ELSE DATE '2024-01-01' END", dt.date(2024, 1, 1)),
     ("CAST(BIGNUMERIC '1.5' AS INT64)", 2),
     ("CAST(0.25 AS BIGNUMERIC)", Decimal("0.25")),
+    ("(SELECT MAX_BY(a, b) FROM UNNEST([STRUCT('x' AS a, NULL AS b), ('y', 2)]))", "y"),
     ("NULLIF(0, 0)", None),
     ("NULLIF(10, 0)", 10),
     # arrays
