@@ -9,7 +9,7 @@ from shared.contracts.variable_spec import EMAIL
 from shared.errors import Fault
 from shared.templating.identifiers import is_naming_field
 from shared.templating.placeholders import names, texts
-from shared.templating.variables import is_protected
+from shared.templating.resolution import is_protected
 
 
 def used_by(template: PipelineTemplate, value: object) -> set[str]:

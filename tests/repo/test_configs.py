@@ -14,8 +14,9 @@ from shared.contracts.sql import Sql
 from shared.desk.files import GENERATED
 from shared.errors import VariablesInvalid
 from shared.templating.isolation import Policy, guard
+from shared.templating.resolution import resolve
 from shared.templating.sql import bind
-from shared.templating.variables import Variables, resolve
+from shared.templating.variables import Variables
 from tests.unit.templating.given import BUILT_IN, OPERATOR
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,8 @@ from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress
 from shared.contracts.shared_sources import SharedSource
 from shared.contracts.variable_spec import Value, VariableSpec
 from shared.templating.isolation import Policy
-from shared.templating.variables import Variables, resolve
+from shared.templating.resolution import resolve
+from shared.templating.variables import Variables
 
 ADDRESS = TemplateAddress("gcp", "cost", "x")
 FILE = "configs/gcp/cost/x.yml"

@@ -66,7 +66,7 @@ def shape(sql: Sql) -> tuple[list[Any], list[tuple[str, str, bool]]]:
     return tokens, [(one.name, one.type, one.array) for one in sql.parameters]
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(QUERIES, VALUES, VALUES)
 def test_tokens_and_refusals_depend_on_the_template_and_never_on_values(
     query: str, some: Mapping[str, Value], others: Mapping[str, Value]
@@ -81,7 +81,7 @@ def test_tokens_and_refusals_depend_on_the_template_and_never_on_values(
         assert set() in (one, two)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(QUERIES, VALUES)
 def test_a_value_is_in_its_parameter_as_it_is(query: str, values: Mapping[str, Value]) -> None:
     sql = bound(query, values)
@@ -100,6 +100,7 @@ def _holds(parameter: Parameter, values: Mapping[str, Value]) -> bool:
     return all(str(values[name]) in str(parameter.value) for name in names)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.lists(st.sampled_from(["{a}", "{b}", "{date}", "x", "{ a }", "<"]), max_size=6))
 def test_a_filled_text_holds_values_as_they_are(value: str, pieces: list[str]) -> None:
     value = "".join(one for one in value if one != "\0") + "{a}{b}{{date}}"
