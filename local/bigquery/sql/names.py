@@ -12,7 +12,7 @@ from local.bigquery.errors import ApiError, not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.partition_filters import NO_SCANS
-from local.bigquery.sql.scope import Column, Scope, Source
+from local.bigquery.sql.scope import Ambiguous, Column, Scope, Source
 from local.bigquery.sql.values import Value, struct_sql
 
 if TYPE_CHECKING:
@@ -21,14 +21,22 @@ if TYPE_CHECKING:
 
 def name(c: ExpressionCompiler, node: s.Name) -> Value:
     """A single name: a column, an alias or a range variable."""
-    place = c.scope.find(node.name, aliases=not c.in_aggregate)
-    if place is None:
-        raise _unrecognized(c, node)
-    found, scope = place
+    found, scope = _find(c, node)
     _note_correlation(c, scope)
     if found is not scope.aliases.get(node.name.lower()):
         _check_grouped(c, found.visible() if isinstance(found, Source) else [found], scope, node, node.name)
     return _found(c, found, node.name)
+
+
+def _find(c: ExpressionCompiler, node: s.Name) -> tuple[Column | Source, Scope]:
+    """What a name stands for, and the scope that knows it."""
+    try:
+        place = c.scope.find(node.name, aliases=not c.in_aggregate)
+    except Ambiguous as error:
+        raise c.error(str(error), node) from None
+    if place is None:
+        raise _unrecognized(c, node)
+    return place
 
 
 def _note_correlation(c: ExpressionCompiler, where: Scope) -> None:
@@ -81,10 +89,7 @@ def field(c: ExpressionCompiler, node: s.Field) -> Value:
 
 
 def _path(c: ExpressionCompiler, root: s.Name, path: list[str], node: s.Field) -> Value:
-    place = c.scope.find(root.name, aliases=not c.in_aggregate)
-    if place is None:
-        raise _unrecognized(c, root)
-    found, scope = place
+    found, scope = _find(c, root)
     _note_correlation(c, scope)
     written = ".".join([root.name, *path])
     if isinstance(found, Source):

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from local.bigquery.errors import invalid_query
 from local.bigquery.sql import types as t
 from local.bigquery.sql.partition_filters import NO_SCANS, Scans
 
 Reads = frozenset[tuple[int, str]]  # (table uid, column path): what must be read to know a value
 NO_READS: Reads = frozenset()
+
+
+class Ambiguous(Exception):
+    """A name that several columns have."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +105,18 @@ class Scope:
                 return source.value or source, scope
             found = scope.columns(name)
             if len(found) > 1:
-                raise invalid_query(f"Column name {name} is ambiguous")
+                raise Ambiguous(f"Column name {name} is ambiguous")
             if found:
                 return found[0], scope
             scope = scope.parent
         return None
 
     def lookup(self, name: str) -> Column | Source | None:
-        """What a bare name means; None when unknown."""
-        found = self.find(name)
+        """What a bare name means; None when unknown or ambiguous."""
+        try:
+            found = self.find(name)
+        except Ambiguous:
+            return None
         return found[0] if found else None
 
     def chain(self) -> Iterator[Scope]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from local.bigquery.errors import ApiError
+from local.bigquery.errors import ApiError, not_implemented
 from local.bigquery.sql import aggregates, partition_filters
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
@@ -211,9 +211,14 @@ class SelectCompiler:
         for index, selected in enumerate(self.items):
             if selected.value.sql == value.sql:
                 return replace(value, sql=f"c{index}")
-        raise self._error(
-            "ORDER BY clause expression references a column which is not visible after SELECT DISTINCT", item
-        )
+        self.scope.grouped = frozenset(selected.value.sql for selected in self.items)
+        try:
+            self.c.compile(item.expr)
+        except ApiError:
+            raise self._error(
+                "ORDER BY clause expression references a column which is not visible after SELECT DISTINCT", item
+            ) from None
+        raise not_implemented("ORDER BY an expression over the columns of SELECT DISTINCT; select the expression too")
 
     # -- the rows --------------------------------------------------------------------------------------
 
