@@ -250,9 +250,10 @@ TABLE = Message(
                "numTotalPhysicalBytes", "numActivePhysicalBytes", "numLongTermPhysicalBytes",
                "numCurrentPhysicalBytes", "numPartitions"}),
 )  # fmt: skip
+ROW = Message({"insertId": STRING, "json": Map(ANY)})  # read one by one, by whoever stores them
 INSERT_ALL = Message(
     {
-        "kind": STRING, "rows": Many(Message({"insertId": STRING, "json": Map(ANY)})),
+        "kind": STRING, "rows": Many(ANY),
         "skipInvalidRows": BOOL, "ignoreUnknownValues": BOOL, "templateSuffix": STRING,
         "traceId": STRING,
     }

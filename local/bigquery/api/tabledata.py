@@ -110,8 +110,9 @@ def _take(service: Any, table: TableRecord, given: dict[str, Any], rows: list[di
     read = rows_in.row_reader(table.fields, ignore_unknown=bool(given.get("ignoreUnknownValues")))
     good: list[tuple[str | None, dict[str, Any]]] = []
     errors: list[dict[str, Any]] = []
-    for index, row in enumerate(rows):
+    for index, given_row in enumerate(rows):
         try:
+            row = messages.read(given_row, messages.ROW, f"insert_all_request.rows[{index}]")
             content = row.get("json")
             good.append((row.get("insertId"), read({} if content is None else content)))
         except rows_in.BadValue as error:
