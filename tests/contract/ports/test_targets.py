@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ class World:
     def __init__(self, warehouse: Warehouse) -> None:
         tenants = warehouse.make_table(schema("x_meta_tenants"), "x_meta_tenants")
         warehouse.make_table(schema("x_meta_runs"), "x_meta_runs")
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"tenant_id": who, "status": status, "enabled_templates": only, "onboarded_at": at, "onboarding_epoch": "e"}
             for who, status, only, at in TENANTS
         ]
