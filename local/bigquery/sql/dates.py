@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from local.bigquery.errors import not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
-from local.bigquery.sql.native_dates import MICROS, difference, part_number, truncated
+from local.bigquery.sql.native_dates import MICROS, difference, part_number, printed, truncated
 from local.bigquery.sql.signatures import choose
 from local.bigquery.sql.values import Value, coerces, convert
 
@@ -260,7 +260,11 @@ def formatted(c: ExpressionCompiler, call: s.Call) -> Value:
     sql = value.sql if kind != "DATE" else f"CAST({value.sql} AS TIMESTAMP)"
     if kind == "TIME":
         return Value(f"bq_format_time({pattern.sql}, {sql})", t.STRING, fragile=True)
-    return Value(f"bq_format_timestamp({pattern.sql}, {sql}, {zone}, {t.text(kind)})", t.STRING, fragile=True)
+    python = f"bq_format_timestamp({pattern.sql}, {sql}, {zone}, {t.text(kind)})"
+    native = None
+    if pattern.literal is not None and len(call.args) == 2:
+        native = printed(kind, pattern.literal, sql, python)
+    return Value(native or python, t.STRING, fragile=True)
 
 
 def parsed(c: ExpressionCompiler, call: s.Call) -> Value:

@@ -5,6 +5,8 @@ The Python functions (functions/calendar.py) say what is right; a test compares 
 
 from __future__ import annotations
 
+import re
+
 from local.bigquery.sql.types import text
 
 MICROS = {
@@ -71,3 +73,26 @@ def difference(kind: str, a: str, b: str, part: str) -> str:
     if first is not None:
         return f"(bq_week_number({a}, {first}) - bq_week_number({b}, {first}))"
     return f"CAST({a} - {b} AS BIGINT)"
+
+
+# Elements that strftime prints alike, at least from the year 1000 on.
+_PRINTED = {
+    **{element: f"%{element}" for element in "YmdybBaAj"}, "F": "%Y-%m-%d", "%": "%%",
+}  # fmt: skip
+_PRINTED_TIMES = {**{element: f"%{element}" for element in "HMS"}, "T": "%H:%M:%S", "R": "%H:%M"}
+
+
+def printed(kind: str, pattern: str, sql: str, python: str) -> str | None:
+    """FORMAT_DATE, FORMAT_DATETIME or FORMAT_TIMESTAMP in UTC by a literal pattern; None when Python has to do it.
+
+    >>> printed("DATE", "%F", "d", "slow(d)")
+    "CASE WHEN d >= TIMESTAMP '1000-01-01' THEN strftime(d, '%Y-%m-%d') ELSE slow(d) END"
+    >>> printed("DATE", "%H", "d", "slow(d)")
+    """
+    known = _PRINTED if kind == "DATE" else _PRINTED | _PRINTED_TIMES
+    parts = re.split(r"%(.)", pattern, flags=re.DOTALL)
+    if any(element not in known for element in parts[1::2]) or any("%" in part for part in parts[::2]):
+        return None
+    parts[1::2] = [known[element] for element in parts[1::2]]
+    form = text("".join(parts))
+    return f"CASE WHEN {sql} >= TIMESTAMP '1000-01-01' THEN strftime({sql}, {form}) ELSE {python} END"

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from local.bigquery.functions import calendar, registry
+from local.bigquery.functions import calendar, date_formats, registry
 from local.bigquery.sql import native_dates
 from local.bigquery.sql.dates import DATE_FUNCTIONS
 from local.bigquery.sql.function_table import FUNCTIONS
@@ -613,6 +613,14 @@ def test_duckdb_counts_boundaries_as_python_does(duck: duckdb.DuckDBPyConnection
     rows = duck.execute(f"SELECT a.t, b.t, {sql} FROM m a, m b WHERE hash(a.t, b.t) % 9 = 0").fetchall()
 
     assert [n for _, _, n in rows] == [calendar.datetime_diff(a, b, part) for a, b, _ in rows]
+
+
+def test_duckdb_prints_as_python_does(duck: duckdb.DuckDBPyConnection) -> None:
+    pattern = "%F %T|%Y%m%d %H:%M:%S|%y %j %b %B %a %A %R%%"
+    sql = native_dates.printed("DATETIME", pattern, "t", f"bq_format_timestamp('{pattern}', t, 'UTC', 'DATETIME')")
+    rows = duck.execute(f"SELECT t, {sql} FROM m").fetchall()
+
+    assert [text for _, text in rows] == [date_formats.write(pattern, m, "UTC", "DATETIME") for m, _ in rows]
 
 
 @pytest.mark.parametrize("part", ["DAY", "HOUR", "SECOND", "MONTH"])
