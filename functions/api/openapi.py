@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from functions.api.calls import PATH, Call, Parameter, declaration
 from functions.api.problems import FAILURES, HTTP_CODES, INTERNAL_ERROR, PASSING_FAILURES, status_of
 from shared.contracts.answers import Problem
-from shared.errors import ConvergenceError, RequestInvalid
+from shared.errors import ConvergenceError, RequestInvalid, WrongTenant
 
 Json = dict[str, Any]
 
@@ -40,6 +40,8 @@ KEYS: Mapping[str, Json] = {
     },
     "adminKey": {"type": "apiKey", "in": "header", "name": "X-Admin-Key", "description": "The operator's key."},
 }
+# What the calls of a blueprint are listed under.
+TAGS = {"customers": "Tenants", "api_keys": "API keys"}
 _SECONDS: Json = {"schema": {"type": "integer", "minimum": 0}}
 _COUNT: Json = {"schema": {"type": "integer", "minimum": 0}}
 HEADERS: Mapping[str, Json] = {
@@ -104,6 +106,8 @@ def refusals(rule: Rule, call: Call) -> dict[int, dict[str, str]]:
         statuses.append(404)
     found: dict[int, dict[str, str]] = {}
     for kind in kinds:
+        if kind is WrongTenant and "tenant_id" not in rule.arguments:
+            continue  # without a tenant in the URL every tenant's key is the right one
         found.setdefault(status_of(kind), {})[kind.code] = meaning(kind)
     for status in statuses:
         code, meant = HTTP_CODES[status]
@@ -184,6 +188,7 @@ def _tidied(schema: Any, *, of_fields: bool = False) -> Any:
 
 
 def _operation(rule: Rule, call: Call, view: Any, schemas: _Schemas) -> Json:
+    blueprint = rule.endpoint.partition(".")[0]
     summary, _, more = (inspect.getdoc(view) or "").partition("\n\n")
     paragraphs = [" ".join(part.split()) for part in more.split("\n\n") if part]
     path = [_parameter(call.path.get(name) or PATH[name], "path") for name in _names(rule)]
@@ -191,7 +196,7 @@ def _operation(rule: Rule, call: Call, view: Any, schemas: _Schemas) -> Json:
     query = list(_query(call.query, call.example.query)) if call.query else []
     operation: Json = {
         "operationId": rule.endpoint.replace(".", "_"),
-        "tags": [rule.endpoint.partition(".")[0] if "." in rule.endpoint else "service"],
+        "tags": [TAGS.get(blueprint, blueprint.capitalize())],
         "summary": summary.strip().removesuffix("."),
         "description": "\n\n".join([*paragraphs, f"Who: {call.who.text}"]),
         "security": [{key: []} for key in call.who.keys],

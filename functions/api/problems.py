@@ -45,7 +45,7 @@ FAILURES = (
 PASSING_FAILURES = (errors.Unavailable, errors.QuotaExceeded)
 # What HTTP itself refuses, before a view or for its body: status → code and meaning.
 HTTP_CODES = {
-    400: ("bad_request", "The request is no HTTP that can be understood."),
+    400: ("bad_request", "The request is not one of HTTP, or was cut off."),
     404: ("route_not_found", "No call has this path."),
     405: ("method_not_allowed", "The path takes other methods; `Allow` names them."),
     408: ("body_incomplete", "The client stopped sending its body for more than 5 seconds."),

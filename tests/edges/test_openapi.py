@@ -16,7 +16,7 @@ from werkzeug.test import Client, TestResponse
 from functions.api.calls import PATH, Call, declaration
 from functions.api.main import create_app
 from functions.api.openapi import document, path_of
-from functions.api.problems import FAILURES, HTTP_CODES, PASSING_FAILURES
+from functions.api.problems import FAILURES, HTTP_CODES, INTERNAL_ERROR, PASSING_FAILURES
 from functions.api.tenant_examples import KEY_ID
 from shared import errors
 from shared.contracts.tables import DatasetRef
@@ -405,6 +405,13 @@ def test_the_page_escapes_what_it_shows() -> None:
     hostile = {**WHOLE, "info": {**WHOLE["info"], "title": "<script>", "description": "`<b>` <i>"}}
     assert "<script" not in page(hostile)
     assert "<code>&lt;b&gt;</code> &lt;i&gt;" in page(hostile)
+
+
+def test_the_readme_lists_what_http_itself_refuses() -> None:
+    codes = {(status, *said) for status, said in HTTP_CODES.items()} | {(500, *INTERNAL_ERROR)}
+    rows = [f"| `{code}` | {status} | {meaning} |" for status, code, meaning in sorted(codes)]
+    table = "\n".join(rows)
+    assert table in (ROOT / "README.md").read_text(), f"README.md lacks:\n{table}"
 
 
 def test_the_readme_lists_every_call() -> None:
