@@ -139,6 +139,16 @@ class Settings(BaseModel):
         ]
         if local_only:
             raise ValueError(f"only DEPLOYMENT=local may set {', '.join(name.upper() for name in local_only)}")
+        lacking = [name for name in ("admin_key_secret", "kms_api_keys_key") if getattr(self, name) is None]
+        if self.routes != "tenant" and lacking:
+            raise ValueError(f"ROUTES={self.routes} needs {' and '.join(name.upper() for name in lacking)}")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_are_two(self) -> Self:
+        """Who may decrypt credentials must not be able to decrypt API keys (DESIGN, decision 6)."""
+        if self.kms_api_keys_key is not None and self.kms_api_keys_key == self.kms_credentials_key:
+            raise ValueError("KMS_API_KEYS_KEY and KMS_CREDENTIALS_KEY are the same key; they must be two")
         return self
 
     @property

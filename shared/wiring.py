@@ -13,7 +13,7 @@ from shared.adapters.clock import SystemClock
 from shared.adapters.template_files import TemplateFiles
 from shared.contracts.messages import Push
 from shared.contracts.tables import DatasetRef
-from shared.errors import SettingsInvalid
+from shared.errors import Fault, SettingsInvalid
 from shared.pipeline.batch_log import BatchLog
 from shared.pipeline.deliver import Delivery
 from shared.pipeline.fan_out import FanOut
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from google.cloud import bigquery
 
 T = TypeVar("T")
+
+# `openssl rand -base64 24` has 32 characters, about 25 of them different; "change-me-change-me-…" has eight.
+LEAST_ADMIN_KEY, LEAST_DIFFERENT = 32, 12
 
 
 class once(Generic[T]):  # noqa: N801 - reads as the decorator that it is
@@ -294,8 +297,17 @@ class Instance:
         return Receiver(named, RejectedMessages(lambda: self.rows, self.clock, self.control))
 
     def admin_key(self) -> str:
-        """The admin key."""
-        return self.secrets.read(_needed(self.settings.admin_key_secret, "ADMIN_KEY_SECRET"))
+        """The admin key. Raises SettingsInvalid for one that production cannot rest on: short, or a placeholder."""
+        key = self.secrets.read(_needed(self.settings.admin_key_secret, "ADMIN_KEY_SECRET"))
+        is_weak = len(key) < LEAST_ADMIN_KEY or len(set(key)) < LEAST_DIFFERENT
+        if is_weak and self.settings.deployment == "production":
+            message = (
+                f"the secret is no key for production: make a random one of {LEAST_ADMIN_KEY} characters or more,"
+                f" {LEAST_DIFFERENT} of them different"
+            )
+            fault = Fault("ADMIN_KEY_SECRET", "weak", message)
+            raise SettingsInvalid(f"{fault.where}: {fault.message}", faults=[fault])
+        return key
 
 
 _held: dict[str, Instance] = {}
@@ -306,7 +318,10 @@ def instance() -> Instance:
     """This process's instance, made at the first request, once also when several come first. Raises SettingsInvalid."""
     with _holding:
         if "instance" not in _held:
-            _held["instance"] = Instance(environment.current())
+            made = Instance(environment.current())
+            if made.settings.deployment == "production" and made.settings.routes != "tenant":
+                made.admin_key()  # a deployment whose admin key is weak serves nothing at all
+            _held["instance"] = made
         return _held["instance"]
 
 
@@ -321,5 +336,6 @@ def serve_with(made: Instance | None) -> None:
 
 def _needed(value: str | None, name: str) -> str:
     if value is None:
-        raise SettingsInvalid(f"{name} is required by this function")
+        fault = Fault(name, "missing", "is required by this function")
+        raise SettingsInvalid(f"{name} {fault.message}", faults=[fault])
     return value

@@ -94,7 +94,7 @@ def test_credentials_are_encrypted_for_this_tenant_and_row_alone(
     cipher = kms.KmsCipher(client, f"{KEY_RING}/cryptoKeys/credentials")
     plain = cipher.decrypt(row["ciphertext"], bound_to=f"holder_1234|credential|{row['credential_id']}")
     assert SECRET in plain.decode()
-    client.transport.close()
+    client.transport.close()  # type: ignore[no-untyped-call]  # it has no types
     assert customer(platform, "DELETE", "holder_1234/credentials/aws", holder.key).status_code == 204
     assert platform.rows(f"SELECT * FROM `{PROJECT}.holder_1234.x_meta_cloud_credentials`") == []
 

@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
+from shared import settings as environment
+from shared import wiring
 from shared.contracts.tables import DatasetRef
 from shared.errors import Unavailable
+from shared.settings import Settings
+from shared.wiring import Instance
 from tests.builders import (
+    ADMIN_SECRET,
     AUDIT,
     DATA,
     DAY,
@@ -25,7 +30,7 @@ from tests.builders import (
     tenant,
 )
 from tests.edges.conftest import ADMIN_KEY, serve
-from tests.fakes import START, FakeServices
+from tests.fakes import START, FakeSecrets, FakeServices
 
 CUSTOMER = f"/api/v1/customers/{TENANT}"
 KEYS, AWS = f"{CUSTOMER}/api-keys", f"{CUSTOMER}/credentials/aws"
@@ -442,3 +447,39 @@ def test_an_onboarding_is_recorded_also_where_it_is_open(api: Client, key: str |
     assert acts(world) == [(actor, "tenant.onboard", None)]
     (row,) = world.warehouse.events(AUDIT)
     assert (row["tenant_id"], row["fields"]) == ("newcomer_1234", ["admin_email", "tenant_id"])
+
+
+# ── where it is deployed ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("weak", ["admin", "x" * 64, "change-me-" * 5, "aB3" * 20, ADMIN_KEY])
+def test_production_serves_nothing_with_a_weak_admin_key(
+    monkeypatch: pytest.MonkeyPatch, api: Client, weak: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert production(monkeypatch, api, weak) == (500, "settings_invalid")
+    log = capsys.readouterr().err
+    assert "ADMIN_KEY_SECRET" in log
+    assert f'"{weak}"' not in log
+
+
+def test_production_serves_with_a_strong_one(monkeypatch: pytest.MonkeyPatch, api: Client) -> None:
+    assert production(monkeypatch, api, "s9Qw2xKf7Lm0Zr4Tb8Vn1Hc6Yp3Gd5Ja") == (200, "")
+
+
+def production(monkeypatch: pytest.MonkeyPatch, api: Client, key: str) -> tuple[int, str]:
+    """What the first request hears of an admin deployment in production whose admin key is this one."""
+
+    class Deployed(Instance):
+        def __init__(self, made: Settings) -> None:
+            super().__init__(made)
+            vars(self).update(secrets=FakeSecrets({ADMIN_SECRET: key}))
+
+    ring = "projects/p/locations/us/keyRings/r/cryptoKeys"
+    deployed = settings(deployment="production", routes="admin", kms_api_keys_key=f"{ring}/api-keys")
+    monkeypatch.setattr(wiring, "Instance", Deployed)
+    monkeypatch.setattr(environment, "current", lambda: deployed)
+    wiring.serve_with(None)
+    try:
+        return code_of(Client(api.application).get("/healthz"))
+    finally:
+        wiring.serve_with(None)

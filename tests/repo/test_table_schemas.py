@@ -53,7 +53,8 @@ def test_every_json_file_of_templates_is_checked_here() -> None:
 def test_onboarding_and_control_have_the_tables_that_the_product_names() -> None:
     tenant = ("api_keys", "cloud_credentials", "pipeline_runs", "step_logs", "dq_results", "tenant")
     assert {path.stem for path in ONBOARDING.iterdir()} == {f"x_meta_{name}" for name in tenant}
-    assert {"x_meta_tenants", "x_meta_runs", "x_meta_rejected_messages"} <= {path.stem for path in CONTROL.iterdir()}
+    control = ("tenants", "runs", "rejected_messages", "audit")
+    assert {f"x_meta_{name}" for name in control} <= {path.stem for path in CONTROL.iterdir()}
 
 
 @each_table
@@ -121,6 +122,7 @@ def test_billing_cost_is_partitioned_by_the_day_that_the_pipeline_replaces() -> 
         ("x_meta_dq_results", "checked_at"),
         ("x_meta_runs", "event_time"),
         ("x_meta_rejected_messages", "received_at"),
+        ("x_meta_audit", "called_at"),
         ("x_meta_tenant", None),
         ("x_meta_api_keys", None),
     ],

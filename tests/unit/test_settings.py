@@ -56,6 +56,28 @@ def test_production_refuses_what_only_a_developers_machine_may_have(name: str) -
         Settings.from_environment({**LEAST, name: LOCAL_ONLY[name]})
 
 
+RING = "projects/p/locations/us/keyRings/r/cryptoKeys"
+ADMIN = {
+    "ROUTES": "admin",
+    "ADMIN_KEY_SECRET": "projects/p/secrets/s/versions/1",
+    "KMS_API_KEYS_KEY": f"{RING}/api-keys",
+}
+
+
+def test_admin_routes_in_production_need_their_keys() -> None:
+    assert Settings.from_environment({**LEAST, **ADMIN}).routes == "admin"
+    with pytest.raises(SettingsInvalid, match="ROUTES=all needs ADMIN_KEY_SECRET and KMS_API_KEYS_KEY"):
+        Settings.from_environment({**LEAST, "ROUTES": "all"})
+
+
+@pytest.mark.parametrize("deployment", ["production", "local"])
+def test_api_keys_and_credentials_have_kms_keys_of_their_own(deployment: str) -> None:
+    given = {**LEAST, "DEPLOYMENT": deployment, "KMS_API_KEYS_KEY": f"{RING}/one"}
+    Settings.from_environment({**given, "KMS_CREDENTIALS_KEY": f"{RING}/another"})
+    with pytest.raises(SettingsInvalid, match="must be two"):
+        Settings.from_environment({**given, "KMS_CREDENTIALS_KEY": f"{RING}/one"})
+
+
 def test_a_local_deployment_may_have_all_of_it() -> None:
     made = Settings.from_environment({**LEAST, **LOCAL_ONLY, "DEPLOYMENT": "local"})
     assert made.open_onboarding

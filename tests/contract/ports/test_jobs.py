@@ -287,10 +287,8 @@ def test_an_update_changes_the_rows_that_it_names_and_counts_them(warehouse: War
     assert [change(warehouse, text, *parameters) for _ in range(2)] == [1, 0]
     assert expiries(warehouse, table) == {"a": LATE, "b": None}
     text = f"UPDATE `{table}` SET expires_at = @early WHERE key_id = @key_id AND expires_at = @seen"
-    parameters = (
-        Parameter("early", "TIMESTAMP", EARLY), Parameter("key_id", "STRING", "a"), Parameter("seen", "TIMESTAMP", LATE),
-    )  # fmt: skip
-    assert [change(warehouse, text, *parameters) for _ in range(2)] == [1, 0]
+    seen = (*parameters[1:], Parameter("early", "TIMESTAMP", EARLY), Parameter("seen", "TIMESTAMP", LATE))
+    assert [change(warehouse, text, *seen) for _ in range(2)] == [1, 0]
 
 
 def test_a_delete_takes_out_the_rows_that_it_names(warehouse: Warehouse) -> None:

@@ -29,6 +29,12 @@ class Kms:
         }
         return SimpleNamespace(**(answer | self._changes))
 
+    def decrypt(self, request: Any, **_: object) -> Any:
+        assert request.ciphertext_crc32c == google_crc32c.value(request.ciphertext)
+        assert request.additional_authenticated_data == b"tenant|field|id"
+        answer = {"plaintext": b"secret", "plaintext_crc32c": google_crc32c.value(b"secret")}
+        return SimpleNamespace(**(answer | self._changes))
+
 
 def encrypt(**changes: object) -> bytes:
     client = cast(kms_v1.KeyManagementServiceClient, Kms(**changes))
@@ -50,6 +56,17 @@ def test_an_undamaged_answer_is_taken() -> None:
 def test_bytes_that_changed_on_the_way_are_asked_for_again(changes: dict[str, object]) -> None:
     with pytest.raises(Unavailable):
         encrypt(**changes)
+
+
+def decrypt(**changes: object) -> bytes:
+    client = cast(kms_v1.KeyManagementServiceClient, Kms(**changes))
+    return KmsCipher(client, "key").decrypt(b"sealed", bound_to="tenant|field|id")
+
+
+def test_what_was_decrypted_is_checked_too() -> None:
+    assert decrypt() == b"secret"
+    with pytest.raises(Unavailable):
+        decrypt(plaintext=b"secreu")
 
 
 class SecretManager:
