@@ -18,8 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from local.bigquery.engine import Engine
 from local.bigquery.errors import ApiError, duplicate, invalid, not_found, not_implemented
 from local.bigquery.jobs.copy import CopyRunner
@@ -28,13 +26,10 @@ from local.bigquery.jobs.load import LoadRunner
 from local.bigquery.jobs.query import QueryRunner
 from local.bigquery.labels import check_labels
 from local.bigquery.locations import checked_location
-from local.bigquery.partitions import split_decorator
-from local.bigquery.schemas import columns
-from local.bigquery.sql.types import Type
+from local.bigquery.pages import Pages
 from local.bigquery.storage.catalog import Catalog
 from local.bigquery.storage.database import Database
-from local.bigquery.storage.history import RESULTS_MS, History
-from local.bigquery.storage.records import TableRecord
+from local.bigquery.storage.history import History
 
 _LOG = logging.getLogger("local.bigquery")
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
@@ -53,6 +48,7 @@ class Service:
         self.catalog = Catalog(self.database, self.now_ms)
         self.catalog.remove_orphans()
         self.history = History(self.catalog)
+        self.pages = Pages(self.catalog, self.history)
         self.engine = Engine(self.catalog)
         self.queries = QueryRunner(self)
         self.loads = LoadRunner(self)
@@ -282,52 +278,11 @@ class Service:
         if not job.done:
             raise invalid(f"Job {job.id} is still running and cannot be deleted")
         self._recent.pop(job.key, None)
-        self.history.delete(*_history_key(job))
+        self.history.delete(*job.history_key)
 
     def running(self, project: str) -> list[Job]:
         """Jobs that have not ended."""
         return [j for j in self._running.values() if j.project == project]
-
-    def page(self, job: Job, start: int, count: int) -> tuple[list[tuple[str, Type]], int, Any] | None:
-        """Columns, how many rows there are, and `count` of them, of a finished query; None if it has no rows.
-
-        A query with a destination shows what the destination holds now, as the service does. Raises notFound when
-        the rows have expired.
-        """
-        expired = job.ended_ms <= self.now_ms() - RESULTS_MS
-        if job.result is not None and not expired:
-            rows = job.result.rows
-            return job.result.columns, rows.num_rows, rows.slice(start, count)
-        query = job.statistics.get("query") or {}
-        fields = (query.get("schema") or {}).get("fields")
-        if fields is None or query.get("statementType") not in {"SELECT", "SCRIPT"}:
-            return None
-        reference = job.configuration["query"].get("destinationTable")
-        if reference:
-            name, part = split_decorator(reference["tableId"])
-            table = self.catalog.table((reference["projectId"], reference["datasetId"], name))
-            total, rows = self.stored_rows(table, start, count, part)
-            return list(table.columns), total, rows
-        rows = None if expired else self.history.result(*_history_key(job))
-        if rows is None:
-            raise not_found(f"Not found: the results of job {job.project}:{job.location}.{job.id} have expired")
-        return list(columns(fields)), rows.num_rows, rows.slice(start, count)
-
-    def stored_rows(self, table: TableRecord, start: int, count: int, part: str | None = None) -> tuple[int, pa.Table]:
-        """How many stored rows a table or partition has, and a slice of them; streamed rows do not count."""
-        manifest = [m for m in self.catalog.manifest(table.uid, stored_only=True) if part is None or m[1] == part]
-        pieces, skip, left = [], start, count
-        for _, _, rows, data, file in manifest:
-            if left <= 0:
-                break
-            if skip >= rows:
-                skip -= rows
-                continue
-            piece = self.catalog.read(table, data, file).slice(skip, left)
-            skip, left = 0, left - piece.num_rows
-            pieces.append(piece)
-        total = sum(m[2] for m in manifest)
-        return total, pa.concat_tables(pieces) if pieces else table.arrow.empty_table()
 
     def request(self, project: str, request_id: str | None, job_id: str | None = None) -> str | None:
         """The job that an earlier jobs.query with this requestId made; with `job_id`, remember it."""
@@ -338,10 +293,6 @@ class Service:
             while len(self._requests) > 10_000:
                 self._requests.popitem(last=False)
         return self._requests.get((project, request_id))
-
-
-def _history_key(job: Job) -> tuple[str, str, str]:
-    return job.project, job.id, job.location
 
 
 def checked_configuration(body: dict[str, Any], media: bytes | None) -> dict[str, Any]:

@@ -125,7 +125,7 @@ async def _results(request: Request, job: Job, start: int, limit: int | None, *,
     count = _PAGE_ROWS if limit is None else min(limit, _PAGE_ROWS)
     service = request.service
     many = 0 if job.result is not None else count
-    found = await in_thread(many, lambda: service.page(job, start, count))
+    found = await in_thread(many, lambda: service.pages.of_job(job, start, count))
     if found is None:
         body["schema"] = statistics.get("schema") or {"fields": []}
         body["totalRows"] = "0"

@@ -5,6 +5,7 @@ Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/tabledata, …/
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ async def list_(request: Request) -> Response:
     if request.query.get("pageToken"):
         start = int(paging.read(f"rows {table.uid}", request.query["pageToken"]))
     service = request.service
-    total, content = await in_thread(limit, lambda: service.stored_rows(table, start, limit, part))
+    total, content = await asyncio.to_thread(lambda: service.pages.of_table(table, start, limit, part))
     columns = _selected(table, request.query.get("selectedFields"))
     if columns is not None:
         content = content.select([n for n, _ in columns])

@@ -53,6 +53,11 @@ class Job:
         return self.project, self.location, self.id
 
     @property
+    def history_key(self) -> tuple[str, str, str]:
+        """Project, id, location."""
+        return self.project, self.id, self.location
+
+    @property
     def kind(self) -> str:
         """QUERY, LOAD or COPY."""
         return str(self.configuration["jobType"])
