@@ -60,4 +60,4 @@ outcomes: Counter[str] = Counter()
 
 def test_most_of_those_queries_ran() -> None:
     """What both databases refuse proves little: the grammar must mean something to BigQuery."""
-    assert outcomes["rows"] > 0.7 * outcomes.total(), outcomes
+    assert outcomes["rows"] >= 0.7 * outcomes.total(), outcomes
