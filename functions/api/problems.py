@@ -117,9 +117,15 @@ def from_http(error: HTTPException) -> flask.Response:
     """The problem document of what Flask itself refuses: 404, 405, 413, …"""
     status = error.code or 500
     code = HTTP_CODES[status][0] if status in HTTP_CODES else (error.name or "error").lower().replace(" ", "_")
-    response = problem(status, code, error.description or error.name)
-    if allowed := getattr(error, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(sorted(allowed))
+    allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    detail = error.description or error.name
+    if status == 404:
+        detail = "no call has this path; /docs lists those that there are"
+    elif allowed:
+        detail = f"this path does not take {flask.request.method[:20]}; it takes {allowed}"
+    response = problem(status, code, detail)
+    if allowed:
+        response.headers["Allow"] = allowed
     return response
 
 
