@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from google.cloud import bigquery
@@ -198,7 +198,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("rates", "tenants", "delays", "memory"))
     options = parser.parse_args()
     _row("best (median)", "embedded", "canned, before, alone", "ratio")
-    parts = {
+    parts: dict[str, Callable[[], None]] = {
         "rates": lambda: rates(options.seconds, options.times),
         "tenants": lambda: tenants(options.tenants),
         "delays": delays,
