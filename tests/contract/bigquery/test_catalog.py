@@ -461,7 +461,12 @@ def test_a_view_that_cannot_be_is_refused(db: Database, view: dict[str, Any], st
 
 def test_partitions_are_shown_with_their_rows_and_bytes(db: Database) -> None:
     """docs/information-schema-partitions."""
-    rows = [{"a": 1, "d": "2025-01-01"}, {"a": 2, "d": "2025-01-02"}, {"a": 3, "d": "2025-01-02"}, {"a": 4}]
+    rows: list[dict[str, Any]] = [
+        {"a": 1, "d": "2025-01-01"},
+        {"a": 2, "d": "2025-01-02"},
+        {"a": 3, "d": "2025-01-02"},
+        {"a": 4},
+    ]
     db.table("t", "a INT64,d DATE", rows, time_partitioning=bigquery.TimePartitioning(field="d"))
     db.table("plain", "a INT64", [{"a": 1}])
     sql = """SELECT table_catalog, table_schema, table_name, partition_id, total_rows, total_logical_bytes, storage_tier

@@ -207,7 +207,7 @@ def test_a_dry_run_finds_tables_in_every_corner(db: Database) -> None:
 def test_dry_runs_are_of_queries_only(db: Database, kind: str) -> None:
     db.table("t", "a INT64")
     table = {"projectId": db.project, "datasetId": db.dataset, "tableId": "t"}
-    inner = {"destinationTable": table | {"tableId": "u"}, "sourceTable": table}
+    inner: dict[str, Any] = {"destinationTable": table | {"tableId": "u"}, "sourceTable": table}
     if kind == "load":
         inner = {"destinationTable": table, "sourceUris": ["gs://b/x"]}
     status, answer = db.call("POST", "jobs", {"configuration": {kind: inner, "dryRun": True}})
