@@ -33,3 +33,15 @@ def test_importing_a_function_reads_no_setting_and_no_file_of_ours(function: str
         [sys.executable, "-c", code], cwd=ROOT, env={}, capture_output=True, text=True, check=True, timeout=60
     )
     assert shown.stdout.strip() == "0"
+
+
+def test_the_documentation_is_written_when_somebody_reads_it() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", SHOW, "functions.api.main"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert not {"functions.api.openapi", "functions.api.docs_page"} & set(shown.stdout.split())
