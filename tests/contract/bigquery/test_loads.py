@@ -262,7 +262,7 @@ def test_parquet_brings_its_schema(db: Database) -> None:
         t=pa.array([dt.datetime(2024, 1, 1, tzinfo=dt.UTC), None], pa.timestamp("us", "UTC")),
         l=pa.array([["x"], []], pa.list_(pa.string())),
     )
-    inference = bigquery.format_options.ParquetOptions()
+    inference = bigquery.format_options.ParquetOptions()  # type: ignore[no-untyped-call]  # it has no types
     inference.enable_list_inference = True
     load_parquet(db, content, parquet_options=inference)
 
