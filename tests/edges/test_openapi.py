@@ -3,8 +3,10 @@
 import ast
 import inspect
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import flask
@@ -393,7 +395,10 @@ def test_the_page_shows_every_call_field_and_code(world: FakeServices, api: Clie
 
 def test_the_page_needs_nothing_but_itself(world: FakeServices, api: Client) -> None:
     response = api.get("/docs")
-    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    policy = response.headers["Content-Security-Policy"]
+    style = response.text.partition("<style>")[2].partition("</style>")[0]
+    assert "default-src 'none'" in policy
+    assert b64encode(sha256(style.encode()).digest()).decode() in policy
     assert "<script" not in response.text
     assert re.findall(r"(?:src|href)=\"(?!#|openapi\.json)([^\"]*)", response.text) == []
     assert re.findall(r"url\(|@import|\son\w+=|style=\"", response.text) == []
