@@ -23,6 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local import rpc
+from local.bigquery import create_app
+from local.bigquery.api.server import serving
 from local.data_dir import Keys, read_keys
 from local.kms import KeyManagement
 from local.pubsub import Broker, handlers
@@ -63,7 +65,10 @@ async def serve(options: argparse.Namespace, keys: Keys) -> None:
         grpc_server.add_insecure_port(f"127.0.0.1:{options.grpc_port}")
         await grpc_server.start()
         cleanup.push_async_callback(grpc_server.stop, 0.2)
-        await cleanup.enter_async_context(_http(_bigquery(directory), options.bigquery_fd))
+        (directory / "bigquery").mkdir(exist_ok=True)
+        app = create_app(directory / "bigquery")
+        _ = app.service  # opened here, so that a directory that cannot be used ends the start
+        await cleanup.enter_async_context(serving(app, socket.socket(fileno=options.bigquery_fd)))
         await cleanup.enter_async_context(_http(Starlette(routes=routes), options.sendgrid_fd))
         await stop.wait()
 
@@ -122,13 +127,6 @@ async def _http(app: Any, listening_fd: int) -> Any:
     finally:
         server.should_exit = True
         await serving
-
-
-def _bigquery(directory: Path) -> Any:
-    from local.bigquery import create_app
-
-    (directory / "bigquery").mkdir(exist_ok=True)
-    return create_app(directory / "bigquery")
 
 
 def main() -> None:

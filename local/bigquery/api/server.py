@@ -7,10 +7,11 @@ requests each.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
@@ -127,20 +128,26 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-async def serve(app: App, listening: socket.socket, started: Callable[[], None]) -> None:
-    """Serve on a bound socket until SIGTERM or SIGINT; `started` is called when requests are answered.
-
-    Closes the application's service before it returns.
-    """
+@contextlib.asynccontextmanager
+async def serving(app: App, listening: socket.socket) -> AsyncIterator[None]:
+    """Serve on a bound socket while inside; at the end answers in progress are given, and the service is closed."""
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     connections: set[_Connection] = set()
     server = await loop.create_server(lambda: _Connection(app, connections), sock=listening, backlog=1024)
-    started()
-    await stop.wait()
-    server.close()
-    if connections:
-        await asyncio.wait([loop.create_task(c.end()) for c in connections])
-    await loop.run_in_executor(None, app.close)
+    try:
+        yield
+    finally:
+        server.close()
+        if connections:
+            await asyncio.wait([loop.create_task(connection.end()) for connection in connections])
+        await loop.run_in_executor(None, app.close)
+
+
+async def serve(app: App, listening: socket.socket, started: Callable[[], None]) -> None:
+    """Serve on a bound socket until SIGTERM or SIGINT; `started` is called when requests are answered."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(app, listening):
+        started()
+        await stop.wait()
