@@ -40,7 +40,7 @@ MOST_STEPS_AT_ONCE = 8
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended. `error` is what the first failed step raised, in this process; `outputs` and `secret` are the
-    last step's that had any, for the caller that waited for it.
+    last step's that had any, for the caller that waited for it. Only `record` where another delivery has ended it.
     """
 
     record: RunRecord
@@ -80,6 +80,8 @@ class Execution:
         self._done: dict[str, StepRecord] = {step.step_id: step for step in ended}
         # Whether the events were read; without a sign that somebody was here before, they are not.
         self._caught_up = before is not None
+        # How the run ended in another delivery, once the events say so: then nothing is left to do or to say here.
+        self._ended: RunRecord | None = None
         self._catching_up = Lock()
         self._began: dict[str, datetime] = {}
         self._unsaid: list[StepRecord] = []
@@ -93,13 +95,16 @@ class Execution:
         Raises StillRunning when jobs go on beyond the time that is left: the run is to be continued. Raises another
         TransientError of a step, after recording what was done, so that the message is redelivered; on the last
         delivery such a step fails as `retries_exhausted` instead. Past the run's own deadline, what has not ended
-        fails as `run_deadline_exceeded`.
+        fails as `run_deadline_exceeded`. A run that turns out to have ended in another delivery is left as it is.
         """
         first = next(iter(self._ready(())), None)
         begun = [StepRecord(first.step_id, first.ps_type, "RUNNING", self._started_at)] if first else []
         running = RunRecord("RUNNING", self._plan.pipeline_id, started_at=self._started_at)
         self._log.add(self._run, [running, *begun], delivery=self._delivery)
         self._steps()
+        if self._ended:
+            log("run_ended_before", status=self._ended.status)
+            return Outcome(self._ended)
         return self._end()
 
     def _steps(self) -> None:
@@ -123,13 +128,13 @@ class Execution:
                     # What needs a redelivery outweighs what only needs time.
                     if error and (asks_again is None or isinstance(asks_again, StillRunning)):
                         asks_again = error
-        if asks_again:
+        if asks_again and not self._ended:
             self._say()
             raise asks_again
 
     def _ready(self, started: Iterable[str]) -> list[Step]:
         """The steps to start now. Those whose trigger says no are noted as skipped on the way, and free others."""
-        while True:
+        while not self._ended:
             ended = {name: record.status for name, record in self._done.items()}
             ready = self._graph.ready(ended, started)
             skipped = [step for step in ready if not self._graph.is_triggered(step, ended)]
@@ -142,6 +147,7 @@ class Execution:
                 self._catch_up()
                 continue
             return ready
+        return []
 
     def _keep(self, step: Step, result: Callable[[], StepResult]) -> Exception | None:
         """Keep what came of a step; returns the error that asks for another delivery, if it is one."""
@@ -211,6 +217,8 @@ class Execution:
                 return
             known = self._log.read(self._run.tenant_id, self._run.pipeline_logging_id)
             self._caught_up = True
+            if known and known.ended:
+                self._ended = RunRecord(**{name: known.facts[name] for name in RunRecord.__dataclass_fields__})
             for step in known.steps if known else ():
                 if step.status not in ("RUNNING", "SKIPPED"):
                     self._done.setdefault(step.step_id, step)
@@ -267,7 +275,7 @@ class Execution:
 
     def _say(self) -> None:
         """Record what was done so far, so that the next delivery does not do it again."""
-        if self._unsaid:
+        if self._unsaid and not self._ended:
             self._log.add(self._run, self._unsaid, delivery=self._delivery)
             self._unsaid = []
 

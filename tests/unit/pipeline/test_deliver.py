@@ -125,6 +125,16 @@ def test_a_double_that_says_it_is_the_first_delivery_sends_no_second_mail(world:
     assert (ran(world), len(world.jobs.inserted), state(world).status) == (["said"], 1, "SUCCEEDED")
 
 
+@pytest.mark.parametrize("steps", [QUERY, QUERY.partition("  - {step_id: say")[0]], ids=["mail", "query alone"])
+def test_a_double_of_a_run_that_has_ended_says_that_it_runs_and_no_second_end(world: FakeServices, steps: str) -> None:
+    world.jobs.answer_all(Answer())
+    handler = delivery(world, template(steps))
+    handler.handle(push(run()))
+    appended = world.rows.calls.count("append")
+    handler.handle(push(run()))
+    assert (world.rows.calls.count("append"), state(world).status) == (appended + 1, "SUCCEEDED")
+
+
 def test_a_run_that_failed_is_not_run_again(world: FakeServices) -> None:
     run_log(world).add(run(), [RunRecord("FAILED")])
     delivery(world).handle(push(run(), attempt=2))
