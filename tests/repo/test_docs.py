@@ -8,6 +8,7 @@ import pytest
 
 from functions.api.problems import STATUS
 from shared import errors
+from shared.contracts.variable_spec import BASE_TYPES
 from shared.engines.registry import ENGINES, engine
 from shared.errors import ConvergenceError, PermanentError, TransientError
 from shared.settings import ROOT, Settings
@@ -61,3 +62,17 @@ def test_the_table_of_engines_names_each_engine_and_its_fields():
     for ps_type in ENGINES:
         fields = re.findall(r"`(\w+)`", rows[ps_type])
         assert set(fields) == set(engine(ps_type).fields_model.model_fields)
+
+
+def test_the_table_of_types_names_each_type():
+    table = README.split("| type | a value |")[1].split("\n\n")[0]
+
+    assert set(re.findall(r"^\| `(\w+)", table, re.MULTILINE)) == {*BASE_TYPES, "list"}
+
+
+def test_what_is_said_to_be_refused_has_a_code_that_there_is():
+    table = README.split("| what | code | why |")[1].split("\n\n")[0]
+    codes = {code for row in table.splitlines()[2:] for code in re.findall(r"`(\w+)`", row.split(" | ")[-2])}
+
+    assert codes
+    assert codes <= {row.split("`")[1] for row in error_rows()}
