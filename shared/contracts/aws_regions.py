@@ -1,7 +1,8 @@
 """The regions of AWS, as botocore 1.44.5 lists them in its `endpoints.json`.
 
-Pinned, because importing botocore for its list would take a cold start of the api a third longer (0.2 s on top of 0.6 s);
-a test compares where botocore is installed. Isolated partitions (aws-iso…) are left out: nothing reaches them from here.
+Pinned, because importing botocore for its list would take a cold start of the api a third longer (0.2 s on top of
+0.6 s); a test compares where botocore is installed. Isolated partitions (aws-iso…) are left out: nothing reaches them
+from here.
 """
 
 AWS_REGIONS = (

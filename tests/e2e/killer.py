@@ -93,7 +93,7 @@ def grpc_proxy(killer: Killer, service: str) -> Iterator[str]:
     """The address of a proxy for a gRPC service with unary calls."""
     with ExitStack() as cleanup:
 
-        class Forward(grpc.GenericRpcHandler):
+        class Forward(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
             def service(self, details: Any) -> Any:
                 def call(request: bytes, context: Any) -> bytes:
                     with grpc.insecure_channel(killer.upstream[service]) as channel:

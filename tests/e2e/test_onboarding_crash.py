@@ -1,4 +1,4 @@
-"""Onboarding, killed with kill -9 after each of its calls and then made again: one tenant, one working key."""
+"""Onboarding and off-boarding, killed with kill -9 after each of their calls and then made again: all or nothing."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(280)
 
 TABLES = {"api_keys", "cloud_credentials", "pipeline_runs", "step_logs", "dq_results", "tenant"}
 # Fewer would mean that the proxies see nothing.
-LEAST_CALLS = 12
+LEAST_CALLS, LEAST_CALLS_OF_OFF_BOARDING = 12, 6
 
 
 class Onboarding:
@@ -121,6 +121,43 @@ def test_killed_after_each_of_its_calls_the_same_call_completes_it(onboarding: O
         assert len(here.rows("convergence__control.x_meta_tenants", tenant_id)) == 1, where
         assert len(here.rows(f"{tenant_id}.x_meta_tenant", tenant_id)) == 1, where
         assert here.rows("convergence__control.x_meta_audit", tenant_id) or number == 1, where
+
+
+def test_off_boarding_killed_after_each_of_its_calls_is_completed_by_the_same_call(onboarding: Onboarding) -> None:
+    here = onboarding
+    here.killer.arm(0)
+    here.platform.onboard("stay_12345")
+
+    def off_board(tenant_id: str) -> httpx.Response | None:
+        with contextlib.suppress(httpx.RemoteProtocolError, httpx.ReadError):
+            headers = {"X-Admin-Key": here.ready.admin_key}
+            return here.platform.client.delete(f"/api/v1/customers/{tenant_id}", headers=headers)
+        return None
+
+    number = 0
+    while True:
+        number += 1
+        tenant_id, where = f"stay_{number:04}", f"after call {number}"
+        here.killer.arm(0)
+        here.platform.onboard(tenant_id)
+        here.killer.arm(number)
+        answer = off_board(tenant_id)
+        here.killer.arm(0)
+        if answer is None:
+            eventually(lambda: here.platform.client.get("/healthz").status_code == 200)
+            again = off_board(tenant_id)
+            assert again is not None, where
+            # Unknown: all was done, only the answer was lost.
+            assert again.status_code == 200 or again.json()["code"] == "tenant_unknown", (where, again.text)
+        left = {each.dataset_id for each in here.platform.warehouse.list_datasets()}
+        assert not any(name == tenant_id or name.startswith(f"{tenant_id}_") for name in left), where
+        assert here.rows("convergence__control.x_meta_tenants", tenant_id) == [], where
+        if answer is not None:  # it makes no more calls than that
+            assert answer.status_code == 200
+            break
+    assert number > LEAST_CALLS_OF_OFF_BOARDING
+    assert "stay_12345" in left
+    assert len(here.rows("convergence__control.x_meta_tenants", "stay_12345")) == 1
 
 
 def test_a_killed_call_is_told_to_wait_for_its_lease(onboarding: Onboarding) -> None:
