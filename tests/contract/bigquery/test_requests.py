@@ -219,7 +219,7 @@ def test_a_body_may_be_packed(db: Database) -> None:
 
 @pytest.mark.parametrize(
     ("encoding", "content"),
-    [("gzip", b"{}"), ("gzip", gzip.compress(b"{}")[:-6]), ("gzip", b""), ("br", b"{}"), ("deflate", b"{}")],
+    [("gzip", b"{}"), ("gzip", gzip.compress(b"{}", mtime=0)[:-6]), ("gzip", b""), ("br", b"{}"), ("deflate", b"{}")],
 )
 def test_a_body_that_is_packed_otherwise_is_refused(db: Database, encoding: str, content: bytes) -> None:
     status, answer = send(db, "POST", "queries", content, {"content-encoding": encoding})
