@@ -205,6 +205,18 @@ class RunNotFound(PermanentError):
     code = "run_not_found"
 
 
+class BatchNotFound(PermanentError):
+    """There is no batch of that id."""
+
+    code = "batch_not_found"
+
+
+class NothingFailed(PermanentError):
+    """No run of the batch has failed: there is nothing to run again."""
+
+    code = "nothing_failed"
+
+
 class NotFound(PermanentError):
     """A dataset, table or job that was needed is not there."""
 
@@ -267,6 +279,18 @@ class RetriesExhausted(PermanentError):
     """A transient error lasted until the last delivery of the message."""
 
     code = "retries_exhausted"
+
+
+class DeliveryExhausted(PermanentError):
+    """No delivery of the run's message was answered, and now there are none left: the run is DEAD."""
+
+    code = "delivery_exhausted"
+
+
+class RunNotFailed(PermanentError):
+    """Only a run that is FAILED or DEAD can be replayed."""
+
+    code = "run_not_failed"
 
 
 class AccessDenied(PermanentError):

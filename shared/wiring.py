@@ -5,18 +5,23 @@ Importing this module imports no vendor's client: a function pays only for the o
 
 import threading
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from shared import settings as environment
 from shared.adapters.clock import SystemClock
 from shared.adapters.template_files import TemplateFiles
 from shared.contracts.messages import Push
+from shared.contracts.publishers import publisher_subscription
 from shared.contracts.tables import DatasetRef
 from shared.errors import Fault, SettingsInvalid
 from shared.pipeline.batch_log import BatchLog
+from shared.pipeline.dead_letters import DeadLetters
 from shared.pipeline.deliver import Delivery
 from shared.pipeline.fan_out import FanOut
+from shared.pipeline.foreign import ForeignDelivery, ForeignRuns
+from shared.pipeline.kept_dead_letters import KeptDeadLetters
+from shared.pipeline.operator_mail import OperatorMail
 from shared.pipeline.receive import Receiver, RejectedMessages
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_history import RunHistory
@@ -272,8 +277,31 @@ class Instance:
 
     @once
     def run_messages(self) -> Receiver:
-        """What `run_pipeline` receives."""
-        return self._receiver({self.settings.pipeline_runs_subscription: self.delivery.handle})
+        """What `run_pipeline` receives: run messages, and what other systems publish."""
+        foreign = ForeignDelivery(self.foreign_runs, delivery=self.delivery, run_log=self.run_log)
+        handlers = {self.settings.pipeline_runs_subscription: self.delivery.handle}
+        for name in self.settings.publishers:
+            handlers[publisher_subscription(name)] = partial(foreign.handle, name)
+        return self._receiver(handlers)
+
+    @once
+    def foreign_runs(self) -> ForeignRuns:
+        """Which runs other systems' messages mean."""
+        return ForeignRuns(self.settings.publishers, directory=self.directory, templates=self.templates)
+
+    @once
+    def dead_letter_messages(self) -> Receiver:
+        """What `dead_letter` receives."""
+        dead_letters = DeadLetters(
+            self,
+            run_log=self.run_log,
+            templates=self.templates,
+            foreign=self.foreign_runs,
+            bus=lambda: self.bus,
+            kept=KeptDeadLetters(lambda: self.rows, self.clock, self.control),
+            operator=OperatorMail(lambda: self.jobs, lambda: self.mailer, self.clock, self.settings.operator_email),
+        )
+        return self._receiver({self.settings.pipeline_dead_letters_subscription: dead_letters.handle})
 
     @once
     def batch_messages(self) -> Receiver:
@@ -281,7 +309,7 @@ class Instance:
         settings = self.settings
         fan_out = FanOut(
             targets=lambda: Targets(self.jobs, self.control),
-            batch_log=BatchLog(lambda: self.rows, self.clock, self.control),
+            batch_log=BatchLog(lambda: self.rows, lambda: self.jobs, self.clock, self.control),
             bus=lambda: self.bus,
             templates=self.templates,
             clock=self.clock,

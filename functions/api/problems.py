@@ -33,6 +33,9 @@ STATUS: dict[type[ConvergenceError], int] = {
     errors.LastKey: 409,
     errors.TooManyKeys: 409,
     errors.ProviderUnknown: 404,
+    errors.BatchNotFound: 404,
+    errors.NothingFailed: 409,
+    errors.IdempotencyMismatch: 409,
     errors.RateLimited: 429,
 }
 # What stands in the way now, and when it is worth asking again: a lease ends after a minute.

@@ -21,6 +21,8 @@ MOST_LOOKBACK_DAYS = 31
 # A message has at most 10 MB (FACTS 17); whoever names more tenants means all of them.
 MOST_TENANTS_NAMED = 10_000
 BATCH_ID = r"^[0-9a-f]{32}$"
+# Far above what the clocks of two machines differ by.
+CLOCKS_DIFFER = dt.timedelta(hours=1)
 
 TenantId = Annotated[str, Field(pattern=TENANT_ID)]
 
@@ -48,8 +50,10 @@ class BatchMessage(BaseModel):
 
     Cloud Scheduler's payload is static: it names a `schedule`, and a `date` that is relative to the message's publish
     time in `timezone`; `lookback_days` runs so many days before it too. A batch of the API has its `batch_id` and
-    `date`, or `from` and `to`. `asked_at` is the publish time of the batch's first message. `only` says for whom the
-    batch runs again: whoever `failed`, as the next attempt, whose number is `attempt`; or whose run is `missing`.
+    `date`, or `from` and `to`. `only` says for whom the batch runs again: whoever `failed`, as the next attempt, whose
+    number is `attempt`; or whose run is `missing`: nobody has begun it. `asked_at` is when this attempt was asked for
+    (the publish time, where the message does not say), `first_asked_at` when the first one was. `asked_before`: its
+    runs may have been published earlier.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
@@ -70,6 +74,8 @@ class BatchMessage(BaseModel):
     attempt: int = Field(1, ge=1, le=1_000)
     only: Literal["failed", "missing"] | None = None
     asked_at: AwareDatetime | None = None
+    first_asked_at: AwareDatetime | None = None
+    asked_before: bool = False
     after: Position | None = None
 
     @model_validator(mode="after")
@@ -92,7 +98,10 @@ class BatchMessage(BaseModel):
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch whose days are fixed. `asked_at` is when it was published: nothing is read from the clock later."""
+    """A batch whose days are fixed. `asked_at` is when it was asked for: nothing is read from the clock later.
+
+    A retry has an `asked_at` of its own, from which its runs' deadlines count.
+    """
 
     batch_id: str
     address: TemplateAddress
@@ -103,6 +112,13 @@ class Batch:
     asked_at: dt.datetime
     attempt: int = 1
     only: Literal["failed", "missing"] | None = None
+    first_asked_at: dt.datetime | None = None
+    asked_before: bool = False
+
+    @property
+    def since(self) -> dt.datetime:
+        """Before this nothing of the batch happened: which partitions of x_meta_runs a query need not read."""
+        return (self.first_asked_at or self.asked_at) - CLOCKS_DIFFER
 
     @classmethod
     def of(cls, message: BatchMessage, published_at: dt.datetime) -> "Batch":
@@ -128,6 +144,8 @@ class Batch:
             asked_at=asked_at,
             attempt=message.attempt,
             only=message.only,
+            first_asked_at=message.first_asked_at or asked_at,
+            asked_before=message.asked_before,
         )
 
     def message(self, *, after: Position | None = None) -> BatchMessage:
@@ -146,6 +164,8 @@ class Batch:
             attempt=self.attempt,
             only=self.only,
             asked_at=self.asked_at,
+            first_asked_at=self.first_asked_at,
+            asked_before=self.asked_before,
             after=after,
         )
 
@@ -160,6 +180,26 @@ def _days(message: BatchMessage, today: dt.date) -> list[dt.date | None]:
     if not isinstance(day, dt.date):
         day = today - dt.timedelta(days=1 if day == "yesterday" else 0)
     return [day - dt.timedelta(days=back) for back in range(message.lookback_days, -1, -1)]
+
+
+class ReconcileMessage(BaseModel):
+    """Asks to compare what was accepted with what has ended. Cloud Scheduler sends it every 15 minutes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reconcile: Literal[True]
+
+
+def asks_to_reconcile(data: bytes) -> bool:
+    """Whether a message of the batches topic is a ReconcileMessage.
+
+    >>> asks_to_reconcile(b'{"reconcile": true}'), asks_to_reconcile(b'{"schedule": "nightly"}'), asks_to_reconcile(b"")
+    (True, False, False)
+    """
+    try:
+        return ReconcileMessage.model_validate_json(data).reconcile
+    except ValidationError:
+        return False
 
 
 def read_batch(data: bytes) -> BatchMessage:

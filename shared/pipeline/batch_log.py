@@ -2,20 +2,26 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from shared.contracts.batches import Batch
+from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
-from shared.ports import Clock, Rows
+from shared.ports import Clock, Jobs, Rows
 
-BatchEvent = Literal["STARTED", "PUBLISHED", "CLOSED"]
+# As a batch goes through them. ASKED: the API is about to publish it; NOT_PUBLISHED: Pub/Sub did not confirm, and the
+# caller was told so. A schedule's batch begins with STARTED. Each attempt has events of its own.
+BatchEvent = Literal["ASKED", "NOT_PUBLISHED", "STARTED", "PUBLISHED", "CLOSED"]
+# Far above what an attempt has: an event is there again for each time that its message was delivered.
+MOST_EVENTS = 10_000
 
 
 class BatchLog:
-    """Writes events of batches."""
+    """Writes and reads events of batches."""
 
-    def __init__(self, rows: Callable[[], Rows], clock: Clock, control: DatasetRef) -> None:
-        self._rows, self._clock, self._table = rows, clock, control.table("x_meta_batches")
+    def __init__(self, rows: Callable[[], Rows], jobs: Callable[[], Jobs], clock: Clock, control: DatasetRef) -> None:
+        self._rows, self._jobs, self._clock, self._table = rows, jobs, clock, control.table("x_meta_batches")
 
     def add(
         self, batch: Batch, event: BatchEvent, *, expected: int | None = None, published: int | None = None
@@ -42,3 +48,25 @@ class BatchLog:
             "message": batch.message().model_dump_json(by_alias=True),
         }
         self._rows().append(self._table, [(event_id, row)])
+
+    def read(self, batch_id: str) -> list[dict[str, Any]]:
+        """All events of a batch, the earliest first; none for an unknown one. One query job."""
+        sql = Sql(
+            f"SELECT * FROM `{self._table}` WHERE batch_id = @batch_id",
+            (Parameter("batch_id", "STRING", batch_id),),
+        )
+        return sorted(self._jobs().select(sql, max_rows=MOST_EVENTS), key=lambda event: event["event_time"])
+
+    def open(self, since: datetime, *, limit: int) -> list[str]:
+        """Batches, the earliest first, with an event since then whose last attempt is not CLOSED. One query job."""
+        sql = Sql(
+            f"""\
+SELECT batch_id FROM `{self._table}`
+WHERE event_time >= @since
+GROUP BY batch_id
+HAVING MAX(attempt) > IFNULL(MAX(IF(event = 'CLOSED', attempt, NULL)), 0)
+ORDER BY MIN(asked_at), batch_id
+LIMIT {limit}""",
+            (Parameter("since", "TIMESTAMP", since.isoformat()),),
+        )
+        return [row["batch_id"] for row in self._jobs().select(sql, max_rows=limit)]

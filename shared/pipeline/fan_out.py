@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from shared.contracts.batches import Batch, BatchMessage, Position, read_batch
-from shared.contracts.messages import Push, RunMessage, run_id
+from shared.contracts.messages import Push, RunMessage, batch_key, run_id
 from shared.contracts.pipeline_template import ONBOARDING
 from shared.errors import MessageRejected, TemplateInvalid, TemplateNotFound
 from shared.logs import log, log_context
@@ -54,7 +54,8 @@ class FanOut:
             targets = self._targets()
             if message.after is None:
                 expected = None if batch.only else targets.count(batch)
-                self._log.add(batch, "STARTED", expected=expected)
+                if batch.only != "missing":
+                    self._log.add(batch, "STARTED", expected=expected)
                 log("batch_started", template=str(batch.address), expected=expected, only=batch.only)
             self._publish(batch, targets.after(batch, message.after), message.after, until)
 
@@ -89,7 +90,8 @@ class FanOut:
             self._bus().publish(self._batches_topic, [Message(following, {"batch_id": batch.batch_id})])
             log("batch_continued", published=published)
             return
-        self._log.add(batch, "PUBLISHED", published=published)
+        if batch.only != "missing":
+            self._log.add(batch, "PUBLISHED", published=published)
         log("batch_published", published=published)
 
 
@@ -101,6 +103,7 @@ def messages(batch: Batch, template_version: str, targets: Iterable[Target]) -> 
     """
     cut: dict[tuple[object, ...], tuple[str, ...]] = {}
     attributes = {"batch_id": batch.batch_id, "template": str(batch.address)}
+    key = batch_key(batch.batch_id, batch.address)
     for target in targets:
         kind = target.date, target.run_attempt, target.previous_run
         if kind not in cut:
@@ -109,7 +112,7 @@ def messages(batch: Batch, template_version: str, targets: Iterable[Target]) -> 
             cut[kind] = _cut(batch, template_version, target)
         head, between, after, rest = cut[kind]
         day = target.date.isoformat() if target.date else None
-        run = run_id(target.tenant_id, target.epoch, f"batch:{batch.batch_id}:{batch.address}", day, target.run_attempt)
+        run = run_id(target.tenant_id, target.epoch, key, day, target.run_attempt)
         data = f"{head}{run}{between}{target.tenant_id}{after}{target.epoch}{rest}".encode()
         yield Message(data, {**attributes, "tenant_id": target.tenant_id, "pipeline_logging_id": run})
 
@@ -133,7 +136,7 @@ def _cut(batch: Batch, template_version: str, target: Target) -> tuple[str, ...]
         previous_run=target.previous_run,
         batch_id=batch.batch_id,
         accepted_at=batch.asked_at,
-        asked_before=batch.only == "missing",
+        asked_before=batch.asked_before,
         variables=batch.variables,
     ).model_dump_json()
     head, whole = whole.split(run, 1)

@@ -3,15 +3,12 @@
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from shared.contracts.batches import Batch, Position
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
-from shared.pipeline.run_log import RUN_RANK
+from shared.pipeline.batch_runs import latest_runs
 from shared.ports import Jobs
-
-_RANKS = " ".join(f"WHEN '{status}' THEN {rank}" for rank, status in enumerate(RUN_RANK))
 
 
 @dataclass(frozen=True)
@@ -74,46 +71,34 @@ class Targets:
     def _again(
         self, batch: Batch, position: Position | None, tenants: str, parameters: tuple[Parameter, ...]
     ) -> Iterator[Target]:
-        """`failed`: days whose latest attempt before this one failed. `missing`: days without a run that has ended."""
-        given: dict[str, Any] = {each.name: each for each in parameters}
-        given["batch_id"] = Parameter("batch_id", "STRING", batch.batch_id)
+        """`failed`: days whose latest attempt before this one failed. `missing`: days that nobody has begun."""
+        given = [
+            *parameters,
+            Parameter("batch_id", "STRING", batch.batch_id),
+            Parameter("since", "TIMESTAMP", batch.since.isoformat()),
+        ]
         days = [day.isoformat() for day in batch.days if day]
         if days:
-            given["days"] = Parameter("days", "DATE", days, array=True)
-        if batch.only == "failed":
-            given["attempt"] = Parameter("attempt", "INT64", batch.attempt)
+            given.append(Parameter("days", "DATE", days, array=True))
         every_day = "UNNEST(@days) AS day" if days else "(SELECT CAST(NULL AS DATE) AS day)"
-        wanted = (
-            "latest.run_attempt < @attempt AND latest.status IN ('FAILED', 'DEAD')"
-            if batch.only == "failed"
-            else "latest.status IS NULL OR latest.status NOT IN ('SUCCEEDED', 'FAILED', 'DEAD')"
-        )
+        wanted = "latest.status IS NULL"
+        if batch.only == "failed":
+            given.append(Parameter("attempt", "INT64", batch.attempt))
+            wanted = "latest.run_attempt < @attempt AND latest.status IN ('FAILED', 'DEAD')"
         text = f"""\
-WITH states AS (
-  SELECT tenant_id, date, run_attempt, pipeline_logging_id,
-    ARRAY_AGG(status ORDER BY CASE status {_RANKS} END LIMIT 1)[OFFSET(0)] AS status
-  FROM `{self._runs}`
-  WHERE batch_id = @batch_id AND step_id IS NULL
-  GROUP BY tenant_id, date, run_attempt, pipeline_logging_id
-),
-latest AS (
-  SELECT * FROM states WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY tenant_id, date ORDER BY run_attempt DESC) = 1
-)
-SELECT tenants.tenant_id, tenants.onboarding_epoch, day, latest.pipeline_logging_id, latest.run_attempt
+WITH {latest_runs(self._runs)}
+SELECT tenants.tenant_id, tenants.onboarding_epoch, day, latest.pipeline_logging_id
 FROM ({tenants}) AS tenants
 CROSS JOIN {every_day}
 LEFT JOIN latest
   ON latest.tenant_id = tenants.tenant_id AND IFNULL(latest.date, '0001-01-01') = IFNULL(day, '0001-01-01')
 WHERE {wanted}
 ORDER BY tenants.tenant_id, day"""
-        for row in self._jobs.stream(Sql(text, tuple(given.values()))):
+        attempt = batch.attempt if batch.only == "failed" else 1
+        for row in self._jobs.stream(Sql(text, tuple(given))):
             if position and row["tenant_id"] == position.tenant_id and not _is_after(row["day"], position.date):
                 continue
-            who = row["tenant_id"], row["onboarding_epoch"], row["day"]
-            if batch.only == "failed":
-                yield Target(*who, batch.attempt, row["pipeline_logging_id"])
-            else:
-                yield Target(*who, row["run_attempt"] or 1)
+            yield Target(row["tenant_id"], row["onboarding_epoch"], row["day"], attempt, row["pipeline_logging_id"])
 
 
 def _is_after(day: dt.date | None, other: dt.date | None) -> bool:

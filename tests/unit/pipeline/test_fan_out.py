@@ -14,7 +14,7 @@ from shared.pipeline.batch_log import BatchLog
 from shared.pipeline.fan_out import CHUNK_MESSAGES, FanOut, messages
 from shared.pipeline.targets import Target
 from tests.builders import CONTROL, mails, make_table, push, schema
-from tests.fakes import FakeBigQuery, FakeClock, FakeMessageBus, FakeRows, FakeTemplates
+from tests.fakes import FakeBigQuery, FakeClock, FakeJobs, FakeMessageBus, FakeRows, FakeTemplates
 
 BATCHES = CONTROL.table("x_meta_batches")
 NIGHTLY = {"schedule": "nightly", "provider": "gcp", "domain": "cost", "template_name": "example", "date": "yesterday"}
@@ -52,7 +52,9 @@ class World:
         self.clock = self.targets.clock
         self.fan_out = FanOut(
             targets=lambda: self.targets,
-            batch_log=BatchLog(lambda: FakeRows(self.warehouse), self.clock, CONTROL),
+            batch_log=BatchLog(
+                lambda: FakeRows(self.warehouse), lambda: FakeJobs(self.warehouse), self.clock, CONTROL
+            ),
             bus=lambda: self.bus,
             templates=FakeTemplates(mails("first")),
             clock=self.clock,
