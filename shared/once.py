@@ -71,6 +71,17 @@ def run_once(
     raise Unavailable(f"{GENERATIONS} jobs in a row ended in an error that may pass; the last: {reason}")
 
 
+def is_alive(jobs: Jobs, ids: tuple[str, str, str, str]) -> bool:
+    """Whether a job that `run_once` has started with these ids is not done yet: one call a generation."""
+    for generation in range(GENERATIONS):
+        try:
+            if not jobs.get(job_id(*ids, generation)).done:
+                return True
+        except NotFound:
+            return False
+    return False
+
+
 def permanent(error: JobError) -> QueryFailed | NotFound | RowOutsidePartition | BytesLimitExceeded:
     """The error to raise for a job that failed for good. Its message is BigQuery's, behind BigQuery's reason."""
     message = f"{error.reason}: {error.message}"

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from shared.contracts.publishers import Publishers
 from shared.errors import Fault, SettingsInvalid
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,9 +65,20 @@ class Settings(BaseModel):
     pipeline_runs_topic: str = Field("pipeline-runs", description="Topic of run messages, interactive lane.")
     pipeline_runs_subscription: str = Field("pipeline-runs-push", description="The push subscription served.")
     pipeline_runs_bulk_topic: str = Field("pipeline-runs-bulk", description="Topic of run messages, bulk lane.")
+    pipeline_runs_bulk_subscription: str = Field(
+        "pipeline-runs-bulk-push", description="The bulk lane's push subscription; `dead_letter` knows it by name."
+    )
     pipeline_batches_topic: str = Field("pipeline-batches", description="Topic of batch messages.")
     pipeline_batches_subscription: str = Field(
         "pipeline-batches-push", description="The push subscription `fan_out` serves."
+    )
+    pipeline_dead_letters_subscription: str = Field(
+        "pipeline-dead-letters-push", description="The push subscription `dead_letter` serves."
+    )
+    publishers: Annotated[Publishers, BeforeValidator(_parse)] = Field(
+        default_factory=dict,
+        description='Other systems that may publish runs: `{"name": {"tenants": ["acmeinc_23xv2"] or "*", "templates":'
+        ' ["gcp/cost/cost_billing"]}}`.',
     )
     max_delivery_attempts: int = Field(5, ge=5, le=100, description="Deliveries before a message is a dead letter.")
     push_deadline_s: int = Field(600, ge=10, le=600, description="Ack deadline of the push subscription, seconds.")

@@ -29,6 +29,7 @@ RUNS = CONTROL.table("x_meta_runs")
 TENANTS = CONTROL.table("x_meta_tenants")
 REJECTED = CONTROL.table("x_meta_rejected_messages")
 AUDIT = CONTROL.table("x_meta_audit")
+DEAD_LETTERS = CONTROL.table("x_meta_dead_letters")
 OPERATOR = "ops@convergence.example"
 
 
@@ -131,7 +132,7 @@ def make_table(warehouse: FakeBigQuery, table: TableRef, shape: TableSchema, ten
 
 def make_control(warehouse: FakeBigQuery) -> None:
     """The control dataset and its tables."""
-    for table in (RUNS, TENANTS, REJECTED, AUDIT):
+    for table in (RUNS, TENANTS, REJECTED, AUDIT, DEAD_LETTERS):
         make_table(warehouse, table, schema(table.table))
 
 

@@ -18,6 +18,8 @@ RUN_ID = r"^[0-9a-f]{32}$"
 Lane = Literal["interactive", "bulk"]
 Text = Annotated[str, StringConstraints(max_length=1_000)]
 Value = str | int | float | bool | None | list[str | int | float | bool]
+# So often is a dead letter published again before its run is given up.
+MOST_REVIVALS = 3
 
 
 class RunMessage(BaseModel):
@@ -26,7 +28,8 @@ class RunMessage(BaseModel):
     `pipeline_logging_id` was fixed before publishing, so that every delivery of this message is the same run.
     `asked_before` says that an equal message may have been published earlier (an idempotency key, a republication):
     then the events are read before anything runs. `continuation` counts the messages with which the run has waited for
-    jobs that outlast a push.
+    jobs that outlast a push, `revived` how often a dead letter of it was published again. `only: after_failure` is what
+    a run that is DEAD still has to do: its on_failure and always steps.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -48,6 +51,8 @@ class RunMessage(BaseModel):
     accepted_at: AwareDatetime
     asked_before: bool = False
     continuation: int = Field(0, ge=0, le=1_000_000)
+    revived: int = Field(0, ge=0, le=MOST_REVIVALS)
+    only: Literal["after_failure"] | None = None
     variables: Mapping[str, Value] = Field(default_factory=dict)
 
     @property
@@ -65,13 +70,23 @@ class RunMessage(BaseModel):
 def run_id(tenant_id: str, epoch: str, key: str, date: str | None, run_attempt: int = 1) -> str:
     """The pipeline_logging_id: the same facts give the same run, wherever and whenever they are hashed.
 
-    `key` is an idempotency key, a batch id, or random. The parts are joined by NUL, which none of them may hold.
+    `key` is one of `…_key` below, an idempotency key, or random. The parts are joined by NUL, which none may hold.
 
     >>> run_id("acmeinc_23xv2", "e", "k", "2025-11-15") == run_id("acmeinc_23xv2", "e", "k", "2025-11-15")
     True
     """
     parts = (tenant_id, epoch, key, date or "", str(run_attempt))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def batch_key(batch_id: str, address: TemplateAddress) -> str:
+    """The `key` of a batch's runs: whoever runs one of them again, the same attempt is the same run."""
+    return f"batch:{batch_id}:{address}"
+
+
+def replay_key(pipeline_logging_id: str) -> str:
+    """The `key` of the attempt that follows a run of no batch."""
+    return f"replay:{pipeline_logging_id}"
 
 
 class _PubsubMessage(BaseModel):

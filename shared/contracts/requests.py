@@ -1,6 +1,7 @@
 """The bodies that the HTTP API takes."""
 
 import datetime as dt
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Self
@@ -14,7 +15,6 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     WithJsonSchema,
-    field_validator,
     model_validator,
 )
 
@@ -116,6 +116,8 @@ class RotateRequest(BaseModel):
 def _one_or_several(value: object) -> object:
     """One fault for a wrong value, where a union would report each of its types."""
     items = value if isinstance(value, list) else [value]
+    if any(isinstance(item, float) and not math.isfinite(item) for item in items):
+        raise ValueError("must be a number that is finite")
     if value is not None and not all(isinstance(item, str | int | float) for item in items):
         raise ValueError("must be text, a number, true or false, or a list of these")
     return value
@@ -128,23 +130,28 @@ _ANY_VALUE = {
 }
 
 
+VariableValue = Annotated[Value, PlainValidator(_one_or_several), WithJsonSchema(_ANY_VALUE)]
+
+
+def _plain_text(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("holds a control character")
+    return value
+
+
+TriggerBy = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_plain_text)]
+
+
 class RunRequest(BaseModel):
     """Two fields of its own; all others are values for variables of the template."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
-    __pydantic_extra__: dict[str, Annotated[Value, PlainValidator(_one_or_several), WithJsonSchema(_ANY_VALUE)]]
+    __pydantic_extra__: dict[str, VariableValue]
 
     date: IsoDate | None = Field(None, description="The day that the run is about; needed where the template uses it.")
-    trigger_by: str = Field("api", min_length=1, max_length=100, description="Who asks: a person or a program.")
+    trigger_by: TriggerBy = Field("api", description="Who asks: a person or a program.")
 
     @property
     def variables(self) -> Mapping[str, Value]:
         """Whatever is not a field of this request; the template says which ones there are."""
         return self.__pydantic_extra__
-
-    @field_validator("trigger_by")
-    @classmethod
-    def _plain_text(cls, value: str) -> str:
-        if not value.isprintable():
-            raise ValueError("holds a control character")
-        return value

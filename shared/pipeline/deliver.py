@@ -29,6 +29,18 @@ from shared.ports import MessageBus
 from shared.tenants.directory import Directory
 
 
+def run_of(push: Push) -> RunMessage:
+    """The run message in a push. Raises MessageRejected where it is none, or what it asks for is not for messages."""
+    run = push.run()
+    try:
+        address = run.address
+    except TemplateNotFound as error:
+        raise MessageRejected(error.message) from None
+    if address == ONBOARDING:
+        raise MessageRejected("a message can never run an onboarding")
+    return run
+
+
 class Delivery:
     """Handles pushes of run messages, for one function."""
 
@@ -46,28 +58,21 @@ class Delivery:
 
     def handle(self, push: Push) -> None:
         """Do what the push says. Raises MessageRejected, or a TransientError when it is to be redelivered."""
-        run = self._run_of(push)
+        self.run(run_of(push), delivery_attempt=push.delivery_attempt)
+
+    def run(self, run: RunMessage, *, delivery_attempt: int) -> None:
+        """Do what a run message says that nobody doubts. Raises as `handle` does."""
         with log_context(tenant_id=run.tenant_id, pipeline_logging_id=run.pipeline_logging_id):
-            self._run(run, push)
+            self._run(run, delivery_attempt)
 
-    def _run_of(self, push: Push) -> RunMessage:
-        run = push.run()
-        try:
-            address = run.address
-        except TemplateNotFound as error:
-            raise MessageRejected(error.message) from None
-        if address == ONBOARDING:
-            raise MessageRejected("a message can never run an onboarding")
-        return run
-
-    def _run(self, run: RunMessage, push: Push) -> None:
+    def _run(self, run: RunMessage, delivery_attempt: int) -> None:
         settings, started = self._services.settings, self._services.clock.now()
         before = None
-        if push.delivery_attempt > 1 or run.asked_before or run.continuation:
+        if delivery_attempt > 1 or run.asked_before or run.continuation or run.revived or run.only:
             before = self._log.read(run.tenant_id, run.pipeline_logging_id)
             if before and before.facts.get("request_hash") not in (None, run.request_hash):
                 raise IdempotencyMismatch("the idempotency key was used before, for another request")
-            if before and before.ended:
+            if before and before.ended and not (run.only and before.status == "DEAD"):
                 log("run_ended_before", status=before.status)
                 return
         try:
@@ -75,12 +80,12 @@ class Delivery:
             plan = self._resolver.resolve(run, tenant)
         except PermanentError as error:
             ended = RunRecord(
-                "FAILED",
+                "DEAD" if run.only else "FAILED",
                 ended_at=self._services.clock.now(),
                 error_code=error.code,
                 error_message=for_tenant(error.message, run.tenant_id)[:8_000],
             )
-            self._log.end(run, ended, [], unsaid=[], delivery=push.delivery_attempt)
+            self._log.end(run, ended, [], unsaid=[], delivery=delivery_attempt)
             log("run_refused", "WARNING", error_code=error.code)
             return
         if plan.template.version != run.template_version:
@@ -94,8 +99,8 @@ class Delivery:
             services=self._services,
             run_log=self._log,
             until=started + timedelta(seconds=settings.push_time_s),
-            delivery=push.delivery_attempt,
-            last_delivery=push.delivery_attempt >= settings.max_delivery_attempts,
+            delivery=delivery_attempt,
+            last_delivery=delivery_attempt >= settings.max_delivery_attempts,
             before=before,
         )
         try:

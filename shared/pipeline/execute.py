@@ -21,6 +21,7 @@ from shared.contracts.tenant import Tenant
 from shared.engines.base import Services, StepContext, StepResult
 from shared.errors import (
     ConvergenceError,
+    DeliveryExhausted,
     PermanentError,
     RetriesExhausted,
     RunDeadlineExceeded,
@@ -95,12 +96,14 @@ class Execution:
         Raises StillRunning when jobs go on beyond the time that is left: the run is to be continued. Raises another
         TransientError of a step, after recording what was done, so that the message is redelivered; on the last
         delivery such a step fails as `retries_exhausted` instead. Past the run's own deadline, what has not ended
-        fails as `run_deadline_exceeded`. A run that turns out to have ended in another delivery is left as it is.
+        fails as `run_deadline_exceeded`; where the run is DEAD, as `delivery_exhausted`.
+        A run that turns out to have ended in another delivery is left as it is.
         """
-        first = next(iter(self._ready(())), None)
-        begun = [StepRecord(first.step_id, first.ps_type, "RUNNING", self._started_at)] if first else []
-        running = RunRecord("RUNNING", self._plan.pipeline_id, started_at=self._started_at)
-        self._log.add(self._run, [running, *begun], delivery=self._delivery)
+        if not self._run.only:
+            first = next(iter(self._ready(())), None)
+            begun = [StepRecord(first.step_id, first.ps_type, "RUNNING", self._started_at)] if first else []
+            running = RunRecord("RUNNING", self._plan.pipeline_id, started_at=self._started_at)
+            self._log.add(self._run, [running, *begun], delivery=self._delivery)
         self._steps()
         if self._ended:
             log("run_ended_before", status=self._ended.status)
@@ -180,8 +183,8 @@ class Execution:
         """Do the step, as often as its `retry` says."""
         started = self._began[step.step_id] = self._services.clock.now()
         # What is to be done about a failure is done all the same.
-        if step.trigger == "on_success" and started >= self._time_is_up_at:
-            raise self._time_is_up()
+        if step.trigger == "on_success" and (given_up := self._given_up(started)):
+            raise given_up
         log("step_started", step_id=step.step_id, ps_type=step.ps_type)
         engine = self._plan.engine(step)
         fields = self._plan.fields(step, failure=failure)
@@ -196,6 +199,12 @@ class Execution:
         )
         # Each attempt has the time that is left then, not what the first one had.
         return retrying(lambda: engine.run(fields, self._context(step)))
+
+    def _given_up(self, now: datetime) -> PermanentError | None:
+        """Why no step is begun any more but those that follow a failure."""
+        if self._run.only:
+            return DeliveryExhausted("no delivery of the run's message was answered, and this step's end not recorded")
+        return self._time_is_up() if now >= self._time_is_up_at else None
 
     def _time_is_up(self) -> RunDeadlineExceeded:
         hours = self._services.settings.run_deadline_s / 3_600
@@ -283,7 +292,7 @@ class Execution:
         failed = self._failed()
         records = list(self._done.values())
         record = RunRecord(
-            "FAILED" if failed else "SUCCEEDED",
+            "SUCCEEDED" if not failed else "DEAD" if self._run.only else "FAILED",
             self._plan.pipeline_id,
             self._started_at,
             self._services.clock.now(),

@@ -25,6 +25,10 @@ from shared.tenants.metadata import metadata_table
 RUN_RANK = ("SUCCEEDED", "FAILED", "DEAD", "RUNNING", "NOT_PUBLISHED", "QUEUED")
 STEP_RANK = ("SUCCEEDED", "FAILED", "SKIPPED", "RUNNING")
 ENDED = frozenset({"SUCCEEDED", "FAILED", "DEAD"})
+# Events that carry the run's message: a run that did not succeed can be published again, also where it never began.
+_WITH_MESSAGE = frozenset({"QUEUED", "RUNNING", "FAILED", "DEAD"})
+# Google recommends at most so many rows a request of tabledata.insertAll; BigQuery quotas page.
+_ROWS_A_REQUEST = 500
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,19 @@ class RunLog:
         self._rows, self._jobs, self._clock = rows, jobs, clock
         self._table, self._data_project = control.table("x_meta_runs"), data_project
 
-    def queued(self, run: RunMessage, pipeline_id: str) -> None:
-        """The run was accepted and is about to be published. Only the api says so."""
+    def queued(self, run: RunMessage, pipeline_id: str | None) -> None:
+        """The run was accepted and is about to be published: the api says so.
+
+        So does `run_pipeline` of a message of another system that has an idempotency key: the first to say so wins.
+        """
         self.add(run, [RunRecord("QUEUED", pipeline_id)])
+
+    def add_to_all(self, runs: Sequence[tuple[RunMessage, RunRecord]]) -> None:
+        """Add an event to each of many runs: an append for each 500."""
+        now = self._clock.now()
+        for first in range(0, len(runs), _ROWS_A_REQUEST):
+            rows = [_event(run, record, now, 1) for run, record in runs[first : first + _ROWS_A_REQUEST]]
+            self._rows().append(self._table, rows)
 
     def add(self, run: RunMessage, records: Sequence[RunRecord | StepRecord], *, delivery: int = 1) -> None:
         """Add events: one append. The same event again is dropped by its insertId, or harmless."""
@@ -123,12 +137,16 @@ class RunLog:
                 copied.result()
 
     def read(self, tenant_id: str, pipeline_logging_id: str) -> RunState | None:
-        """The run as its events tell it, or None. One query job: streamed rows are seen by queries only (FACTS 6)."""
+        """The run as its events tell it, or None. One query job."""
+        return state_of(self.events(tenant_id, pipeline_logging_id))
+
+    def events(self, tenant_id: str, pipeline_logging_id: str) -> list[dict[str, Any]]:
+        """The run's events, in no order. One query job: streamed rows are seen by queries only (FACTS 6)."""
         sql = Sql(
             f"SELECT * FROM `{self._table}` WHERE tenant_id = @tenant_id AND pipeline_logging_id = @run",
             (Parameter("tenant_id", "STRING", tenant_id), Parameter("run", "STRING", pipeline_logging_id)),
         )
-        return state_of(self._jobs().select(sql, max_rows=10_000))
+        return self._jobs().select(sql, max_rows=10_000)
 
     def _copy(self, run: RunMessage, table: str, rows: Sequence[tuple[str, Row]]) -> None:
         try:
@@ -167,15 +185,15 @@ def state_of(events: Iterable[Mapping[str, Any]]) -> RunState | None:
 
 def _event(run: RunMessage, record: RunRecord | StepRecord, now: datetime, delivery: int) -> tuple[str, Row]:
     step_id = record.step_id if isinstance(record, StepRecord) else None
-    # Each delivery begins anew; whatever else happens, happens once.
-    begun = str(delivery) if record.status == "RUNNING" else ""
+    # Each delivery of each of its messages begins anew; whatever else happens, happens once.
+    begun = f"{run.continuation}.{run.revived}.{delivery}" if record.status == "RUNNING" else ""
     event_id = _id(run.pipeline_logging_id, step_id or "", record.status, begun)
     return event_id, {
         "event_id": event_id,
         "event_time": now.isoformat(),
         **_facts(run),
         "previous_run": run.previous_run,
-        "message": run.model_dump_json() if step_id is None and record.status in ("QUEUED", "RUNNING") else None,
+        "message": run.model_dump_json() if step_id is None and record.status in _WITH_MESSAGE else None,
         "request_hash": run.request_hash,
         "delivery_attempt": delivery,
         **_json(asdict(record)),

@@ -56,7 +56,7 @@ OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 # What happens to runs and messages only: in a run's `error_code`, never the code of a problem document.
 OF_RUNS: set[type[ConvergenceError]] = {
-    errors.BytesLimitExceeded, errors.EmptyResult, errors.IdempotencyMismatch, errors.MessageRejected,
+    errors.BytesLimitExceeded, errors.DeliveryExhausted, errors.EmptyResult, errors.IdempotencyMismatch, errors.MessageRejected,
     errors.RetriesExhausted, errors.RowOutsidePartition, errors.RunDeadlineExceeded,
     errors.SchemaMismatch, errors.StillRunning,
 }  # fmt: skip

@@ -53,7 +53,7 @@ def test_every_json_file_of_templates_is_checked_here() -> None:
 def test_onboarding_and_control_have_the_tables_that_the_product_names() -> None:
     tenant = ("api_keys", "cloud_credentials", "pipeline_runs", "step_logs", "dq_results", "tenant")
     assert {path.stem for path in ONBOARDING.iterdir()} == {f"x_meta_{name}" for name in tenant}
-    control = ("tenants", "runs", "rejected_messages", "audit")
+    control = ("tenants", "batches", "runs", "dead_letters", "rejected_messages", "audit")
     assert {f"x_meta_{name}" for name in control} <= {path.stem for path in CONTROL.iterdir()}
 
 
@@ -123,6 +123,7 @@ def test_billing_cost_is_partitioned_by_the_day_that_the_pipeline_replaces() -> 
         ("x_meta_runs", "event_time"),
         ("x_meta_rejected_messages", "received_at"),
         ("x_meta_audit", "called_at"),
+        ("x_meta_dead_letters", "received_at"),
         ("x_meta_tenant", None),
         ("x_meta_api_keys", None),
     ],

@@ -63,6 +63,7 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
     """Write a query's rows with CREATE_NEVER into a table that was made from its schema template."""
 
     fields_model = BigQueryToBigQueryFields
+    job_operations = ("probe", "write")
 
     def check(self, fields: BigQueryToBigQueryFields, context: StepContext) -> None:
         """The destination's names must be names, its schema known, and a partition needs a date."""
