@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from shared import settings as environment
 from shared.adapters.clock import SystemClock
 from shared.adapters.template_files import TemplateFiles
+from shared.contracts.batches import asks_to_reconcile
 from shared.contracts.messages import Push
 from shared.contracts.publishers import publisher_subscription
 from shared.contracts.tables import DatasetRef
 from shared.errors import Fault, SettingsInvalid
 from shared.pipeline.batch_log import BatchLog
+from shared.pipeline.batch_status import BatchStatus
 from shared.pipeline.dead_letters import DeadLetters
 from shared.pipeline.deliver import Delivery
 from shared.pipeline.fan_out import FanOut
 from shared.pipeline.foreign import ForeignDelivery, ForeignRuns
 from shared.pipeline.kept_dead_letters import KeptDeadLetters
+from shared.pipeline.open_runs import OpenRuns
 from shared.pipeline.operator_mail import OperatorMail
 from shared.pipeline.receive import Receiver, RejectedMessages
+from shared.pipeline.reconcile import Reconcile
 from shared.pipeline.resolve import Resolver
+from shared.pipeline.run_copies import RunCopies
 from shared.pipeline.run_history import RunHistory
 from shared.pipeline.run_log import RunLog
 from shared.pipeline.second_opinion import DryRunOpinion
@@ -304,12 +309,28 @@ class Instance:
         return self._receiver({self.settings.pipeline_dead_letters_subscription: dead_letters.handle})
 
     @once
+    def batch_log(self) -> BatchLog:
+        """The events of batches."""
+        return BatchLog(lambda: self.rows, lambda: self.jobs, self.clock, self.control)
+
+    @once
+    def batch_status(self) -> BatchStatus:
+        """How batches stand."""
+        return BatchStatus(
+            self.batch_log,
+            lambda: self.jobs,
+            self.clock,
+            self.control,
+            run_deadline_s=self.settings.run_deadline_s,
+        )
+
+    @once
     def batch_messages(self) -> Receiver:
-        """What `fan_out` receives."""
+        """What `fan_out` receives: batches, and the request to reconcile."""
         settings = self.settings
         fan_out = FanOut(
             targets=lambda: Targets(self.jobs, self.control),
-            batch_log=BatchLog(lambda: self.rows, lambda: self.jobs, self.clock, self.control),
+            batch_log=self.batch_log,
             bus=lambda: self.bus,
             templates=self.templates,
             clock=self.clock,
@@ -317,7 +338,30 @@ class Instance:
             batches_topic=settings.pipeline_batches_topic,
             time_s=settings.push_time_s,
         )
-        return self._receiver({settings.pipeline_batches_subscription: fan_out.handle})
+        reconcile = Reconcile(
+            batch_log=self.batch_log,
+            batch_status=self.batch_status,
+            targets=lambda: Targets(self.jobs, self.control),
+            open_runs=OpenRuns(lambda: self.jobs, self.control),
+            run_log=self.run_log,
+            copies=RunCopies(
+                lambda: self.rows,
+                lambda: self.jobs,
+                self.clock,
+                control=self.control,
+                data_project=settings.data_project,
+                run_log=self.run_log,
+                directory=self.directory,
+            ),
+            bus=lambda: self.bus,
+            clock=self.clock,
+            settings=settings,
+        )
+
+        def handle(push: Push) -> None:
+            (reconcile.handle if asks_to_reconcile(push.data()) else fan_out.handle)(push)
+
+        return self._receiver({settings.pipeline_batches_subscription: handle})
 
     def _receiver(self, handlers: Mapping[str, Callable[[Push], None]]) -> Receiver:
         project = self.settings.gcp_project_id

@@ -26,6 +26,8 @@ CONTROL = DatasetRef("control-project", "convergence__control")
 DATA = "data-project"
 ADMIN_SECRET = "projects/control-project/secrets/admin-key/versions/1"
 RUNS = CONTROL.table("x_meta_runs")
+RUN_COPIES = CONTROL.table("x_meta_run_copies")
+BATCHES = CONTROL.table("x_meta_batches")
 TENANTS = CONTROL.table("x_meta_tenants")
 REJECTED = CONTROL.table("x_meta_rejected_messages")
 AUDIT = CONTROL.table("x_meta_audit")
@@ -132,7 +134,7 @@ def make_table(warehouse: FakeBigQuery, table: TableRef, shape: TableSchema, ten
 
 def make_control(warehouse: FakeBigQuery) -> None:
     """The control dataset and its tables."""
-    for table in (RUNS, TENANTS, REJECTED, AUDIT, DEAD_LETTERS):
+    for table in (RUNS, RUN_COPIES, BATCHES, TENANTS, REJECTED, AUDIT, DEAD_LETTERS):
         make_table(warehouse, table, schema(table.table))
 
 

@@ -525,7 +525,9 @@ class FakeServices:
         self.catalog = FakeCatalog(self.warehouse)
         self.rows = FakeRows(self.warehouse)
         self.jobs = FakeJobs(self.warehouse)
-        self.bus = FakeMessageBus(settings.pipeline_runs_topic)
+        self.bus = FakeMessageBus(
+            settings.pipeline_runs_topic, settings.pipeline_runs_bulk_topic, settings.pipeline_batches_topic
+        )
         self.api_keys_cipher = FakeCipher()
         self.credentials_cipher = FakeCipher()
         self.mailer = FakeMailer()

@@ -59,7 +59,7 @@ def key_manager(request: flask.Request, tenant_id: str, here: Instance) -> Calle
 def recorded(
     caller: Caller,
     action: str,
-    tenant_id: str,
+    tenant_id: str | None,
     here: Instance,
     *,
     subject: str | None = None,
@@ -67,7 +67,7 @@ def recorded(
 ) -> str:
     """Record what the caller is about to do; the id of the request, for what it is about to do.
 
-    `fields` are names. Raises Unavailable where it cannot be recorded.
+    No `tenant_id` means all that there are. `fields` are names. Raises Unavailable where it cannot be recorded.
     """
     request = flask.request
     act = Act(

@@ -39,7 +39,8 @@ def read(request: flask.Request, model: type[M]) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        faults = faults_of(error, "body", known=model.model_fields)
+        names = [field.alias or name for name, field in model.model_fields.items()]
+        faults = faults_of(error, "body", known=names)
         raise RequestInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults) from None
 
 

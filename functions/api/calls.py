@@ -18,6 +18,7 @@ from typing import Any
 import flask
 from pydantic import BaseModel
 
+from shared.contracts.batches import BATCH_ID
 from shared.contracts.messages import RUN_ID
 from shared.contracts.tenant import TENANT_ID
 from shared.errors import ConvergenceError, KeyRejected, RateLimited, TenantSuspended, WrongTenant
@@ -78,6 +79,7 @@ PATH = {
         Parameter(
             "pipeline_logging_id", "The run, as its acceptance named it.", RUN_ID, "5f0c8a5d9b7e4f1f8d0b6a3c2e1d4f5a"
         ),
+        Parameter("batch_id", "The batch, as its acceptance named it.", BATCH_ID, "7c1e5a90d2b34f6c8e9fa1b2c3d4e5f6"),
     )
 }
 

@@ -8,7 +8,18 @@ import functions_framework
 from werkzeug.exceptions import HTTPException, RequestTimeout, RequestURITooLarge
 from werkzeug.routing import BaseConverter
 
-from functions.api import api_keys, body, credentials, customers, framework, pipelines, problems, service, templates
+from functions.api import (
+    api_keys,
+    batches,
+    body,
+    credentials,
+    customers,
+    framework,
+    pipelines,
+    problems,
+    service,
+    templates,
+)
 from shared.errors import ConvergenceError
 from shared.logs import log_context
 from shared.trace import trace_of
@@ -69,6 +80,7 @@ def create_app(routes: str) -> flask.Flask:
         app.register_blueprint(credentials.tenant)
     if routes in ("admin", "all"):
         app.register_blueprint(customers.admin)
+        app.register_blueprint(batches.admin)
     app.register_blueprint(api_keys.tenant_or_admin)
     app.register_blueprint(templates.tenant_or_admin)
     app.register_blueprint(service.anyone)

@@ -64,7 +64,7 @@ def run_pipeline(tenant_id: str, provider: str, domain: str, template_name: str)
         caller,
         address,
         request,
-        idempotency_key=_idempotency_key(flask.request),
+        idempotency_key=idempotency_key(flask.request),
         resolver=here.resolver,
         run_log=here.run_log,
         bus=here.bus,
@@ -126,7 +126,8 @@ def _answer(pipeline_logging_id: str, state: RunState) -> Run:
     )
 
 
-def _idempotency_key(request: flask.Request) -> str | None:
+def idempotency_key(request: flask.Request) -> str | None:
+    """The header Idempotency-Key. Raises RequestInvalid for what is none."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not re.fullmatch(IDEMPOTENCY_KEY.pattern, key):
         fault = Fault("header.Idempotency-Key", "malformed", "is 1 to 255 printable ASCII characters without spaces")

@@ -74,6 +74,9 @@ class Delivery:
                 raise IdempotencyMismatch("the idempotency key was used before, for another request")
             if before and before.ended and not (run.only and before.status == "DEAD"):
                 log("run_ended_before", status=before.status)
+                if delivery_attempt > 1:
+                    # The delivery that ended it was not answered: it may have been killed before it wrote the copy.
+                    self._log.doubt_copies([run])
                 return
         try:
             tenant = self._tenant(run)

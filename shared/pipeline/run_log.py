@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from shared.contracts.messages import RunMessage
@@ -25,6 +25,11 @@ from shared.tenants.metadata import metadata_table
 RUN_RANK = ("SUCCEEDED", "FAILED", "DEAD", "RUNNING", "NOT_PUBLISHED", "QUEUED")
 STEP_RANK = ("SUCCEEDED", "FAILED", "SKIPPED", "RUNNING")
 ENDED = frozenset({"SUCCEEDED", "FAILED", "DEAD"})
+# Of a run's message, what each of its events and its copy have.
+COPIED_FACTS = (
+    "tenant_id", "pipeline_logging_id", "provider", "domain", "template_name", "template_version", "lane",
+    "run_attempt", "batch_id", "date", "run_date", "trigger_by", "accepted_at",
+)  # fmt: skip
 # Events that carry the run's message: a run that did not succeed can be published again, also where it never began.
 _WITH_MESSAGE = frozenset({"QUEUED", "RUNNING", "FAILED", "DEAD"})
 # Google recommends at most so many rows a request of tabledata.insertAll; BigQuery quotas page.
@@ -90,7 +95,8 @@ class RunLog:
         data_project: str,
     ) -> None:
         self._rows, self._jobs, self._clock = rows, jobs, clock
-        self._table, self._data_project = control.table("x_meta_runs"), data_project
+        self._table, self._copies = control.table("x_meta_runs"), control.table("x_meta_run_copies")
+        self._data_project = data_project
 
     def queued(self, run: RunMessage, pipeline_id: str | None) -> None:
         """The run was accepted and is about to be published: the api says so.
@@ -148,11 +154,36 @@ class RunLog:
         )
         return self._jobs().select(sql, max_rows=10_000)
 
+    def doubt_copies(self, runs: Sequence[RunMessage]) -> None:
+        """Perhaps the tenants' tables lack these runs, which have ended: reconciliation looks, and writes them.
+
+        An append for each 500. That fails no run either.
+        """
+        now = self._clock.now().isoformat()
+        for first in range(0, len(runs), _ROWS_A_REQUEST):
+            rows = [
+                (
+                    insert_id(run.pipeline_logging_id, "DOUBTED"),
+                    {
+                        "event_time": now,
+                        "tenant_id": run.tenant_id,
+                        "pipeline_logging_id": run.pipeline_logging_id,
+                        "event": "DOUBTED",
+                    },
+                )
+                for run in runs[first : first + _ROWS_A_REQUEST]
+            ]
+            try:
+                self._rows().append(self._copies, rows)
+            except ConvergenceError as error:
+                log("run_copies_not_noted", "ERROR", runs=len(rows), error=error.code)
+
     def _copy(self, run: RunMessage, table: str, rows: Sequence[tuple[str, Row]]) -> None:
         try:
             self._rows().append(metadata_table(self._data_project, run.tenant_id, table), rows)
         except ConvergenceError as error:
             log("run_copy_missing", "WARNING", table=table, error=error.code)
+            self.doubt_copies([run])
 
 
 def state_of(events: Iterable[Mapping[str, Any]]) -> RunState | None:
@@ -187,7 +218,7 @@ def _event(run: RunMessage, record: RunRecord | StepRecord, now: datetime, deliv
     step_id = record.step_id if isinstance(record, StepRecord) else None
     # Each delivery of each of its messages begins anew; whatever else happens, happens once.
     begun = f"{run.continuation}.{run.revived}.{delivery}" if record.status == "RUNNING" else ""
-    event_id = _id(run.pipeline_logging_id, step_id or "", record.status, begun)
+    event_id = insert_id(run.pipeline_logging_id, step_id or "", record.status, begun)
     return event_id, {
         "event_id": event_id,
         "event_time": now.isoformat(),
@@ -200,36 +231,28 @@ def _event(run: RunMessage, record: RunRecord | StepRecord, now: datetime, deliv
     }
 
 
+def copied_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the tenant's x_meta_pipeline_runs has of a run, of the facts of its state."""
+    return {name: facts[name] for name in (*COPIED_FACTS, *RunRecord.__dataclass_fields__)}
+
+
 def _copy_of_run(run: RunMessage, end: RunRecord) -> tuple[str, Row]:
-    return _id(run.pipeline_logging_id, "", end.status), {**_facts(run), **_json(asdict(end))}
+    return insert_id(run.pipeline_logging_id, "", end.status), {**_facts(run), **_json(asdict(end))}
 
 
 def _copy_of_step(run: RunMessage, step: StepRecord) -> tuple[str, Row]:
-    insert_id = _id(run.pipeline_logging_id, step.step_id, step.status)
-    return insert_id, {"pipeline_logging_id": run.pipeline_logging_id, **_json(asdict(step))}
+    row = {"pipeline_logging_id": run.pipeline_logging_id, **_json(asdict(step))}
+    return insert_id(run.pipeline_logging_id, step.step_id, step.status), row
 
 
 def _facts(run: RunMessage) -> dict[str, Any]:
-    return {
-        "tenant_id": run.tenant_id,
-        "pipeline_logging_id": run.pipeline_logging_id,
-        "provider": run.provider,
-        "domain": run.domain,
-        "template_name": run.template_name,
-        "template_version": run.template_version,
-        "lane": run.lane,
-        "run_attempt": run.run_attempt,
-        "batch_id": run.batch_id,
-        "date": run.date.isoformat() if run.date else None,
-        "run_date": run.run_date.isoformat(),
-        "trigger_by": run.trigger_by,
-        "accepted_at": run.accepted_at.isoformat(),
-    }
+    return _json({name: getattr(run, name) for name in COPIED_FACTS})
 
 
 def _json(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in record.items()}
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in record.items()}
 
 
-def _id(*parts: str) -> str:
+def insert_id(*parts: str) -> str:
+    """The insertId of a row: of run, step and event, so that the same row twice is written once (FACTS 6)."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

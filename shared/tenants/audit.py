@@ -14,14 +14,16 @@ Actor = Literal["admin", "tenant", "anyone"]
 
 @dataclass(frozen=True)
 class Act:
-    """What somebody asked for. `fields` are names, never values; `subject` is a key's id or a provider.
+    """What somebody asked for. `fields` are names, never values; `subject` is a key's or a batch's id, or a provider.
+
+    Without `tenant_id` it is about no tenant in particular.
 
     `audit_id` is the id of the request: the jobs that it starts bear it too.
     """
 
     audit_id: str
     action: str
-    tenant_id: str
+    tenant_id: str | None
     actor: Actor
     key_id: str | None
     source_address: str

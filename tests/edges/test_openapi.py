@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from functions.api.tenant_examples import KEY_ID
 from shared import errors
 from shared.contracts.tables import DatasetRef
 from shared.errors import ConvergenceError, PermanentError, RateLimited, TransientError
+from shared.pipeline.batch_status import BatchState, state_of
 from shared.pipeline.run_history import Page
 from shared.pipeline.run_log import RunLog
 from shared.wiring import instance
@@ -56,8 +58,8 @@ OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 # What happens to runs and messages only: in a run's `error_code`, never the code of a problem document.
 OF_RUNS: set[type[ConvergenceError]] = {
-    errors.BytesLimitExceeded, errors.DeliveryExhausted, errors.EmptyResult, errors.IdempotencyMismatch, errors.MessageRejected,
-    errors.RetriesExhausted, errors.RowOutsidePartition, errors.RunDeadlineExceeded,
+    errors.BytesLimitExceeded, errors.DeliveryExhausted, errors.EmptyResult,
+    errors.MessageRejected, errors.RetriesExhausted, errors.RowOutsidePartition, errors.RunDeadlineExceeded,
     errors.SchemaMismatch, errors.StillRunning,
 }  # fmt: skip
 KINDS: list[type[ConvergenceError]] = [
@@ -325,6 +327,8 @@ def prepare(world: FakeServices, endpoint: str) -> FakeServices:
         log.queued(run(pipeline_logging_id=RUN_ID.example), f"{TENANT}-gcp-cost-billing")
     if endpoint == "pipelines.runs":
         vars(instance())["run_history"] = OneRun()
+    if endpoint in ("batches.show_batch", "batches.retry_batch"):
+        vars(instance())["batch_status"] = OneBatch()
     return world
 
 
@@ -334,6 +338,17 @@ class OneRun:
     def page(self, tenant_id: str, **asked: Any) -> Page:
         shown = CALLS["pipelines.runs"].example.answer or {}
         return Page([{**shown["runs"][0], "tenant_id": tenant_id}], None)
+
+
+class OneBatch:
+    """A batch of which one run has failed; the fakes' queries are too simple to count."""
+
+    def read(self, batch_id: str) -> BatchState:
+        message = {"batch_id": batch_id, "provider": "gcp", "domain": "cost", "template_name": "cost_billing"}
+        of_event = {"event": "PUBLISHED", "attempt": 1, "expected": 1, "published": 1}
+        event = {**of_event, "event_time": START, "asked_at": START, "message": json.dumps(message)}
+        group = {"run_attempt": 1, "status": "FAILED", "error_code": "query_failed", "runs": 1, "tenants": [TENANT]}
+        return state_of([event], [{**group, "begun_at": START}], now=START, run_deadline=timedelta(hours=6))
 
 
 @each_call

@@ -1,0 +1,56 @@
+"""Runs that were accepted, have not ended, and of which nothing has been heard for a while."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.contracts.messages import RunMessage
+from shared.contracts.pipeline_template import ONBOARDING
+from shared.contracts.sql import Parameter, Sql
+from shared.contracts.tables import DatasetRef
+from shared.ports import Jobs
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """The run's message, as its last event has it, and when anything of it was heard last."""
+
+    message: RunMessage
+    seen_at: datetime
+
+
+class OpenRuns:
+    """Reads the events of all runs: one query job a look."""
+
+    def __init__(self, jobs: Callable[[], Jobs], control: DatasetRef) -> None:
+        self._jobs, self._events = jobs, control.table("x_meta_runs")
+
+    def quiet_since(self, moment: datetime, *, since: datetime) -> Iterator[OpenRun]:
+        """Runs, the earliest accepted first, whose events are of `since` or later and all before the moment.
+
+        A run that lives is heard of: each of its deliveries and continuations says RUNNING. Left out are runs of which
+        the caller was told that they were not published, and onboardings, which no message can run.
+        """
+        text = f"""\
+SELECT
+  MIN(accepted_at) AS accepted_at, MAX(event_time) AS seen_at,
+  ARRAY_AGG(message IGNORE NULLS ORDER BY event_time DESC LIMIT 1)[SAFE_OFFSET(0)] AS message
+FROM `{self._events}`
+WHERE event_time >= @since AND NOT (provider = @provider AND template_name = @template_name AND domain = '')
+GROUP BY tenant_id, pipeline_logging_id
+HAVING MAX(event_time) < @moment
+  AND COUNTIF(step_id IS NULL AND status IN ('SUCCEEDED', 'FAILED', 'DEAD')) = 0
+  AND (
+    COUNTIF(step_id IS NULL AND status = 'RUNNING') > 0
+    OR COUNTIF(step_id IS NULL AND status = 'NOT_PUBLISHED') = 0
+  )
+ORDER BY accepted_at"""
+        parameters = (
+            Parameter("since", "TIMESTAMP", since.isoformat()),
+            Parameter("moment", "TIMESTAMP", moment.isoformat()),
+            Parameter("provider", "STRING", ONBOARDING.provider),
+            Parameter("template_name", "STRING", ONBOARDING.template_name),
+        )
+        for row in self._jobs().stream(Sql(text, parameters)):
+            if row["message"] is not None:
+                yield OpenRun(RunMessage.model_validate_json(row["message"]), row["seen_at"])
