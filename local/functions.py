@@ -17,6 +17,8 @@ BILLING_DATASET = "billing_export"
 KEY_RING = f"projects/{PROJECT}/locations/us/keyRings/convergence"
 ADMIN_KEY_SECRET = f"projects/{PROJECT}/secrets/admin-key"
 SENDGRID_KEY_SECRET = f"projects/{PROJECT}/secrets/sendgrid-key"
+# Other systems that may publish runs here, as in the setting of this name.
+PUBLISHERS = {"example": {"tenants": "*", "templates": ["gcp/cost/cost_billing"]}}
 DEAD_LETTER_TOPIC = "pipeline-dead-letters"
 MAX_DELIVERY_ATTEMPTS = 5
 ACK_DEADLINE_S = 600
@@ -24,38 +26,41 @@ ACK_DEADLINE_S = 600
 
 @dataclass(frozen=True)
 class Function:
-    """One deployed function. `topic` is what its push subscription `{topic}-push` brings; empty for an HTTP API."""
+    """One deployed function. `topics` are what its push subscriptions `{topic}-push` bring; none for an HTTP API."""
 
     name: str
     source: str  # folder under functions/, or an absolute one; its main.py is loaded
     target: str
     threads: int
-    topic: str = ""
+    topics: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def subscription(self) -> str:
-        """The push subscription that the function serves."""
-        return f"{self.topic}-push" if self.topic else ""
 
 
 FUNCTIONS = (
     Function("api", "api", "api", threads=8, settings={"ROUTES": "all", "OPEN_ONBOARDING": "true"}),
     # As many threads as Pub/Sub pushes at the same time: none waits behind another.
-    Function("run_pipeline", "run_pipeline", "run_pipeline", threads=16, topic="pipeline-runs"),
+    Function(
+        "run_pipeline",
+        "run_pipeline",
+        "run_pipeline",
+        threads=16,
+        topics=("pipeline-runs", *(f"pipeline-from-{name}" for name in PUBLISHERS)),
+    ),
     Function(
         "run_pipeline_bulk",
         "run_pipeline",
         "run_pipeline",
         threads=16,
-        topic="pipeline-runs-bulk",
+        topics=("pipeline-runs-bulk",),
         settings={
+            "PUBLISHERS": "{}",
             "LANE": "bulk",
             "PIPELINE_RUNS_TOPIC": "pipeline-runs-bulk",
             "PIPELINE_RUNS_SUBSCRIPTION": "pipeline-runs-bulk-push",
         },
     ),
-    Function("fan_out", "fan_out", "fan_out", threads=4, topic="pipeline-batches"),
+    Function("fan_out", "fan_out", "fan_out", threads=4, topics=("pipeline-batches",)),
+    Function("dead_letter", "dead_letter", "dead_letter", threads=4, topics=(DEAD_LETTER_TOPIC,)),
 )
 
 
@@ -92,6 +97,7 @@ def settings(
         "DATA_PROJECT_ID": PROJECT,
         "LOCATION": LOCATION,
         "CONTROL_DATASET": CONTROL_DATASET,
+        "PUBLISHERS": json.dumps(PUBLISHERS),
         "MAX_DELIVERY_ATTEMPTS": str(MAX_DELIVERY_ATTEMPTS),
         "PUSH_DEADLINE_S": str(ACK_DEADLINE_S),
         "BIGQUERY_ENDPOINT": endpoints.bigquery,

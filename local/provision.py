@@ -49,7 +49,10 @@ def provision(
 
 
 def provision_pubsub(address: str, push_endpoints: dict[str, str]) -> None:
-    """Topics, a push subscription with dead letters for each `{topic: endpoint}`, and one that keeps dead letters."""
+    """Topics, a push subscription for each `{topic: endpoint}`, and one that keeps dead letters.
+
+    Dead letters themselves have nowhere to go: they are pushed until they are taken.
+    """
     from google.pubsub_v1 import PublisherClient, SubscriberClient
     from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
     from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
@@ -57,7 +60,7 @@ def provision_pubsub(address: str, push_endpoints: dict[str, str]) -> None:
     with grpc.insecure_channel(address) as channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
-        for topic in (DEAD_LETTER_TOPIC, *push_endpoints):
+        for topic in {DEAD_LETTER_TOPIC: "", **push_endpoints}:
             _once(publisher.create_topic, name=_topic(topic))
         _once(
             subscriber.create_subscription,
@@ -69,6 +72,10 @@ def provision_pubsub(address: str, push_endpoints: dict[str, str]) -> None:
         )
         for topic, endpoint in push_endpoints.items():
             least_s, most_s = _BACKOFF_S
+            dead_letters = {
+                "dead_letter_topic": _topic(DEAD_LETTER_TOPIC),
+                "max_delivery_attempts": MAX_DELIVERY_ATTEMPTS,
+            }
             is_new = _once(
                 subscriber.create_subscription,
                 request={
@@ -76,10 +83,7 @@ def provision_pubsub(address: str, push_endpoints: dict[str, str]) -> None:
                     "topic": _topic(topic),
                     "push_config": {"push_endpoint": endpoint},
                     "ack_deadline_seconds": ACK_DEADLINE_S,
-                    "dead_letter_policy": {
-                        "dead_letter_topic": _topic(DEAD_LETTER_TOPIC),
-                        "max_delivery_attempts": MAX_DELIVERY_ATTEMPTS,
-                    },
+                    "dead_letter_policy": None if topic == DEAD_LETTER_TOPIC else dead_letters,
                     "retry_policy": {
                         "minimum_backoff": {"nanos": int(least_s * 1e9)},
                         "maximum_backoff": {"seconds": int(most_s)},

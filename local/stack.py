@@ -133,12 +133,12 @@ class Stack:
         for child in (services, *self._functions):
             child.start()
         await_answer(services, f"{endpoints.sendgrid}/mails")
-        push_endpoints = {one.topic: f"{ports.url(one.name)}/" for one in options.functions if one.topic}
+        push_endpoints = {topic: f"{ports.url(one.name)}/" for one in options.functions for topic in one.topics}
         provision(endpoints, keys, push_endpoints, options.templates, sample=options.sample)
         for function, child in zip(options.functions, self._functions, strict=True):
             # /robots.txt is answered by functions-framework itself (FACTS 26): a subscriber must not take the
             # question for a message.
-            await_answer(child, ports.url(function.name) + ("/robots.txt" if function.topic else "/healthz"))
+            await_answer(child, ports.url(function.name) + ("/robots.txt" if function.topics else "/healthz"))
         if endpoints.pubsub == embedded:
             # Only now: the endpoints of an earlier run were on other ports.
             post(f"{endpoints.sendgrid}/pubsub/release")
@@ -150,7 +150,7 @@ class Stack:
             admin_key=keys.admin_key,
             pids=self.pids,
             logs=str(data_dir.logs),
-            environment=self._settings(next(one for one in options.functions if not one.topic), endpoints, data_dir),
+            environment=self._settings(next(one for one in options.functions if not one.topics), endpoints, data_dir),
         )
         self._api = self._ready.api
         self._write_ready_file()

@@ -172,8 +172,8 @@ class Engine(ABC, Generic[F]):
     fields_model: ClassVar[type[Fields]]
     # Whether doing it again can be told from doing it once: a BigQuery job by its id, a mail by nothing.
     repeatable: ClassVar[bool] = True
-    # What the engine calls its BigQuery jobs, as it gives it to `StepContext.job_ids`: who finds a run that nobody works
-    # on any more looks whether one of its jobs is still alive.
+    # What the engine calls its BigQuery jobs, as it gives it to `StepContext.job_ids`: whoever finds a run that nobody
+    # works on any more looks whether one of its jobs is still alive.
     job_operations: ClassVar[tuple[str, ...]] = ()
     # Most characters of a text that a request put into the step's fields, and no URLs; None where it does not matter.
     request_text_limit: ClassVar[int | None] = None

@@ -84,7 +84,8 @@ def echoes(tmp_path: Path) -> tuple[Function, ...]:
     folder.mkdir()
     (folder / "main.py").write_text(ECHO)
     return tuple(
-        Function(one.name, str(folder), "echo", threads=2, topic=one.topic, settings=one.settings) for one in FUNCTIONS
+        Function(one.name, str(folder), "echo", threads=2, topics=one.topics, settings=one.settings)
+        for one in FUNCTIONS
     )
 
 
