@@ -51,7 +51,7 @@ class ForeignRuns:
             template_version=version,
             date=message.date,
             run_date=published_at.astimezone(dt.UTC).date(),
-            trigger_by=message.trigger_by or f"publisher:{publisher}",
+            trigger_by=message.trigger_by or publisher,
             lane="interactive",
             accepted_at=published_at,
             asked_before=message.idempotency_key is not None,
