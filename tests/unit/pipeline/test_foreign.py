@@ -28,7 +28,9 @@ TEMPLATE = mails('first; message: "{date} {run_date} {trigger_by}"')
 
 @pytest.fixture
 def world() -> FakeServices:
-    return services()
+    made = services()
+    made.clock.advance(-8 * 3_600)  # midnight: the message was published a moment ago, on the day before
+    return made
 
 
 def push(wish: dict[str, Any] | bytes, **others: Any) -> bytes:
