@@ -110,7 +110,7 @@ def test_attributes_of_pubsub_itself_make_no_other_run(world: FakeServices) -> N
 def test_with_an_idempotency_key_a_message_that_is_published_again_is_the_same_run(world: FakeServices) -> None:
     function, keyed = Function(world), {**WISH, "idempotency_key": "k"}
     function.receive(push(keyed))
-    function.receive(push(keyed, message={"publishTime": "2025-11-20T07:00:00Z", "messageId": "2"}))
+    function.receive(push(keyed, message={"publishTime": "2025-11-20T00:00:03Z", "messageId": "2"}))
     assert (len(runs(world)), len(world.mailer.sent), refused(world)) == (1, 1, [])
 
 
