@@ -4,9 +4,11 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from shared.contracts.tenant import DATASET_TYPE
 
@@ -70,7 +72,9 @@ class VariableSpec(BaseModel):
         None, description="Whether requests may set it; left out: yes, unless it names a table, dataset or the like."
     )
     description: str = Field("", description="What the variable is for.")
-    pattern: str | None = Field(None, description="A regular expression that the whole of a text must match.")
+    pattern: str | None = Field(
+        None, description="A regular expression that the whole of a text must match; no look-around or backreferences."
+    )
     enum: tuple[Scalar, ...] | None = Field(None, description="The only values that are taken.")
     min: Annotated[
         int | float | str | None, Field(union_mode="smart", description="The least number, or the first date.")
@@ -82,10 +86,7 @@ class VariableSpec(BaseModel):
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error as error:
-                raise ValueError(f"pattern is no regular expression: {error}") from error
+            _expression(self.pattern)
             if self.base_type in ("int", "float", "bool"):
                 raise ValueError(f"pattern is for text; bound a variable of type {self.type} with min, max or enum")
         if self.enum is not None and not self.enum:
@@ -144,7 +145,7 @@ class VariableSpec(BaseModel):
 
     def _read_one(self, value: object, from_text: bool) -> Scalar:
         typed = _typed(self.base_type, _from_text(self.base_type, value) if from_text else value)
-        if self.pattern is not None and not re.fullmatch(self.pattern, str(typed)):
+        if self.pattern is not None and not _matches(self.pattern, str(typed)):
             raise ValueError(f"must match {self.pattern}")
         if self.enum is not None and typed not in [_typed(self.base_type, one) for one in self.enum]:
             raise ValueError(f"must be one of {', '.join(map(str, self.enum))}")
@@ -154,6 +155,29 @@ class VariableSpec(BaseModel):
         if self.max is not None and typed > self.max:  # type: ignore[operator]
             raise ValueError(f"must be at most {self.max}")
         return typed
+
+
+@lru_cache(maxsize=1024)
+def _expression(pattern: str) -> SchemaValidator:
+    r"""The pattern, for the whole of a text, in the regular expressions of Rust.
+
+    Python's own take exponential time for a careless pattern such as `([a-z]+-?)+` and a text that a caller chose for
+    it; these take time linear in the text, and refuse what cannot be had so: look-around, backreferences, large counts.
+    """
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=pattern))  # by itself: "a)|(b" must not close what is put around
+        return SchemaValidator(core_schema.str_schema(pattern=rf"\A(?:{pattern})\z"))
+    except SchemaError as error:
+        reason = str(error).rpartition("\n")[2].strip().removeprefix("error: ").removeprefix("SchemaError: ")
+        raise ValueError(f"pattern is no regular expression of linear time: {reason}") from error
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        _expression(pattern).validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _from_text(kind: str, value: object) -> object:
