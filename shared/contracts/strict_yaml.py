@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 from shared.errors import Fault
 
@@ -97,8 +98,10 @@ def read(text: str, *, file: str) -> Document:
         line = mark.line + 1 if mark else 1
         document.faults.append(Fault(f"{file}:{line}", "yaml_invalid", _explain(error)))
         return document
-    except yaml.YAMLError as error:
-        document.faults.append(Fault(f"{file}:1", "yaml_invalid", f"this is no YAML text: {error}"))
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"this is no YAML text: character U+{ord(text[error.position]):04X} may not stand in it; delete it"
+        document.faults.append(Fault(f"{file}:{line}", "yaml_invalid", message))
         return document
     document.faults.extend(_surprises(events, file))
     if not document.faults:
@@ -181,8 +184,9 @@ class _Builder:
                 self._fault(line, "merge key <<: write the keys out")
             elif key in first_lines:
                 self._fault(line, f"{key!r} is there twice, first on line {first_lines[key]}; keep one")
-            below: Path = (*path, key if key is not None else "?")
             known = key is None or key in first_lines
+            # What is not kept has no place of its own: the key's first value is at the key's path.
+            below: Path = (*path, "?" if key is None or known else key)
             if not known:
                 self._document.lines[below] = line
             value = self.build(events, below)

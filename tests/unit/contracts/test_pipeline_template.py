@@ -1,6 +1,7 @@
 """Reading template files: what passes, and what every fault says."""
 
 import hashlib
+import time
 
 import pytest
 
@@ -87,7 +88,10 @@ steps:
         "configs/gcp/cost/x.yml:2: descripton: unknown key; did you mean 'description'?",
         "configs/gcp/cost/x.yml:4: steps.0.step_id: must match ^[a-z0-9_]+$",
         "configs/gcp/cost/x.yml:5: steps.0.ps_type: must match ^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)+$",
-        "configs/gcp/cost/x.yml:9: steps.1.trigger: must be one of 'on_success', 'on_failure', 'always'; did you mean 'on_failure'?",
+        (
+            "configs/gcp/cost/x.yml:9: steps.1.trigger: must be one of 'on_success', 'on_failure', 'always';"
+            " did you mean 'on_failure'?"
+        ),
         "configs/gcp/cost/x.yml:10: steps.1.retry.attempt: unknown key; did you mean 'attempts'?",
     ]
 
@@ -159,7 +163,10 @@ steps:
         ("x: {type: strng}", "no type 'strng'; known types: string, int"),
         ("x: {type: int, default: five}", "default must be a whole number"),
         ("x: {type: int, pattern: a}", "pattern is for text"),
-        ("x: {type: string, pattern: '('}", "no regular expression"),
+        ("x: {type: string, pattern: '('}", "no regular expression of linear time: unclosed group"),
+        ("x: {type: string, pattern: '(?=a)b'}", "look-ahead and look-behind, is not supported"),
+        ("x: {type: string, pattern: 'a)|(b'}", "unopened group"),
+        ("x: {type: string, pattern: '(a{1000}){1000}'}", "exceeds size limit"),
         ("x: {type: string, min: 1}", "min and max are for"),
         ("x: {type: date, min: 1}", "min must be text"),
         ("x: {type: string, enum: []}", "enum is empty"),
@@ -243,6 +250,40 @@ def test_a_value_must_be_of_its_type(kind: str, good: object, bad: object) -> No
 
     with pytest.raises(ValueError, match=r"must|has|holds"):
         spec.read(bad)
+
+
+@pytest.mark.parametrize("pattern", ["([a-z]+-?)+", "(a|aa)+", "(.*)*x", "(a?){200}a{200}"])
+def test_no_pattern_of_an_author_takes_long_for_a_text_of_a_caller(pattern: str) -> None:
+    spec = VariableSpec(pattern=pattern)
+    began = time.perf_counter()
+
+    with pytest.raises(ValueError, match="must match"):
+        spec.read("a" * 4_095 + "!")
+
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("text", ["ab\n", "\nab", "xab", "abx", "ab\nab", "ac"])
+def test_a_pattern_must_match_the_whole_of_a_text(text: str) -> None:
+    spec = VariableSpec(pattern="ab|a")
+    spec.read("ab")
+
+    with pytest.raises(ValueError, match="must match"):
+        spec.read(text)
+
+
+def test_steps_that_are_there_twice_are_checked_as_they_come_first() -> None:
+    step = b"[{step_id: a, ps_type: a.b}]"
+    assert faults(b"pipeline_id: x\nsteps: [{step_id: a}]\nsteps: " + step) == [
+        "configs/gcp/cost/x.yml:2: steps.0.ps_type: is missing",
+        "configs/gcp/cost/x.yml:3: 'steps' is there twice, first on line 2; keep one",
+    ]
+
+
+def test_a_character_that_is_no_text_is_named_with_its_line() -> None:
+    assert faults(b"pipeline_id: x\nsteps: \x00\n") == [
+        "configs/gcp/cost/x.yml:2: this is no YAML text: character U+0000 may not stand in it; delete it"
+    ]
 
 
 def test_a_wrong_value_is_never_repeated_in_its_message() -> None:
