@@ -37,6 +37,11 @@ def test_a_short_text_of_a_request_may_go_into_a_mail() -> None:
         "//evil.example",
         "javascript:x",
         "evil.example/login",
+        "evil.example?page=login",
+        "evil\u3002example/login",
+        "\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444/login",
+        "xn--e1afmkfd.xn--p1ai/login",
+        "192.0.2.7/login",
         "=?utf-8?B?aHR0cDovL2V2aWw=?=",
     ],
 )
@@ -56,3 +61,27 @@ def test_not_even_one_that_a_careless_pattern_lets_pass() -> None:
 def test_neither_may_who_asked() -> None:
     with pytest.raises(VariablesInvalid, match="trigger_by"):
         plan(trigger_by="http://evil.example")
+
+
+@pytest.mark.parametrize(
+    ("message", "values"),
+    [
+        ("{first}{second}", ("evil.example", "/login")),
+        ("{first}/{second}", ("https:", "/evil.example")),
+        ("https://{first}", ("evil.example", "")),
+        ("https://{first}.example/x", ("evil", "")),
+        ("www.{first}", ("evil.example", "")),
+    ],
+)
+def test_neither_may_values_and_the_text_around_them_make_a_link(message: str, values: tuple[str, str]) -> None:
+    text = MAIL.replace('note: ""', 'note: "", first: "", second: ""').replace("asked for by {trigger_by}", message)
+    asked = run(variables={"first": values[0], "second": values[1]})
+
+    with pytest.raises(VariablesInvalid, match="would make a link"):
+        Resolver(FakeTemplates(template(text)), services()).resolve(asked, tenant())
+
+
+def test_a_value_may_be_in_the_path_of_the_templates_own_link_and_after_a_colon() -> None:
+    text = MAIL.replace("asked for by {trigger_by}", "by:{trigger_by}, https://logs.example/{trigger_by}?by={note}")
+
+    Resolver(FakeTemplates(template(text)), services()).resolve(run(variables={"note": "me"}), tenant())
