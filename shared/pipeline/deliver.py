@@ -20,13 +20,16 @@ from shared.errors import (
     TenantUnknown,
 )
 from shared.logs import log, log_context
-from shared.pipeline.accept import message_of
+from shared.pipeline.accept import available, message_of
 from shared.pipeline.execute import Execution
 from shared.pipeline.mask import for_tenant
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunRecord
 from shared.ports import MessageBus
 from shared.tenants.directory import Directory
+
+# A publisher's clock may be ahead of ours by so much.
+CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 def run_of(push: Push) -> RunMessage:
@@ -67,6 +70,9 @@ class Delivery:
 
     def _run(self, run: RunMessage, delivery_attempt: int) -> None:
         settings, started = self._services.settings, self._services.clock.now()
+        if run.accepted_at > started + CLOCKS_DIFFER:
+            # Its deadline would be as far off as it likes.
+            raise MessageRejected(f"accepted_at is more than {CLOCKS_DIFFER} in the future; give the time as it is")
         before = None
         if delivery_attempt > 1 or run.asked_before or run.continuation or run.revived or run.only:
             before = self._log.read(run.tenant_id, run.pipeline_logging_id)
@@ -80,6 +86,7 @@ class Delivery:
                 return
         try:
             tenant = self._tenant(run)
+            available(tenant, run.address, self._resolver.templates)
             plan = self._resolver.resolve(run, tenant)
         except PermanentError as error:
             ended = RunRecord(

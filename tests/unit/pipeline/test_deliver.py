@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from tests.builders import (
     template,
     tenant,
 )
-from tests.fakes import Answer, FakeServices, FakeTemplates
+from tests.fakes import START, Answer, FakeServices, FakeTemplates
 
 DOWN = Unavailable("down")
 QUERY = """
@@ -98,6 +99,21 @@ def rejected(world: FakeServices) -> list[dict[str, Any]]:
 def test_a_push_runs_the_pipeline(world: FakeServices) -> None:
     delivery(world).handle(push(run()))
     assert (ran(world), state(world).status) == (["first", "second"], "SUCCEEDED")
+
+
+def test_a_message_cannot_run_a_template_that_is_not_enabled_for_the_tenant(world: FakeServices) -> None:
+    put_record(world.warehouse, tenant(enabled_templates=("gcp/cost/other",)))
+    delivery(world).handle(push(run()))
+    found = state(world)
+    assert (ran(world), found.status, found.facts["error_code"]) == ([], "FAILED", "template_not_found")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=11), datetime.max.replace(tzinfo=UTC) - START])
+def test_a_message_from_the_future_is_refused_for_its_deadline_would_be_as_far_off(
+    world: FakeServices, ahead: timedelta
+) -> None:
+    delivery(world).handle(push(run(accepted_at=START + ahead)))
+    assert (ran(world), [row["error_code"] for row in rejected(world)]) == ([], ["message_rejected"])
 
 
 def test_a_redelivered_message_runs_nothing_twice(world: FakeServices) -> None:
