@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import preview, schema, templates
+from cli import batch, preview, replay, schema, templates
 
 app = typer.Typer(
     add_completion=False,
@@ -12,6 +12,8 @@ app = typer.Typer(
 )
 app.command("templates")(templates.templates)
 app.command("preview")(preview.preview)
+app.command("batch")(batch.batch)
+app.command("replay")(replay.replay)
 app.command("schema")(schema.schema)
 
 

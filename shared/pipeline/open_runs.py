@@ -26,7 +26,7 @@ class OpenRuns:
         self._jobs, self._events = jobs, control.table("x_meta_runs")
 
     def quiet_since(self, moment: datetime, *, since: datetime) -> Iterator[OpenRun]:
-        """Runs, the earliest accepted first, whose events are of `since` or later and all before the moment.
+        """Runs, the earliest accepted first, whose events are of `since` or later and none after the moment.
 
         A run that lives is heard of: each of its deliveries and continuations says RUNNING. Left out are runs of which
         the caller was told that they were not published, and onboardings, which no message can run.
@@ -38,7 +38,7 @@ SELECT
 FROM `{self._events}`
 WHERE event_time >= @since AND NOT (provider = @provider AND template_name = @template_name AND domain = '')
 GROUP BY tenant_id, pipeline_logging_id
-HAVING MAX(event_time) < @moment
+HAVING MAX(event_time) <= @moment
   AND COUNTIF(step_id IS NULL AND status IN ('SUCCEEDED', 'FAILED', 'DEAD')) = 0
   AND (
     COUNTIF(step_id IS NULL AND status = 'RUNNING') > 0

@@ -42,7 +42,7 @@ class RunCopies:
         self._log, self._directory = run_log, directory
 
     def mend(self, *, before: datetime, limit: int, until: datetime) -> int:
-        """Write the copies that are doubted since before that moment and are not there; how many were seen to.
+        """Write the copies that are doubted since that moment or before and are not there; how many were seen to.
 
         The earliest first, at most `limit`, until the time is up. What fails is logged, and tried again by the next
         call. Three query jobs a run.
@@ -52,7 +52,7 @@ SELECT tenant_id, pipeline_logging_id
 FROM `{self._table}`
 WHERE event_time >= @since
 GROUP BY tenant_id, pipeline_logging_id
-HAVING COUNTIF(event != 'DOUBTED') = 0 AND MIN(event_time) < @before
+HAVING COUNTIF(event != 'DOUBTED') = 0 AND MIN(event_time) <= @before
 ORDER BY MIN(event_time)
 LIMIT {limit}"""
         parameters = (
