@@ -53,6 +53,7 @@ def onboard_customer() -> Onboarded:
     caller = Caller("admin" if "X-Admin-Key" in flask.request.headers else "anyone")
     request = body.read(flask.request, OnboardRequest)
     check_variables(request.tenant_id, request.variables)
+    check_templates(request.enabled_templates, here.templates.addresses())
     fields = _named(request.model_fields_set, request.variables)
     recorded(caller, "tenant.onboard", request.tenant_id, here, fields=fields)
     done = onboard(request, services=here, resolver=here.resolver, run_log=here.run_log)

@@ -55,6 +55,10 @@ def _storable(value: str) -> str:
 
 
 VariableText = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_storable)]
+TemplateNames = Annotated[
+    tuple[Annotated[str, StringConstraints(max_length=200)], ...],
+    Field(max_length=1_000, description="Templates that the tenant may run, as `gcp/cost/cost_billing`; none: all."),
+]
 
 
 class OnboardRequest(BaseModel):
@@ -71,6 +75,7 @@ class OnboardRequest(BaseModel):
         max_length=MAX_VARIABLES,
         description="The operator's settings for this tenant, by variable name.",
     )
+    enabled_templates: TemplateNames = ()
 
 
 class TenantChange(BaseModel):
@@ -88,9 +93,7 @@ class TenantChange(BaseModel):
     variables: dict[VariableName, VariableText | None] = Field(
         default_factory=dict, max_length=MAX_VARIABLES, description="The operator's settings for this tenant."
     )
-    enabled_templates: tuple[Annotated[str, StringConstraints(max_length=200)], ...] = Field(
-        (), max_length=1_000, description="Templates that the tenant may run, as `gcp/cost/cost_billing`."
-    )
+    enabled_templates: TemplateNames = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

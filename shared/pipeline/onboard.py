@@ -55,7 +55,13 @@ def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, 
     if registry.has(tenant_id):
         raise AlreadyOnboarded(f"{tenant_id} is onboarded already; rotate its key if it was lost")
     now = services.clock.now()
-    tenant = Tenant(tenant_id, request.admin_email, epoch=secrets.token_hex(8), variables=request.variables)
+    tenant = Tenant(
+        tenant_id,
+        request.admin_email,
+        epoch=secrets.token_hex(8),
+        variables=request.variables,
+        enabled_templates=request.enabled_templates,
+    )
     run = RunMessage(
         pipeline_logging_id=run_id(tenant_id, tenant.epoch, "onboarding", None),
         tenant_id=tenant_id,

@@ -370,6 +370,9 @@ def test_a_template_that_is_not_there_is_named_with_the_nearest(world: FakeServi
     )  # fmt: skip
     if name == "gcp/cost/cost_biling":
         assert "did you mean 'gcp/cost/cost_billing'?" in fault["message"]
+    newcomer = {"tenant_id": "newcomer_1234", "admin_email": "a@b.example", "enabled_templates": [name]}
+    assert code(ask(api, "POST", "/api/v1/customers/onboard", AS_ADMIN, newcomer)) == (400, "variables_invalid")
+    assert acts(world) == []
 
 
 def test_a_change_that_was_cut_short_is_completed_by_the_same_call(world: FakeServices, api: Client) -> None:

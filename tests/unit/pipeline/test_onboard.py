@@ -69,13 +69,15 @@ def labels(world: FakeServices) -> Mapping[str, str]:
 
 
 def test_a_new_tenant_has_dataset_tables_key_record_and_a_row_in_the_registry(world: FakeServices) -> None:
-    done = ask(world, variables={"region": "eu"})
+    done = ask(world, variables={"region": "eu"}, enabled_templates=["gcp/cost/cost_billing"])
     assert (done.tenant_id, done.dataset_created, list(done.tables_created)) == (OTHER, True, TABLES)
     assert is_good(world, done.api_key.get_secret_value())
     found = Directory(world.rows, world.clock, data_project=DATA, schema=schema("x_meta_tenant")).get(OTHER)
     assert found is not None
     assert (found.status, found.admin_email, found.variables) == ("active", EMAIL, {"region": "eu"})
+    assert found.enabled_templates == ("gcp/cost/cost_billing",)
     assert registered(world) == [OTHER]
+    assert world.warehouse.events(TENANTS)[0]["enabled_templates"] == ["gcp/cost/cost_billing"]
 
 
 def test_the_dataset_bears_the_tenants_label(world: FakeServices) -> None:
