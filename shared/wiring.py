@@ -27,6 +27,7 @@ from shared.pipeline.open_runs import OpenRuns
 from shared.pipeline.operator_mail import OperatorMail
 from shared.pipeline.receive import Receiver, RejectedMessages
 from shared.pipeline.reconcile import Reconcile
+from shared.pipeline.replay import Replays
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_copies import RunCopies
 from shared.pipeline.run_history import RunHistory
@@ -268,6 +269,19 @@ class Instance:
     def run_history(self) -> RunHistory:
         """A tenant's runs, page by page."""
         return RunHistory(lambda: self.jobs, self.clock, self.control)
+
+    @once
+    def replays(self) -> Replays:
+        """Running again what failed."""
+        return Replays(
+            lambda: self.jobs,
+            self.run_log,
+            lambda: self.bus,
+            self.clock,
+            control=self.control,
+            runs_topic=self.settings.pipeline_runs_topic,
+            bulk_topic=self.settings.pipeline_runs_bulk_topic,
+        )
 
     @once
     def delivery(self) -> Delivery:

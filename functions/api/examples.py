@@ -26,6 +26,7 @@ _RUN = {
     "run_date": "2025-11-16",
     "trigger_by": "finance_team",
     "run_attempt": 1,
+    "previous_run": None,
     "deliveries": 1,
     "accepted_at": "2025-11-16T08:00:00Z",
     "started_at": "2025-11-16T08:00:01Z",

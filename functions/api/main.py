@@ -17,6 +17,7 @@ from functions.api import (
     framework,
     pipelines,
     problems,
+    replays,
     service,
     templates,
 )
@@ -81,6 +82,7 @@ def create_app(routes: str) -> flask.Flask:
     if routes in ("admin", "all"):
         app.register_blueprint(customers.admin)
         app.register_blueprint(batches.admin)
+        app.register_blueprint(replays.admin)
     app.register_blueprint(api_keys.tenant_or_admin)
     app.register_blueprint(templates.tenant_or_admin)
     app.register_blueprint(service.anyone)

@@ -22,6 +22,7 @@ STATUS: dict[type[ConvergenceError], int] = {
     errors.TenantSuspended: 403,
     errors.TemplateNotFound: 404,
     errors.RunNotFound: 404,
+    errors.RunNotFailed: 409,
     errors.TenantUnknown: 404,
     errors.TenantIdRefused: 409,
     errors.AlreadyOnboarded: 409,

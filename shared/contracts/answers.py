@@ -97,6 +97,7 @@ class RunSummary(Answer):
     run_date: Annotated[dt.date, Field(description="The day on which it was accepted, UTC.")]
     trigger_by: Annotated[str, Field(description="Who asked for it.")]
     run_attempt: Annotated[int, Field(ge=1, description="2 and more: a retry of a run that failed.")]
+    previous_run: Annotated[str | None, Field(description="The run that this attempt repeats; null for a first one.")]
     deliveries: Annotated[int, Field(ge=1, description="How often Pub/Sub has brought the run's message.")]
     accepted_at: Annotated[dt.datetime, Field(description="When it was accepted.")]
     started_at: StartedAt

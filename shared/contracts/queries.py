@@ -47,7 +47,7 @@ def _page_token(text: str) -> str:
     return text
 
 
-def _moment(value: object) -> object:
+def moment(value: object) -> object:
     """A day is its first moment in UTC. A time needs its zone: pydantic would also take a number of seconds."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         return f"{value}T00:00:00Z"
@@ -86,7 +86,7 @@ class RunsQuery(BaseModel):
         pattern=r"^[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,63}$",
         description="Only runs of this template, as `gcp/cost/cost_billing`.",
     )
-    since: Annotated[dt.datetime, BeforeValidator(_moment)] | None = Field(
+    since: Annotated[dt.datetime, BeforeValidator(moment)] | None = Field(
         None,
         description="Only runs accepted then or later: a day (UTC), or a time with its zone. 30 days ago if not given.",
     )

@@ -17,6 +17,7 @@ DAYS_BACK = 30
 _TOP = ("ended_at", "rows_written", "bytes_billed", "failed_step", "error_code", "error_message", "pipeline_id")
 _FACTS = (
     "provider", "domain", "template_name", "template_version", "date", "run_date", "trigger_by", "run_attempt",
+    "previous_run",
 )  # fmt: skip
 
 

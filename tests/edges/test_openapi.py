@@ -22,9 +22,11 @@ from functions.api.openapi import document, path_of
 from functions.api.problems import FAILURES, HTTP_CODES, INTERNAL_ERROR, PASSING_FAILURES
 from functions.api.tenant_examples import KEY_ID
 from shared import errors
+from shared.contracts.replays import ReplayRequest
 from shared.contracts.tables import DatasetRef
 from shared.errors import ConvergenceError, PermanentError, RateLimited, TransientError
 from shared.pipeline.batch_status import BatchState, state_of
+from shared.pipeline.replay import Replay
 from shared.pipeline.run_history import Page
 from shared.pipeline.run_log import RunLog
 from shared.wiring import instance
@@ -329,6 +331,8 @@ def prepare(world: FakeServices, endpoint: str) -> FakeServices:
         vars(instance())["run_history"] = OneRun()
     if endpoint in ("batches.show_batch", "batches.retry_batch"):
         vars(instance())["batch_status"] = OneBatch()
+    if endpoint == "replays.replay":
+        vars(instance())["replays"] = OneReplay()
     return world
 
 
@@ -338,6 +342,14 @@ class OneRun:
     def page(self, tenant_id: str, **asked: Any) -> Page:
         shown = CALLS["pipelines.runs"].example.answer or {}
         return Page([{**shown["runs"][0], "tenant_id": tenant_id}], None)
+
+
+class OneReplay:
+    """The replay of the run that is asked for; the fakes' queries are too simple to find it."""
+
+    def replay(self, asked: ReplayRequest) -> Replay:
+        assert asked.run
+        return Replay([run(run_attempt=2, previous_run=asked.run)], None)
 
 
 class OneBatch:

@@ -1,0 +1,64 @@
+"""`python -m cli replay`: run again what failed, over the API."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.api import connect
+from cli.preview_text import show_errors
+from shared.errors import ConvergenceError
+
+# So many are listed; the rest are counted.
+_MOST_SHOWN = 20
+
+
+def replay(  # noqa: PLR0917 - typer calls it by name
+    run: Annotated[str, typer.Option(metavar="RUN_ID", help="This run.")] = "",
+    batch: Annotated[str, typer.Option(metavar="BATCH_ID", help="What failed of this batch.")] = "",
+    error_code: Annotated[str, typer.Option(metavar="CODE", help="What failed with this code.")] = "",
+    since: Annotated[str, typer.Option(help="Of that day or time on; 30 days ago if not given.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which runs it would be.")] = False,
+    stack: Annotated[
+        Path | None, typer.Option(help="Ready file of a stack; without it API_URL, then .local/stack.json.")
+    ] = None,
+) -> None:
+    """Run again what is FAILED or DEAD, as new runs that name the ones they repeat.
+
+    The same command again, before these have begun, is the same runs. Exit status 0 when Pub/Sub has all of them. The
+    API is that of API_URL with ADMIN_KEY, or the stack of `make up` in this folder.
+    """
+    console = Console(soft_wrap=True, highlight=False, emoji=False, markup=False)
+    if not (run or batch or error_code):
+        raise typer.BadParameter("give --run, --batch or --error-code", param_hint="replay")
+    given = {"run": run, "batch_id": batch, "error_code": error_code, "since": since}
+    asked: dict[str, Any] = {name: value for name, value in given.items() if value}
+    runs: list[dict[str, Any]] = []
+    try:
+        api = connect(stack)
+        while True:
+            page = api.post("/pipelines/replay", {**asked, "dry_run": dry_run})
+            runs += page["runs"]
+            if page["next_page_token"] is None:
+                break
+            asked["page_token"] = page["next_page_token"]
+    except ConvergenceError as error:
+        if runs:
+            console.print(f"{len(runs)} runs are published; the same command goes on")
+        show_errors(error.message, error.faults, console)
+        raise typer.Exit(1) from None
+    _show(runs, console)
+    console.print(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} {'would be' if dry_run else 'are'} run again")
+
+
+def _show(runs: list[dict[str, Any]], console: Console) -> None:
+    table = Table("tenant", "date", "attempt", "run", "repeats")
+    for run in runs[:_MOST_SHOWN]:
+        row = run["tenant_id"], run["date"] or "", run["run_attempt"], run["pipeline_logging_id"], run["previous_run"]
+        table.add_row(*map(str, row))
+    if runs:
+        console.print(table)
+    if len(runs) > _MOST_SHOWN:
+        console.print(f"and {len(runs) - _MOST_SHOWN} more")
