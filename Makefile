@@ -31,6 +31,7 @@ templates: .venv/stamp  ## check every template and table schema, without runnin
 	@$(BIN)/python -m cli templates
 
 preview: .venv/stamp  ## what TEMPLATE would do for TENANT on DATE: SQL, tables, mails, bytes
+	@test -n "$(TEMPLATE)" -a -n "$(TENANT)" || { echo "Say of which template, for which tenant and day: make preview TEMPLATE=gcp/cost/cost_billing TENANT=acmeinc_23xv2 DATE=2025-11-15"; exit 2; }
 	@$(BIN)/python -m cli preview "$(TEMPLATE)" --tenant "$(TENANT)" $(if $(DATE),--date "$(DATE)") $(if $(STACK),--stack "$(STACK)")
 
 lint: .venv/stamp    ## ruff, mypy, import-linter

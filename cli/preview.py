@@ -14,7 +14,7 @@ from cli.options import Repeated, assignments
 from cli.preview_text import show, show_errors
 from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, TemplateAddress
 from shared.contracts.tenant import Tenant, is_tenant_id
-from shared.contracts.variable_spec import Value
+from shared.contracts.variable_spec import Value, VariableSpec
 from shared.desk import stand_ins
 from shared.desk.preview import preview as resolved
 from shared.errors import ConvergenceError, Fault, RequestInvalid, TenantUnknown
@@ -29,7 +29,9 @@ def preview(  # noqa: PLR0917 - typer calls it by name
     date: Annotated[str, typer.Option(help="The run's date, YYYY-MM-DD.")] = "",
     set_: Annotated[
         Repeated,
-        typer.Option("--set", metavar="NAME=VALUE", help="A variable as a request would give it; may be repeated."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A variable as a request would give it; a list as a,b; may be repeated."
+        ),
     ] = (),  # type: ignore[assignment]  # typer makes the list
     operator: Annotated[
         Repeated, typer.Option(metavar="NAME=VALUE", help="An operator setting; may be repeated.")
@@ -129,8 +131,8 @@ def _request(template: PipelineTemplate, given: dict[str, str]) -> dict[str, Val
     for name, text in given.items():
         values[name] = text
         if (spec := template.variables.get(name)) is not None:
-            try:
-                value = spec.read(text, from_text=True)
+            try:  # without bounds: those are judged when the run is resolved, together with all else
+                value = VariableSpec(type=spec.type).read(text, from_text=True)
             except ValueError:
                 continue  # the same text is refused with the variable's own words when the run is resolved
             values[name] = list(value) if isinstance(value, tuple) else value  # type: ignore[assignment]  # JSON's list

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -257,16 +258,26 @@ def _step_faults(body: TemplateBody, document: strict_yaml.Document, file: str) 
         for needed in step.depends_on or ():
             if needed not in seen:
                 fault(index, "depends_on", f"no step {needed!r}; {nearest(needed, seen)}")
-    needs = {step.step_id: [one for one in step.depends_on or () if one in seen] for step in body.steps}
+    # An id that is there twice says nothing about circles.
+    ids = Counter(step.step_id for step in body.steps)
+    needs = {step.step_id: step.depends_on or () for step in body.steps if ids[step.step_id] == 1}
     for step_id in _circular(needs):
         fault(seen[step_id], "depends_on", f"step {step_id!r} waits for itself; break the circle")
     return faults
 
 
-def _circular(needs: Mapping[str, list[str]]) -> list[str]:
-    """The names that reach themselves, or others that do."""
+def _circular(needs: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names that reach themselves, or lie between others that do; not those that merely wait for them.
+
+    >>> _circular({"load": ["extract"], "extract": ["load"], "tell": ["load"]})
+    ['load', 'extract']
+    """
     left = {name: set(others) for name, others in needs.items()}
-    while free := [name for name, others in left.items() if not others & left.keys()]:
+    while free := [
+        name
+        for name, others in left.items()
+        if not others & left.keys() or not any(name in those for those in left.values())
+    ]:
         for name in free:
             del left[name]
     return list(left)

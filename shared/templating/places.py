@@ -200,9 +200,9 @@ class _Outliner:
         if (before and before.end == first.start and _glues(before)) or (
             after and after.start == end and _glues(after)
         ):
-            self._fault(
-                first, f"{{{name.name}}} is glued to what is beside it; a name with a placeholder needs backquotes"
-            )
+            dollar = before is not None and before.end == first.start and before.source == "$"
+            right = f"write {{{name.name}}}, without $" if dollar else "a name with a placeholder needs backquotes"
+            self._fault(first, f"{{{name.name}}} is glued to what is beside it; {right}")
         elif before and (_is_by(before) or (before.kind == TokenType.COMMA and self._by[-1])):
             self._fault(first, f"{{{name.name}}} after {self._by[-1]} would be a constant, not a column")
         elif reason := self._literal_only(before):

@@ -124,7 +124,10 @@ class _Binder:
             filled.append(value)
         name = "".join(filled)
         if not _PATH.fullmatch(name):
-            self._fault(place, "the name between backquotes is no table path once it is filled in", "variable_invalid")
+            message = (
+                f"`{name}`, filled in, is no table path; write project.dataset.table, without wildcard or decorator"
+            )
+            self._fault(place, message, "variable_invalid")
         return f"`{name}`"
 
     def _parameter(self, parts: tuple[str | Name, ...], kind: ParameterType, value: Value) -> str:

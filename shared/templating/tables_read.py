@@ -94,7 +94,9 @@ def _unreadable(error: SqlglotError) -> SqlRefused:
     """Where sqlglot stopped. Its own message speaks of its classes, and quotes the query."""
     place = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
     line, near = place.get("line"), str(place.get("highlight") or "")[:40]
-    message = "this is no SELECT that can be read; " + (f"look before {near!r}" if near else "its end is missing")
+    message = "this is no SELECT that can be read; " + (
+        f"look at {near!r} and what is before it" if near else "its end is missing"
+    )
     if line is None:
         return SqlRefused(f"the query cannot be read: {message}")
     message = f"line {line} of the query: {message}"

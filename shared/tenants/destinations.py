@@ -79,11 +79,16 @@ class TenantDestinations:
         wrong: list[str] = []
         columns = _merged(found.fields, schema.fields, wrong)
         if found.partition_field != schema.partition_field:
-            wrong.append(f"partitioned by {found.partition_field}, not {schema.partition_field}")
+            wrong.append(f"it is {_partitioned(found)}, not {_partitioned(schema)}")
         if wrong:
-            raise SchemaMismatch(f"table {table.table} does not fit its schema template: {'; '.join(wrong)}")
+            is_not = f"table {table.table} is there and is not what the step wants: {'; '.join(wrong)}"
+            raise SchemaMismatch(f"{is_not}; change the schema template, or name another table, or drop this one")
         if columns != found.fields:
             self._catalog.add_columns(table, found.model_copy(update={"fields": columns}))
+
+
+def _partitioned(schema: TableSchema) -> str:
+    return f"partitioned by {schema.partition_field}" if schema.partition_field else "without partitions"
 
 
 def _merged(have: Sequence[Column], want: Sequence[Column], wrong: list[str], within: str = "") -> tuple[Column, ...]:

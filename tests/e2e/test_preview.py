@@ -120,6 +120,26 @@ def test_refusals_are_those_of_the_api(desk: Desk) -> None:
     assert "mail_refused  x@rival.example is not on the tenant's mail domain or the operator's list" in shown
 
 
+def test_a_given_variable_is_read_as_its_type_and_judged_in_its_own_words(desk: Desk) -> None:
+    template = desk.folder / "configs" / "gcp" / "x" / "bounded.yml"
+    template.parent.mkdir(parents=True)
+    template.write_text("""pipeline_id: "{tenant_id}-bounded"
+description: ""
+variables:
+  limit: {type: int, default: 10, max: 100}
+steps:
+  - step_id: top
+    ps_type: gcp.bigquery_to_bigquery
+    source: {query: "SELECT 1 AS one LIMIT {limit}"}
+    destination: {dataset_type: silver, table: ones}
+""")
+    given = ("preview", "gcp/x/bounded", "--tenant", "acmeinc_23xv2", "--configs", "configs")
+
+    assert "@p1_limit  INT64  50" in desk.run(*given, "--set", "limit=50").stdout
+    assert "'limit' must be at most 100" in desk.run(*given, "--set", "limit=500").stdout
+    assert "'limit' must be a whole number" in desk.run(*given, "--set", "limit=ten").stdout
+
+
 def test_an_operators_setting_can_be_tried_out(desk: Desk) -> None:
     given = ("--operator", "billing_export_table=a.b.c", "--tenant", "acmeinc_23xv2", "--date", "2025-11-15")
     status, shown = desk.preview(*given)

@@ -156,7 +156,10 @@ def _template(fields: BigQueryToBigQueryFields, context: StepContext) -> TableSc
     if not file.is_file():
         raise about("destination.schema_template", TemplateInvalid(f"there is no {file.name} to look it up in"))
     status = file.stat()
-    schemas, name = _schemas(file, (status.st_mtime_ns, status.st_size)), fields.destination.schema_template
+    try:
+        schemas, name = _schemas(file, (status.st_mtime_ns, status.st_size)), fields.destination.schema_template
+    except TemplateInvalid as error:  # one fault here: the check of the file itself names them all
+        raise about("destination.schema_template", TemplateInvalid(error.message)) from None
     if name not in schemas:
         message = f"no schema template {name!r} in {file.name}; {nearest(name, schemas)}"
         raise about("destination.schema_template", TemplateInvalid(message))
@@ -186,7 +189,8 @@ def _destination(fields: BigQueryToBigQueryFields, context: StepContext) -> Tabl
     """The table to write: always in a dataset of the run's tenant."""
     where = fields.destination
     if not re.fullmatch(DATASET_TYPE, where.dataset_type):
-        message = f"dataset_type {where.dataset_type!r} is not of the form {DATASET_TYPE}"
+        right = "lower case letters, digits and single _, such as gcp_silver_cost"
+        message = f"{where.dataset_type!r} is no dataset_type: {right}"
         raise about("destination.dataset_type", VariablesInvalid(message))
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,200}", where.table) or where.table.startswith("x_meta"):
         message = f"table {where.table!r} is no name for a destination: letters, digits, _; not x_meta…"

@@ -102,6 +102,7 @@ def test_a_placeholder_is_bound_by_its_place(text: str, becomes: str, parameters
         ("'a' '{s}'", "adjacent strings"),
         ("'{s}' 'a'", "adjacent strings"),
         ("a{n}", "glued"),
+        ("${n}", "write {n}, without $"),
         ("{n}a", "glued"),
         ("1{n}", "glued"),
         ("{n}{x}", "glued"),
@@ -168,6 +169,11 @@ def test_what_is_no_name_cannot_stand_between_backquotes(value: str) -> None:
 def test_a_value_that_is_part_of_a_name_cannot_add_parts(text: str) -> None:
     with pytest.raises(VariablesInvalid, match="one part of a name"):
         bound(text)
+
+
+def test_a_name_with_a_wildcard_is_refused_as_it_reads_once_filled_in() -> None:
+    with pytest.raises(VariablesInvalid, match=r"`my-p\.d\.\*`, filled in, is no table path"):
+        bound("`{project}.d.*`")
 
 
 def test_a_callers_free_choice_cannot_be_a_name() -> None:

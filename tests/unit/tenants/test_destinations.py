@@ -119,7 +119,7 @@ def test_what_does_not_fit_inside_a_record_is_named_by_its_path(world: FakeServi
 
 def test_another_partitioning_is_incompatible(world: FakeServices) -> None:
     make_table(world.warehouse, TABLE, table_schema("day DATE", "cost FLOAT64"), TENANT)
-    with pytest.raises(SchemaMismatch, match="partitioned by None, not day"):
+    with pytest.raises(SchemaMismatch, match="it is without partitions, not partitioned by day"):
         ensure(world)
 
 
