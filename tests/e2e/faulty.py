@@ -8,54 +8,75 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal
 
 import grpc
 
 from tests.e2e.conftest import processes
 
-Fault = Literal["kill before", "kill after", "lose the answer", "act and say 503", "say 503"]
+Fault = Literal["kill before", "kill after", "lose the answer", "act and say 503", "say quotaExceeded"]
 FAULTS: tuple[Fault, ...] = ("kill before", "kill after", "lose the answer", "act and say 503")
-_SAYS_503 = {"error": {"code": 503, "message": "try again", "errors": [{"reason": "backendError", "message": "-"}]}}
+_REFUSALS: dict[str, tuple[int, str]] = {
+    "act and say 503": (503, "backendError"),
+    "say quotaExceeded": (403, "quotaExceeded"),  # which the client does not retry (FACTS 8)
+}
 _OWN_HEADERS = {"transfer-encoding", "connection", "content-length", "date", "server"}
 
 
-def kill_worker(group: int) -> None:
-    """kill -9 to the workers of a function's process group; gunicorn, their parent, starts others."""
-    members = [(pid, parent) for pid, parent, leader, _ in processes() if leader == group]
-    parents = {parent for _, parent in members}
-    for pid, _ in members:
-        if pid not in parents:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+def kill_worker(group: int, port: int) -> None:
+    """kill -9 to the worker of a function's process group that holds this end of a connection.
+
+    gunicorn, the worker's parent, starts another: as a container that dies takes along its own requests alone.
+    """
+    workers = [pid for pid, _, leader, _ in processes() if leader == group and pid != group]
+    for pid in holders(port) & set(workers):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def holders(port: int) -> set[int]:
+    """The processes that a connection from this local port belongs to."""
+    if not Path("/proc/net/tcp").exists():
+        found = subprocess.run(["lsof", "-t", "-nP", f"-iTCP:{port}"], capture_output=True, text=True, check=False)
+        return {int(pid) for pid in found.stdout.split()}
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{line[9]}]" for line in lines if int(line[1].rpartition(":")[2], 16) == port}
+    found_pids = set()
+    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # it is another user's, or gone
+            if str(entry.readlink()) in sockets:
+                found_pids.add(int(entry.parts[2]))
+    return found_pids
 
 
 @dataclass
 class Faults:
-    """Counts calls; lets the armed one go wrong. `kill` ends the function's process."""
+    """Counts calls; lets the armed one go wrong. `kill` ends the process that calls from this port."""
 
-    kill: Callable[[], None] = lambda: None
+    kill: Callable[[int], None] = lambda _port: None
     upstream: dict[str, str] = field(default_factory=dict)
     """host:port by service; to be known before the first call."""
     always: Callable[[str, bytes], Fault | None] = lambda _path, _body: None
     """What happens to each call of this path and body, whatever its number."""
     names: list[str] = field(default_factory=list)
-    """The calls since `arm`, as `service METHOD path`."""
+    """The calls since `arm` that count, as `service METHOD path`."""
+    _of: str = ""
     _armed: tuple[Fault, int] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def arm(self, fault: Fault | None = None, number: int = 0) -> None:
-        """Count from 1 again, and let the call of that number go wrong once."""
+    def arm(self, fault: Fault | None = None, number: int = 0, *, of: str = "") -> None:
+        """Count from 1 again, and let the call of that number go wrong once: of those whose name has `of` in it."""
         with self._lock:
-            self.names, self._armed = [], (fault, number) if fault else None
+            self.names, self._of, self._armed = [], of, (fault, number) if fault else None
 
     @property
     def fired(self) -> bool:
@@ -66,18 +87,22 @@ class Faults:
     def counted(self, name: str, path: str = "", body: bytes = b"") -> Fault | None:
         """Count a call; what is to go wrong with it."""
         with self._lock:
+            if self._of not in name:
+                return None
             self.names.append(name)
             if self._armed and len(self.names) == self._armed[1]:
                 return self._armed[0]
         return self.always(path, body)
 
-    def by_kind(self) -> Counter[str]:
-        """How many calls of each kind there were: ids of jobs and the query string left off."""
-        return Counter(self.names)
-
 
 class _Lost(Exception):
     """The caller hears nothing."""
+
+
+def _refusal(fault: Fault) -> tuple[int, list[tuple[str, str]], bytes]:
+    status, reason = _REFUSALS[fault]
+    error = {"code": status, "message": "try again", "errors": [{"reason": reason, "message": "try again"}]}
+    return status, [("Content-Type", "application/json")], json.dumps({"error": error}).encode()
 
 
 @contextmanager
@@ -106,20 +131,19 @@ def http_proxy(faults: Faults, service: str) -> Iterator[str]:
 
         def answer(self, fault: Fault | None, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
             if fault == "kill before":
-                faults.kill()
+                faults.kill(self.client_address[1])
                 raise _Lost
-            refused = 503, [("Content-Type", "application/json")], json.dumps(_SAYS_503).encode()
-            if fault == "say 503":
-                return refused
+            if fault == "say quotaExceeded":
+                return _refusal(fault)
             with contextlib.closing(HTTPConnection(faults.upstream[service], timeout=60)) as connection:
                 connection.request(self.command, self.path, body, dict(self.headers.items()))
                 answer = connection.getresponse()
                 data = answer.read()
             if fault == "kill after":
-                faults.kill()
+                faults.kill(self.client_address[1])
             if fault in ("kill after", "lose the answer"):
                 raise _Lost
-            return refused if fault == "act and say 503" else (answer.status, answer.getheaders(), data)
+            return _refusal(fault) if fault else (answer.status, answer.getheaders(), data)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = forward  # noqa: N815 - names of http.server
 
@@ -150,11 +174,11 @@ def grpc_proxy(faults: Faults, service: str) -> Iterator[str]:
                 def call(request: bytes, context: Any) -> bytes:
                     fault = faults.counted(f"{service} {details.method.rpartition('/')[2]}", details.method, request)
                     answer = b""
-                    if fault not in ("kill before", "say 503"):
+                    if fault != "kill before":
                         with grpc.insecure_channel(faults.upstream[service]) as channel:
                             answer = channel.unary_unary(details.method)(request, timeout=20)
                     if fault in ("kill before", "kill after"):
-                        faults.kill()
+                        faults.kill(int(context.peer().rpartition(":")[2]))
                     if fault:
                         context.abort(grpc.StatusCode.UNAVAILABLE, "try again")
                     return answer

@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from google.pubsub_v1 import PublisherClient
+from google.pubsub_v1 import PublisherClient, PubsubMessage
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
 from local.functions import FUNCTIONS, ROOT
@@ -112,7 +112,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     schemas = templates / "gcp" / "bigquery_to_bigquery" / "schema_template.json"
     schemas.write_text(json.dumps({**json.loads(schemas.read_text()), "faulty": SCHEMA}))
     group: list[int] = []
-    faults = Faults(kill=lambda: kill_worker(group[0]))
+    faults = Faults(kill=lambda port: kill_worker(group[0], port))
     with (
         http_proxy(faults, "bigquery") as bigquery,
         http_proxy(faults, "sendgrid") as sendgrid,
@@ -213,7 +213,7 @@ def test_a_message_that_comes_up_to_five_times_at_once_and_out_of_order_is_one_r
     with grpc.insecure_channel(world.ready.pubsub) as channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         topic = f"projects/{world.ready.project}/topics/pipeline-runs"
-        publisher.publish(topic=topic, messages=[{"data": data} for data in again], timeout=10, retry=None)
+        publisher.publish(topic=topic, messages=[PubsubMessage(data=data) for data in again], timeout=10, retry=None)
     httpx.post(f"{world.ready.sendgrid}/pubsub/release").raise_for_status()
 
     ended = {tenant: world.platform.ended(tenant, run) for tenant, run in accepted.items()}
