@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of templates and of `sources.yml`, from the models that read them: editors complete and check."""
+"""JSON Schema 2020-12 of templates, of `sources.yml` and of other systems' messages, from the models that read them."""
 
 import json
 from importlib.metadata import entry_points
@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from shared.contracts.foreign_message import ForeignMessage
 from shared.contracts.shared_sources import SharedSource
 from shared.contracts.template_body import StepBody, TemplateBody
 from shared.engines.registry import ENGINES, GROUP, engine
@@ -56,6 +57,14 @@ def sources_schema() -> Schema:
     found = TypeAdapter(list[SharedSource]).json_schema(ref_template=_REFERENCES)
     found["$defs"] = {name: _plain(one) for name, one in found["$defs"].items()}
     return {"$schema": DIALECT, "title": "Shared sources", **found}
+
+
+def foreign_message_schema() -> Schema:
+    """The schema of what other systems publish."""
+    found, _ = _of(ForeignMessage)
+    # Names that match no pattern are refused by pydantic; JSON Schema has to be told.
+    found["properties"]["variables"]["additionalProperties"] = False
+    return {"$schema": DIALECT, "title": "Run message of another system", **found}
 
 
 def text_of(schema: Schema) -> str:

@@ -1,5 +1,6 @@
-"""The JSON Schemas in `configs/`: current, met by what is shipped, and as strict as the reader."""
+"""The JSON Schemas in `configs/` and `docs/`: current, met by what is shipped, and as strict as the reader."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,13 @@ from jsonschema import Draft202012Validator
 
 from shared.adapters.template_files import TemplateFiles
 from shared.contracts import strict_yaml
-from shared.desk.json_schema import pipeline_schema, sources_schema, text_of
+from shared.contracts.foreign_message import read_foreign
+from shared.desk.json_schema import foreign_message_schema, pipeline_schema, sources_schema, text_of
+from shared.errors import MessageRejected
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "configs"
+MESSAGE = Draft202012Validator(foreign_message_schema())
 PIPELINE, SOURCES = Draft202012Validator(pipeline_schema()), Draft202012Validator(sources_schema())
 PATHS = [address.path for address in TemplateFiles(CONFIGS).addresses()]
 
@@ -21,7 +26,7 @@ def read(text: str) -> Any:
     return document.value
 
 
-@pytest.mark.parametrize("validator", [PIPELINE, SOURCES])
+@pytest.mark.parametrize("validator", [PIPELINE, SOURCES, MESSAGE])
 def test_the_schemas_are_schemas(validator: Draft202012Validator) -> None:
     Draft202012Validator.check_schema(validator.schema)
 
@@ -30,6 +35,7 @@ def test_the_files_are_what_the_models_say() -> None:
     renew = "renew with: python -m cli schema --write"
     assert (CONFIGS / "pipeline.schema.json").read_text() == text_of(pipeline_schema()), renew
     assert (CONFIGS / "sources.schema.json").read_text() == text_of(sources_schema()), renew
+    assert (ROOT / "docs" / "foreign_message.schema.json").read_text() == text_of(foreign_message_schema()), renew
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -103,3 +109,34 @@ def test_every_key_is_described() -> None:
     for name, definition in pipeline_schema()["$defs"].items():
         for key, field in definition["properties"].items():
             assert field is True or "$ref" in field or field.get("description"), f"{name}.{key}"
+
+
+WISH = {"tenant_id": "acmeinc_23xv2", "provider": "gcp", "domain": "cost", "template_name": "cost_billing"}
+
+
+@pytest.mark.parametrize(
+    ("more", "is_right"),
+    [
+        ({}, True),
+        ({"date": "2025-11-15", "variables": {"a": [1, "x"]}, "trigger_by": "me", "idempotency_key": "k"}, True),
+        ({"date": None}, True),
+        ({"tenant_id": "acme"}, False),
+        ({"pipeline_logging_id": "0" * 32}, False),
+        ({"template_name": "../x"}, False),
+        ({"variables": {"a": {"b": 1}}}, False),
+        ({"variables": {"A": 1}}, False),
+        ({"idempotency_key": "a b"}, False),
+        ({"trigger_by": ""}, False),
+    ],
+)
+def test_the_schema_of_other_systems_messages_is_as_strict_as_their_reader(
+    more: dict[str, Any], is_right: bool
+) -> None:
+    message = {**WISH, **more}
+    assert MESSAGE.is_valid(message) == is_right
+    try:
+        read_foreign(json.dumps(message).encode())
+    except MessageRejected:
+        assert not is_right
+    else:
+        assert is_right
