@@ -19,6 +19,7 @@ ADMIN_KEY_SECRET = f"projects/{PROJECT}/secrets/admin-key"
 SENDGRID_KEY_SECRET = f"projects/{PROJECT}/secrets/sendgrid-key"
 # Other systems that may publish runs here, as in the setting of this name.
 PUBLISHERS = {"example": {"tenants": "*", "templates": ["gcp/cost/cost_billing"]}}
+BATCHES_TOPIC = "pipeline-batches"
 DEAD_LETTER_TOPIC = "pipeline-dead-letters"
 MAX_DELIVERY_ATTEMPTS = 5
 ACK_DEADLINE_S = 600
@@ -59,7 +60,7 @@ FUNCTIONS = (
             "PIPELINE_RUNS_SUBSCRIPTION": "pipeline-runs-bulk-push",
         },
     ),
-    Function("fan_out", "fan_out", "fan_out", threads=4, topics=("pipeline-batches",)),
+    Function("fan_out", "fan_out", "fan_out", threads=4, topics=(BATCHES_TOPIC,)),
     Function("dead_letter", "dead_letter", "dead_letter", threads=4, topics=(DEAD_LETTER_TOPIC,)),
 )
 

@@ -21,6 +21,7 @@ from local.functions import FUNCTIONS, PROJECT, ROOT, Endpoints, Function, proce
 from local.ports import API, BIGQUERY, SENDGRID, Ports
 from local.probe import await_answer, post
 from local.provision import provision, sample_table
+from local.scheduler import RECONCILE_EVERY_S, Scheduler
 
 __all__ = ["Options", "Ready", "Stack", "StackError"]
 
@@ -42,6 +43,7 @@ class Options:
     ready_file: Path | None = None
     verbose: bool = False
     functions: tuple[Function, ...] = FUNCTIONS
+    reconcile_every_s: float = RECONCILE_EVERY_S
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ class Stack:
             environment=self._settings(next(one for one in options.functions if not one.topics), endpoints, data_dir),
         )
         self._api = self._ready.api
+        cleanup.enter_context(Scheduler(endpoints.pubsub, every_s=options.reconcile_every_s))
         self._write_ready_file()
         return self._ready
 
