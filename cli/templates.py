@@ -44,17 +44,16 @@ def templates(
     if wrong := [name for name, value in sizes.items() if not value.isdecimal()]:
         raise typer.BadParameter(f"{wrong[0]}: bytes are a whole number", param_hint="--source-bytes")
     try:
-        settings = settings_of_environment()
+        known = Known(
+            settings_of_environment(),
+            assignments(operator, "--operator"),
+            assignments(tenant_variable, "--tenant-variable"),
+            {name: int(value) for name, value in sizes.items()},
+        )
+        report = check(configs, templates, known=known, services_of=Instance)
     except SettingsInvalid as error:
         output.print(error.message, style="red")
         raise typer.Exit(2) from None
-    known = Known(
-        settings,
-        assignments(operator, "--operator"),
-        assignments(tenant_variable, "--tenant-variable"),
-        {name: int(value) for name, value in sizes.items()},
-    )
-    report = check(configs, templates, known=known, services_of=Instance)
     for finding in report.findings:
         output.print(_line(finding))
     output.print(str(report), style="red" if report.errors else "green")

@@ -51,6 +51,8 @@ def examine_tables(data: bytes, *, file: str, several: bool) -> tuple[dict[str, 
     except json.JSONDecodeError as error:
         message = f"no JSON: {error.msg}" if text.strip() else "the file is empty; a table is an object with fields"
         return {}, [Fault(f"{file}:{error.lineno}", "template_invalid", message)]
+    except RecursionError:
+        return {}, [Fault(f"{file}:1", "template_invalid", "nested too deeply; a table is an object with fields")]
     # Only where something is wrong, JSON is read again as the YAML that it is: that reader knows lines.
     document = cache(lambda: strict_yaml.read(text, file=file))
     faults = list(document().faults) if doubled else []

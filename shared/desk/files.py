@@ -25,11 +25,13 @@ class Files:
 
 
 def shown(path: Path) -> str:
-    """The path as messages name it: from the working folder, where it is below it, so that terminals can open it."""
-    try:
-        return path.absolute().relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return path.as_posix()
+    """The path as messages name it: from the working folder, where it is below it, so that terminals can open it.
+
+    What cannot be printed on one line is escaped.
+    """
+    absolute = path.absolute()
+    name = (absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path).as_posix()
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in name)
 
 
 def configs_files(folder: Path) -> Files:
@@ -39,8 +41,8 @@ def configs_files(folder: Path) -> Files:
     has_sources = False
     for path in _walk(folder):
         name = path.relative_to(folder).as_posix()
-        if linked := _linked(path):
-            found.append(Finding(shown(path), 1, linked))
+        if unread := _unread(path):
+            found.append(Finding(shown(path), 1, unread))
         elif name == SOURCES:
             has_sources = True
         elif name not in GENERATED:
@@ -57,8 +59,8 @@ def table_files(folder: Path) -> tuple[list[Path], list[Finding]]:
     """The files of a `templates` folder, and what can be none."""
     files, found = [], []
     for path in _walk(folder):
-        if linked := _linked(path):
-            found.append(Finding(shown(path), 1, linked))
+        if unread := _unread(path):
+            found.append(Finding(shown(path), 1, unread))
         elif path.suffix == ".json":
             files.append(path)
         else:
@@ -76,10 +78,10 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield Path(root, name)
 
 
-def _linked(path: Path) -> str:
-    """What is wrong with a link: it is another file's text under a second name, or it is nobody's."""
+def _unread(path: Path) -> str:
+    """Why a file is not read: a link is another file's text, or nobody's; a pipe has no end."""
     if not path.is_symlink():
-        return ""
+        return "" if path.is_file() else "no plain file; put one here, or take it away"
     if not path.exists():
         return "a link to nothing; put the file itself here"
     return "a link; put the file itself here: what it points to is not deployed with this folder, or is there twice"

@@ -8,11 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from shared.contracts.faults import faults_of
 from shared.contracts.messages import RunMessage
 from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress
 from shared.contracts.shared_sources import SharedSource
 from shared.contracts.tenant import Tenant
 from shared.contracts.variable_spec import Value, VariableSpec
+from shared.errors import SettingsInvalid
 from shared.settings import Settings
 from shared.templating.placeholders import names
 
@@ -23,19 +27,26 @@ RUN_ID = "0" * 32
 
 
 def settings(*, operator: Mapping[str, str], configs: Path, templates: Path) -> Settings:
-    """Settings of no environment: the operator's variables are those given, and nothing else is known."""
+    """Settings of no environment: the operator's variables are those given, and nothing else is known.
+
+    Raises SettingsInvalid for a given one that could be no setting.
+    """
     own = ("gcp_project_id", "location", "operator_email")
-    return Settings.model_validate(
-        {
-            "gcp_project_id": PROJECT,
-            "operator_email": "operator@example.com",
-            "mail_from": "convergence@example.com",
-            "configs_dir": configs,
-            "templates_dir": templates,
-            **{name: operator[name] for name in own if name in operator},
-            "template_variables": {name: value for name, value in operator.items() if name not in own},
-        }
-    )
+    given = {
+        "gcp_project_id": PROJECT,
+        "operator_email": "operator@example.com",
+        "mail_from": "convergence@example.com",
+        "configs_dir": configs,
+        "templates_dir": templates,
+        **{name: operator[name] for name in own if name in operator},
+        "template_variables": {name: value for name, value in operator.items() if name not in own},
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        faults = faults_of(error, "operator")
+        listed = "; ".join(f"{fault.where}: {fault.message}" for fault in faults)
+        raise SettingsInvalid(f"an operator setting could be none: {listed}", faults=faults) from None
 
 
 def operator_variables(sources: Iterable[SharedSource]) -> dict[str, str]:
