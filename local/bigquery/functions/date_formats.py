@@ -37,9 +37,10 @@ def _offset(when: datetime, colon: str) -> str:
 
 
 def _zone_name(when: datetime) -> str:
-    name, minutes = when.tzname() or "UTC", _minutes(when)
-    if not name.startswith(("UTC+", "UTC-", "+", "-")):
-        return name
+    """The offset, never the zone's own abbreviation: `UTC`, `UTC-5`, `UTC+5:30` (docs, format elements)."""
+    minutes = _minutes(when)
+    if not minutes:
+        return "UTC"
     rest = f":{abs(minutes) % 60:02d}" if minutes % 60 else ""
     return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60}{rest}"
 

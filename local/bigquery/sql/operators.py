@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.bigquery.errors import invalid_query, not_implemented
-from local.bigquery.sql import dates
+from local.bigquery.sql import casts, dates
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.tokens import line_and_column
@@ -139,10 +139,25 @@ def _concat(c: ExpressionCompiler, left: Value, right: Value, node: s.Binary) ->
     if any(v.type.kind == "ARRAY" for v in values):
         converted, kind = common(values, c.analysis.sql, node.pos, "Arguments of || have no common type")
         return Value(f"bq_array_concat({converted[0].sql}, {converted[1].sql})", kind)
-    kind = t.BYTES if any(v.type.kind == "BYTES" for v in values) else t.STRING
-    if not all(v.type.kind in {kind.kind, "NULL"} for v in values):
-        raise no_operator(c, "||", values, node)
-    return Value(f"({convert(left, kind).sql} || {convert(right, kind).sql})", kind)
+    return concatenation(c, values, "operator ||", node)
+
+
+def concatenation(c: ExpressionCompiler, values: list[Value], what: str, node: s.Node) -> Value:
+    """CONCAT and ||: all BYTES, or STRING and what is written as one; NULL if one is.
+
+    Which types are taken: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#concat;
+    both have the same overloads.
+    """
+    kinds = {v.type.kind for v in values} - {"NULL"}
+    kind = t.BYTES if "BYTES" in kinds else t.STRING
+    if kinds - ({"BYTES"} if kind == t.BYTES else _WRITTEN):
+        raise t.no_signature(what, [v.type for v in values], f" at {line_and_column(c.analysis.sql, node.pos)}")
+    parts = [casts.convert_explicitly(value, kind, c, node) for value in values]
+    return Value(f"({' || '.join(parts)})", kind, fragile=any(v.fragile for v in values))
+
+
+# What CONCAT and || take beside BYTES.
+_WRITTEN = t.SCALARS - {"BYTES", "JSON"}
 
 
 def compare(c: ExpressionCompiler, op: str, left: Value, right: Value, node: s.Node) -> Value:

@@ -130,7 +130,7 @@ class SelectCompiler:
         return convert(value, t.INT64) if value.type.kind == "NULL" else value, reads
 
     def _star(self, star: s.Star) -> None:
-        columns = self._star_columns(star)
+        columns, made_of = self._star_columns(star)
         names = {column.name.lower() for column in columns}
         for name in star.except_:
             if name.lower() not in names:
@@ -150,25 +150,26 @@ class SelectCompiler:
                 self.items.append(Item(column.name, value, reads, alias=False, node=expr, pos=star.pos))
             else:
                 value = Value(column.sql, column.type, partitions=column.partitions)
-                self.items.append(Item(column.name, value, column.reads, alias=False, pos=star.pos))
+                self.items.append(Item(column.name, value, column.reads, alias=False, node=made_of, pos=star.pos))
 
-    def _star_columns(self, star: s.Star) -> list[Column]:
+    def _star_columns(self, star: s.Star) -> tuple[list[Column], s.Expr | None]:
+        """The columns, and the expression whose fields they are where they are none of FROM."""
         if star.of is None:
             if self.node.from_ is None:
                 raise self._error("SELECT * must have a FROM clause", star)
-            return self.scope.star()
+            return self.scope.star(), None
         if isinstance(star.of, s.Name):
             for scope in self.scope.chain():
                 source = scope.range_variable(star.of.name)
                 if source is not None and (source.value is None or source.value.type.kind == "STRUCT"):
-                    return source.visible()
+                    return source.visible(), None
         value, reads = self._value(star.of)
         if value.type.kind != "STRUCT":
             raise self._error(f"Dot-star is not supported for type {value.type}", star)
         return [
             Column(name, kind, f"struct_extract({value.sql}, {t.text(duck)})", reads)
             for (name, kind), duck in zip(value.type.fields, value.type.duck_names, strict=True)
-        ]
+        ], star.of
 
     # -- ORDER BY --------------------------------------------------------------------------------------
 

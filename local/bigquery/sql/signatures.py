@@ -16,7 +16,7 @@ from local.bigquery.errors import ApiError, invalid_query, not_implemented
 from local.bigquery.sql import native_regexps
 from local.bigquery.sql import types as t
 from local.bigquery.sql.tokens import line_and_column
-from local.bigquery.sql.values import Value, coerces, convert
+from local.bigquery.sql.values import Value, closed, coerces, convert, open_type
 
 _DECIMAL = {"NUMERIC", "BIGNUMERIC"}
 
@@ -163,11 +163,11 @@ def _bind(shapes: list[str], values: list[Value]) -> t.Type | None:
     parts: list[tuple[t.Type, bool, bool]] = []
     for shape, value in zip(shapes, values, strict=True):
         if shape == "T":
-            parts.append((value.type, value.is_literal, value.parameter))
+            parts.append((open_type(value), value.is_literal, value.parameter))
         elif shape == "T[]":
             if value.type.kind == "ARRAY":
-                parts.append((value.type.of, value.is_literal, value.parameter))
+                parts.append((open_type(value).of, value.is_literal, value.parameter))
             elif value.type.kind != "NULL":
                 return None
     kind = t.supertype(parts) if parts else t.NULL
-    return t.INT64 if kind == t.NULL else kind
+    return kind and closed(kind)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.bigquery.errors import not_implemented
-from local.bigquery.sql import casts, dates, operators
+from local.bigquery.sql import dates, operators
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.call_arguments import arity, named_argument, typed
@@ -110,18 +110,10 @@ def _shown(sql: str, kind: t.Type, how: str) -> str:
 
 
 def _concat(c: ExpressionCompiler, node: s.Call) -> Value:
-    """CONCAT: all BYTES, or values of any types that cast to STRING; NULL if one is."""
+    """CONCAT of one value or more."""
     if not node.args:
         raise c.error("No matching signature for function CONCAT with no arguments", node)
-    values = [c.compile(a) for a in node.args]
-    kind = t.BYTES if any(v.type.kind == "BYTES" for v in values) else t.STRING
-    parts = []
-    for value in values:
-        if kind == t.BYTES and value.type.kind not in {"BYTES", "NULL"}:
-            given = ", ".join(str(v.type) for v in values)
-            raise c.error(f"No matching signature for function CONCAT\n  Argument types: {given}", node)
-        parts.append(casts.convert_explicitly(value, kind, c, node))
-    return Value(f"({' || '.join(parts)})", kind, fragile=any(v.fragile for v in values))
+    return operators.concatenation(c, [c.compile(a) for a in node.args], "function CONCAT", node)
 
 
 def _edit_distance(c: ExpressionCompiler, node: s.Call) -> Value:

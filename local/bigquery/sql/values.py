@@ -122,26 +122,27 @@ def widen(sql: str, source: t.Type, target: t.Type) -> str:
 
 def common_type(values: list[Value]) -> t.Type | None:
     """The type all values coerce to, INT64 where all are NULL; None when there is none."""
-    kind = t.supertype([(_untyped(v), v.is_literal, v.parameter) for v in values])
-    return kind and _typed(kind)
+    kind = t.supertype([(open_type(v), v.is_literal, v.parameter) for v in values])
+    return kind and closed(kind)
 
 
-def _untyped(value: Value) -> t.Type:
+def open_type(value: Value) -> t.Type:
     """The type of a value, in which a NULL that stands in a struct or array literal has no type yet."""
     if value.items and value.type.kind == "STRUCT":
         names = [name for name, _ in value.type.fields]
-        return t.struct_of(list(zip(names, map(_untyped, value.items), strict=True)))
+        return t.struct_of(list(zip(names, map(open_type, value.items), strict=True)))
     if value.items is not None and value.type.kind == "ARRAY":
-        element = t.supertype([(_untyped(i), i.is_literal, i.parameter) for i in value.items])
+        element = t.supertype([(open_type(i), i.is_literal, i.parameter) for i in value.items])
         return t.array_of(element or (value.type.of if value.items else t.NULL))
     return value.type
 
 
-def _typed(kind: t.Type) -> t.Type:
+def closed(kind: t.Type) -> t.Type:
+    """The type with INT64 for what has stayed NULL in it."""
     if kind.kind == "ARRAY":
-        return t.array_of(_typed(kind.of))
+        return t.array_of(closed(kind.of))
     if kind.kind == "STRUCT":
-        return t.struct_of([(name, _typed(field)) for name, field in kind.fields])
+        return t.struct_of([(name, closed(field)) for name, field in kind.fields])
     return t.INT64 if kind.kind == "NULL" else kind
 
 

@@ -68,6 +68,11 @@ def test_the_place_of_an_ungrouped_column_is_told(t: Database) -> None:
         ("SELECT y, COUNT(*) AS n FROM {d} GROUP BY ALL ORDER BY y", [(1, 1), (2, 2)]),
         ("SELECT COUNT(*), 'x' FROM {d} GROUP BY ALL", [(3, "x")]),
         ("SELECT COUNT(*) FROM {d} GROUP BY ()", [(3,)]),
+        # query-syntax, expression.*: what is expanded may be an aggregate
+        (
+            "SELECT y, ARRAY_AGG(STRUCT(x AS a) ORDER BY x DESC LIMIT 1)[OFFSET(0)].* FROM {d} GROUP BY y ORDER BY y",
+            [(1, 0), (2, 2)],
+        ),
         (
             "SELECT x, y, COUNT(*) FROM {d} WHERE x < 2 GROUP BY CUBE (x, y) ORDER BY 1, 2",
             [(None, None, 2), (None, 1, 1), (None, 2, 1), (0, None, 1), (0, 1, 1), (1, None, 1), (1, 2, 1)],

@@ -435,6 +435,8 @@ CASES: list[tuple[str, Any]] = [
     ),
     ("FORMAT_DATE('%J', DATE '2015-01-01')", "004"),
     ("FORMAT_TIMESTAMP('%Z %z %s', TIMESTAMP '2050-12-25 15:30:55', '+05:30')", "UTC+5:30 +0530 2555595055"),
+    ("FORMAT_TIMESTAMP('%Z', TIMESTAMP '2021-01-20 21:47:00', 'America/New_York')", "UTC-5"),
+    ("FORMAT_TIMESTAMP('%Z', TIMESTAMP '2021-01-20 21:47:00', 'Europe/London')", "UTC"),
     ("HLL_COUNT.EXTRACT(HLL_COUNT.INIT(1))", 1),
 ]
 

@@ -39,6 +39,11 @@ EXPRESSIONS: list[tuple[str, Any]] = [
     (".5", 0.5),
     # text
     ("'a' || 'b'", "ab"),
+    # CONCAT and its operator take all types that are cast to STRING (string_functions, CONCAT)
+    ("'a' || 1 || TRUE || 1.5 || DATE '2026-01-02'", "a1true1.52026-01-02"),
+    ("1 || 2", "12"),
+    ("'a' || NULL", None),
+    ("b'a' || b'b'", b"ab"),
     ("'it\\'s'", "it's"),
     ('"double"', "double"),
     ("'''tri\nple'''", "tri\nple"),
@@ -112,6 +117,11 @@ EXPRESSIONS: list[tuple[str, Any]] = [
     ("[1, 2, 3][ORDINAL(3)]", 3),
     ("[1, 2][SAFE_OFFSET(9)]", None),
     ("ARRAY<STRING>[]", []),
+    # an empty array has no element type of its own (arrays, constructing)
+    ("IFNULL(CAST(NULL AS ARRAY<STRING>), [])", []),
+    ("IF(FALSE, [], ['a'])", ["a"]),
+    ("IF(TRUE, [STRUCT('a' AS k)], [])", [{"k": "a"}]),
+    ("ARRAY_CONCAT([], [DATE '2025-11-15'])", [DAY]),
     ("ARRAY(SELECT x * 2 FROM UNNEST([3, 1, 2]) AS x ORDER BY x DESC)", [6, 4, 2]),
     ("STRUCT(1 AS a, 'x' AS b).b", "x"),
     ("STRUCT<a INT64, b STRING>(1, 'x')", {"a": 1, "b": "x"}),
