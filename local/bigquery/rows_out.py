@@ -30,7 +30,7 @@ def _float(value: float) -> str:
 
 def _timestamp_float(value: datetime) -> str:
     micros = calendar.micros(value)
-    return f"{Decimal(micros).scaleb(-6).normalize():E}".replace("E+0", "E0") if micros else "0.0"
+    return f"{Decimal(micros).scaleb(-6).normalize():E}".replace("E+", "E") if micros else "0.0"
 
 
 def _datetime(value: datetime) -> str:

@@ -54,7 +54,7 @@ def resource(service: Service, record: TableRecord) -> dict[str, Any]:
     return found
 
 
-def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, Any]:
+def _body(service: Service, project: str, dataset: str, given: dict[str, Any]) -> dict[str, Any]:
     check_labels(given.get("labels"))
     body = {k: v for k, v in given.items() if k in _SETTABLE and v not in (None, False)}
     if "timePartitioning" in body:
@@ -68,7 +68,8 @@ def _body(service: Service, project: str, given: dict[str, Any]) -> dict[str, An
             raise invalid("Required parameter is missing: view.query")
         if view.get("useLegacySql") is not False:
             raise not_implemented("views in legacy SQL; set useLegacySql to false")
-        body["schema"] = views.schema(service.catalog, project, view["query"])
+        location = service.catalog.dataset(project, dataset).location
+        body["schema"] = views.schema(service.catalog, project, location, view["query"])
         body["view"] = {"query": view["query"], "useLegacySql": False}
     else:
         body["schema"] = schemas.checked(body.get("schema") or [])
@@ -93,7 +94,7 @@ async def insert(request: Request) -> Response:
     request.service.catalog.dataset(key[0], key[1])
     if given.get("view") is not None and given.get("schema"):
         raise invalid("Schema field shouldn't be used as input with a view")
-    body = _body(request.service, request.project, given)
+    body = _body(request.service, request.project, request.parts[1], given)
     return Response(resource(request.service, request.service.catalog.create_table(key, body)))
 
 
@@ -140,8 +141,8 @@ def _changed_view(request: Request, record: TableRecord, body: dict[str, Any]) -
     view = body.pop("view", None) or record.body["view"]
     body["schema"] = record.fields
     if view == record.body["view"]:
-        return _body(request.service, request.project, body) | {"view": view}
-    return _body(request.service, request.project, body | {"view": view})
+        return _body(request.service, request.project, request.parts[1], body) | {"view": view}
+    return _body(request.service, request.project, request.parts[1], body | {"view": view})
 
 
 def _changed_table(request: Request, record: TableRecord, body: dict[str, Any], schema: Any) -> dict[str, Any]:
@@ -154,7 +155,7 @@ def _changed_table(request: Request, record: TableRecord, body: dict[str, Any], 
             body[name] = old
         elif partitions.of({name: now}) != partitions.of({name: old}):
             raise invalid(f"Cannot change partitioning spec for a table. ({record.path})")
-    return _body(request.service, request.project, body)
+    return _body(request.service, request.project, request.parts[1], body)
 
 
 def _evolved(record: TableRecord, new: schemas.Fields) -> schemas.Fields:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.bigquery import partitions, schemas
 from local.bigquery.errors import ApiError, invalid, invalid_query, not_found, not_implemented
-from local.bigquery.jobs import definitions, destinations, views
+from local.bigquery.jobs import definitions, destinations, measuring, views
 from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.resolver import Resolver, check_ids
 from local.bigquery.locations import checked_location
@@ -21,6 +21,10 @@ from local.bigquery.storage.records import Key, TableRecord
 
 if TYPE_CHECKING:
     from local.bigquery.jobs.query import QueryRunner
+
+_NOTHING_READ: dict[str, Any] = {
+    "totalBytesProcessed": "0", "totalBytesBilled": "0", "cacheHit": False, "referencedTables": [],
+}  # fmt: skip
 
 _DDL = (st.CreateTable, st.CreateView, st.CreateSchema, st.Drop, st.AlterTable, st.Truncate)
 
@@ -66,20 +70,21 @@ class _Ddl:
         key = self.resolver.key(parts, self.default)
         check_ids(key)
         try:
-            self.job.location = self.catalog.dataset(key[0], key[1]).location
+            self.job.location = self.resolver.location = self.catalog.dataset(key[0], key[1]).location
         except ApiError as error:
             raise not_found(f"{error.message} was not found in location {self.job.location}") from error
         return key
 
     def _end(self, kind: str, key: Key, operation: str, apply: Any, *, schema: schemas.Fields | None = None) -> None:
-        query: dict[str, Any] = {
-            "statementType": kind, "totalBytesProcessed": "0", "totalBytesBilled": "0", "cacheHit": False,
-            "ddlOperationPerformed": operation, "referencedTables": [],
+        """End with `apply`; what the statement has read is in the job's statistics already, if it reads."""
+        read = self.job.statistics.get("query", _NOTHING_READ)
+        query: dict[str, Any] = read | {
+            "statementType": kind, "ddlOperationPerformed": operation,
             "ddlTargetTable": {"projectId": key[0], "datasetId": key[1], "tableId": key[2]},
         }  # fmt: skip
         if schema is not None:
             query["schema"] = {"fields": schema}
-        self.job.statistics = {"query": query, "totalBytesProcessed": "0"}
+        self.job.statistics = {"query": query, "totalBytesProcessed": read["totalBytesProcessed"]}
         self.job.result = None
         if self.dry_run:
             return
@@ -106,7 +111,7 @@ class _Ddl:
         if node.copy is not None:
             raise not_implemented("CREATE TABLE … COPY; use a copy job")
         if node.like is not None:
-            body = dict(self.resolver.record(self._key(node.like.parts)).body)
+            body = dict(self.resolver.record(self.resolver.key(node.like.parts, self.default)).body)
         else:
             body = {k: v for k, v in definitions.options(node.options, node, self.text).items() if v is not None}
             body["schema"] = definitions.columns(node.columns) if node.columns is not None else []
@@ -137,7 +142,13 @@ class _Ddl:
     def _create_as(self, node: st.CreateTable, key: Key, body: dict[str, Any], existing: TableRecord | None) -> None:
         assert node.query is not None
         select = st.QueryStatement(node.query.pos, node.query)
+        location = self.job.location
         cached = self.runner.analyse(self.job, self.text, select, self.kinds, self.default)
+        if self.job.location != location:
+            source = cached.tables[0]
+            raise not_found(
+                f"Not found: Dataset {source.project}:{source.dataset} was not found in location {location}"
+            )
         assert cached.plan.rows is not None
         if not body["schema"]:
             cached.plan.rows.check_names("CREATE TABLE", self._at(node.query))
@@ -147,6 +158,7 @@ class _Ddl:
         else:
             body["schema"] = schemas.checked(given)
         partitions.check(body, body["schema"])
+        measuring.describe(self.catalog, self.runner.engine, self.job, cached)
         operation = "REPLACE" if existing is not None else "CREATE"
         if self.dry_run:
             self._end("CREATE_TABLE_AS_SELECT", key, operation, lambda: None, schema=body["schema"])
@@ -193,7 +205,8 @@ class _Ddl:
         if existing is not None and (not node.or_replace or not existing.is_view):
             raise ApiError(409, "duplicate", f"Already Exists: Table {key[0]}:{key[1]}.{key[2]}")
         body = {k: v for k, v in definitions.options(node.options, node, self.text).items() if v is not None}
-        fields = views.schema(self.catalog, self.job.project, node.text, self._at(node.query), named=bool(node.columns))
+        place, named = self._at(node.query), bool(node.columns)
+        fields = views.schema(self.catalog, self.job.project, self.job.location, node.text, place, named=named)
         if node.columns:
             if len(node.columns) != len(fields):
                 raise invalid_query(
@@ -256,6 +269,11 @@ class _Ddl:
         record = self.resolver.record(self._key(node.table.parts))
         if record.is_view:
             raise invalid(f"{record.path} is a view and cannot be truncated.")
+        if not self.dry_run and self.catalog.has_young_streamed_rows(record.uid):
+            raise invalid_query(
+                f"TRUNCATE DML statement over table {'.'.join(record.key)} would affect rows in the streaming buffer, "
+                "which is not supported"
+            )
         self._end("TRUNCATE_TABLE", record.key, "TRUNCATE", lambda: self.catalog.change(Change(record.uid, [], "all")))
         del self.job.statistics["query"]["ddlOperationPerformed"]
 

@@ -113,13 +113,13 @@ class QueryRunner:
         default: tuple[str, str] | None, *, dry_run: bool, last: bool, parent: Job | None = None,
     ) -> None:  # fmt: skip
         config = job.configuration["query"]
-        if ddl.is_ddl(statement):
-            if config.get("destinationTable"):
-                raise invalid("Cannot set destination table in jobs with DDL statements", "query")
-            ddl.run(self, job, text, statement, kinds, values, default, dry_run=dry_run, last=last)
-            return
+        if ddl.is_ddl(statement) and config.get("destinationTable"):
+            raise invalid("Cannot set destination table in jobs with DDL statements", "query")
         for attempt in range(_ATTEMPTS):
             try:
+                if ddl.is_ddl(statement):
+                    ddl.run(self, job, text, statement, kinds, values, default, dry_run=dry_run, last=last)
+                    return
                 cached = self.analyse(job, text, statement, kinds, default)
                 if config.get("destinationTable") and cached.plan.rows is not None:
                     cached.plan.rows.check_destination()

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from local.bigquery import information_schema
 from local.bigquery.errors import ApiError, invalid, not_found
 from local.bigquery.sql.analysis import InlineTable, TableInfo
 from local.bigquery.storage.catalog import Catalog
 from local.bigquery.storage.records import Key, TableRecord
 
+# Letters, marks, numbers, connectors, dashes and spaces: docs/tables, "Table naming".
+_IN_TABLE_NAMES = frozenset(["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Zs"])
+
 
 class Resolver:
-    """Names as one query sees them; `records` are the tables it named."""
+    """Names as one query sees them; `records` are the tables it named.
+
+    All are in one `location`: the one given, or else that of the first (docs/locations, "Specify locations").
+    """
 
     def __init__(self, catalog: Catalog, project: str, location: str | None) -> None:
         self._catalog = catalog
         self._project = project
-        self._location = location
         self.records: dict[int, TableRecord] = {}
         self.location: str | None = location
 
@@ -55,13 +62,13 @@ class Resolver:
                     f"{key[0]}:{key[1]}.{name}, or perhaps it does not exist.",
                 )  # fmt: skip
             dataset = self._catalog.dataset(key[0], key[1])
-            if self._location is not None and dataset.location.upper() != self._location.upper():
+            if dataset.location.upper() != (self.location or dataset.location).upper():
                 raise not_found(f"Not found: Dataset {key[0]}:{key[1]}")
             self.location = dataset.location
             record = self._catalog.table((key[0], key[1], name))
         except ApiError as error:
             if error.reason == "notFound" and " was not found in location" not in error.message:
-                raise not_found(f"{error.message} was not found in location {self._location or 'US'}") from error
+                raise not_found(f"{error.message} was not found in location {self.location or 'US'}") from error
             raise
         self.records[record.uid] = record
         return record
@@ -89,7 +96,7 @@ def check_ids(key: Key) -> None:
             "1024 characters long.", f"{dataset}.{name}",
         )  # fmt: skip
     bare = name.partition("$")[0]
-    if not bare or len(bare) > 1024 or any(c in ".:/`$@" or ord(c) < 32 for c in bare):
+    if not bare or any(unicodedata.category(c) not in _IN_TABLE_NAMES for c in bare) or len(bare.encode()) > 1024:
         raise invalid(
             f'Invalid table ID "{name}". Table IDs must be alphanumeric (plus underscores) and must be at most 1024 '
             "characters long. Also, Table decorators cannot be used."

@@ -15,16 +15,16 @@ from local.bigquery.storage.catalog import Catalog
 
 
 def schema(
-    catalog: Catalog, project: str, query: str, where: str = " at [1:1]", *, named: bool = False
+    catalog: Catalog, project: str, location: str, query: str, where: str = " at [1:1]", *, named: bool = False
 ) -> schemas.Fields:
-    """The schema of a view's query; raises what analysing it raises.
+    """The schema of a view's query over tables of its `location`; raises what analysing it raises.
 
     Without a list of names (`named`) the query must name each column once; `where` is its place for that error.
     """
     statements = parse(query)
     if len(statements) != 1 or not isinstance(statements[0], st.QueryStatement):
         raise invalid_query("A view must be one query")
-    resolver = Resolver(catalog, project, None)
+    resolver = Resolver(catalog, project, location)
     plan = compile_statement(query, statements[0], resolver, {}, None, runs=False)
     assert plan.rows is not None
     if not named:

@@ -551,3 +551,18 @@ def test_times_follow_the_injected_clock(db: Database, clock: Clock) -> None:
 
     assert now - dt.datetime.now(dt.UTC) > dt.timedelta(days=399)  # noqa: TID251 - compared with the injected one
     assert db.client.get_table(f"{db.path}.t", **CALL).created > clock() + dt.timedelta(days=399)
+
+
+@pytest.mark.parametrize("name", ["a!", "a*", "a.b", "a/b", "a'b", "é" * 513])
+def test_a_table_id_of_other_characters_is_refused(db: Database, name: str) -> None:
+    """docs/tables#table_naming: letters, marks, numbers, connectors, dashes, spaces; 1,024 bytes of UTF-8."""
+    status, answer = db.call("POST", f"datasets/{db.dataset}/tables", {"tableReference": {"tableId": name}})
+
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize("name", ["a b", "a-b_c", "Größe", "表1"])
+def test_a_table_id_may_be_of_any_script(db: Database, name: str) -> None:
+    made = db.client.create_table(bigquery.Table(f"{db.path}.{name}"), **CALL)
+
+    assert db.client.get_table(made.reference, **CALL).table_id == name

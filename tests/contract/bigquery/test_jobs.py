@@ -178,6 +178,22 @@ def test_ten_mib_are_billed_for_each_table_at_least(db: Database) -> None:
     assert job.total_bytes_billed == 2 * 10 * 1024 * 1024
 
 
+def test_creating_a_table_of_a_query_reads_what_the_query_reads(db: Database) -> None:
+    """docs/estimate-costs#query_costs; data-definition-language#create_table_statement."""
+    db.table("t", "a INT64", [{"a": 1}])
+    sql = "CREATE TABLE {d}.u AS SELECT a FROM {d}.t"
+
+    estimate = db.run(sql, dry_run=True)
+    refused = db.refused(sql, maximum_bytes_billed=1)
+    job = db.run(sql)
+
+    assert refused.reason == "bytesBilledLimitExceeded"
+    for seen in (estimate, job):
+        assert (seen.total_bytes_processed, seen.statement_type) == (8, "CREATE_TABLE_AS_SELECT")
+        assert [t.table_id for t in seen.referenced_tables] == ["t"]
+    assert db.stored("u") == [(1,)]
+
+
 def test_a_dry_run_says_bytes_schema_and_tables_and_leaves_no_job(db: Database) -> None:
     db.table("t", "a INT64,s STRING", [{"a": 1, "s": "xyz"}, {"a": 2, "s": None}])
 
@@ -450,6 +466,34 @@ def test_a_job_is_bound_to_the_location_of_its_tables(db: Database) -> None:
         lambda: db.client.query(f"SELECT a FROM {db.path}_eu.t", config, location="US", job_retry=None, **CALL).result()
     )
     assert (refused.status, refused.reason) == (404, "notFound")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT u.a FROM {d}.t AS u JOIN {d}_eu.t AS e ON u.a = e.a",
+        "INSERT {d}.t (a) SELECT a FROM {d}_eu.t",
+        "MERGE {d}.t USING {d}_eu.t AS e ON t.a = e.a WHEN MATCHED THEN DELETE",
+        "CREATE TABLE {d}.u AS SELECT a FROM {d}_eu.t",
+        "CREATE TABLE {d}.u LIKE {d}_eu.t",
+        "CREATE VIEW {d}.u AS SELECT a FROM {d}_eu.t",
+    ],
+)
+def test_all_tables_of_a_statement_are_in_one_location(db: Database, sql: str) -> None:
+    """docs/locations: a query's datasets are in the location where it runs."""
+    dataset = bigquery.Dataset(f"{db.path}_eu")
+    dataset.location = "EU"
+    db.client.create_dataset(dataset, **CALL)
+    db.client.create_table(bigquery.Table(f"{db.path}_eu.t", schema=[bigquery.SchemaField("a", "INT64")]), **CALL)
+    db.table("t", "a INT64")
+
+    refused = db.refused(sql)
+
+    assert (refused.status, refused.reason) == (404, "notFound")
+    assert refused.message == f"Not found: Dataset {db.project}:{db.dataset}_eu was not found in location US"
+    assert db.refused("SELECT 1 FROM {d}_eu.nope").message.endswith(
+        f"{db.dataset}_eu.nope was not found in location EU"
+    )
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,7 @@ def test_streamed_rows_become_stored_ones_after_a_while(db: Database) -> None:
     [
         "UPDATE {d}.t SET a = 3 WHERE TRUE",
         "DELETE FROM {d}.t WHERE a = 1",
+        "TRUNCATE TABLE {d}.t",
         "MERGE {d}.t AS t USING (SELECT 1 AS a) AS s ON t.a = s.a WHEN MATCHED THEN DELETE",
     ],
 )
