@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.api import connect
 from cli.preview_text import show_errors
@@ -49,16 +48,10 @@ def replay(  # noqa: PLR0917 - typer calls it by name
             console.print(f"{len(runs)} runs are published; the same command goes on")
         show_errors(error.message, error.faults, console)
         raise typer.Exit(1) from None
-    _show(runs, console)
-    console.print(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} {'would be' if dry_run else 'are'} run again")
-
-
-def _show(runs: list[dict[str, Any]], console: Console) -> None:
-    table = Table("tenant", "date", "attempt", "run", "repeats")
-    for run in runs[:_MOST_SHOWN]:
-        row = run["tenant_id"], run["date"] or "", run["run_attempt"], run["pipeline_logging_id"], run["previous_run"]
-        table.add_row(*map(str, row))
-    if runs:
-        console.print(table)
+    for one in runs[:_MOST_SHOWN]:
+        day = f", {one['date']}" if one["date"] else ""
+        attempt = f"attempt {one['run_attempt']}: {one['pipeline_logging_id']} repeats {one['previous_run']}"
+        console.print(f"{one['tenant_id']}{day}, {attempt}")
     if len(runs) > _MOST_SHOWN:
         console.print(f"and {len(runs) - _MOST_SHOWN} more")
+    console.print(f"{'to be run again' if dry_run else 'run again'}: {len(runs)}")

@@ -99,6 +99,7 @@ Convergence is up: {ready.api}
   Onboard a tenant   curl -X POST {ready.api}/api/v1/customers/onboard -H 'Content-Type: application/json' \\
                        -d '{{"tenant_id": "acmeinc_23xv2", "admin_email": "admin@acmeinc.com"}}'
   BigQuery           {ready.bigquery} (project {ready.project})
+  Pub/Sub            {ready.pubsub} (PUBSUB_EMULATOR_HOST)
   Mails sent         {ready.sendgrid}/mails
   Messages waiting   {ready.sendgrid}/pubsub
   State              {kept}

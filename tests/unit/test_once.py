@@ -16,7 +16,7 @@ from shared.errors import (
     StillRunning,
     Unavailable,
 )
-from shared.once import GENERATIONS, job_id, permanent, run_once
+from shared.once import GENERATIONS, is_alive, job_id, permanent, run_once
 from shared.ports import Job, JobError, QueryJob
 from tests.builders import DATA, TENANT
 from tests.fakes import Answer, FakeBigQuery, FakeJobs
@@ -137,3 +137,13 @@ def test_a_call_that_fails_passes_untouched(jobs: FakeJobs) -> None:
 def test_an_error_keeps_bigquerys_reason_and_words(reason: str, message: str, expected: type[Exception]) -> None:
     error = permanent(JobError(reason, message, False))
     assert (type(error), str(error)) == (expected, f"{reason}: {message}")
+
+
+def test_a_job_is_alive_until_it_is_done_whatever_its_generation(jobs: FakeJobs) -> None:
+    assert not is_alive(jobs, IDS)
+    jobs.answer("SELECT 1", BROKEN, Answer())
+    once(jobs)
+    assert not is_alive(jobs, IDS)
+    jobs.stuck = True
+    jobs.insert(job_id(*IDS, 2), QUERY)
+    assert is_alive(jobs, IDS)

@@ -126,3 +126,29 @@ def test_what_the_environment_holds_besides_is_not_looked_at() -> None:
 
 def test_every_setting_says_what_it_is_for() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_publishers_are_a_map_that_is_checked_whole() -> None:
+    given = '{"billing": {"tenants": ["acmeinc_23xv2"], "templates": ["gcp/cost/cost_billing"]}}'
+    made = Settings.from_environment({**LEAST, "PUBLISHERS": given})
+    assert made.publishers["billing"].may_run("acmeinc_23xv2", "gcp/cost/cost_billing")
+    assert not made.publishers["billing"].may_run("techcorp_99zx4", "gcp/cost/cost_billing")
+    assert not made.publishers["billing"].may_run("acmeinc_23xv2", "gcp/cost/cost_usage")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "billing",
+        "[]",
+        '{"Billing": {"tenants": "*", "templates": ["gcp/cost/cost_billing"]}}',
+        '{"billing": {"tenants": "all", "templates": ["gcp/cost/cost_billing"]}}',
+        '{"billing": {"tenants": "*", "templates": []}}',
+        '{"billing": {"tenants": "*", "templates": ["customer/onboarding"]}}',
+        '{"billing": {"tenants": "*", "templates": ["gcp/cost/cost_billing"], "topics": []}}',
+    ],
+)
+def test_publishers_that_say_something_else_are_refused(given: str) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        Settings.from_environment({**LEAST, "PUBLISHERS": given})
+    assert {fault.where for fault in caught.value.faults} == {"PUBLISHERS"}
