@@ -178,7 +178,7 @@ class BatchRequest(BaseModel):
     last: IsoDate | None = Field(
         None, alias="to", description=f"Its last day; at most {MOST_DAYS} days in all, a run for each tenant and day."
     )
-    tenants: tuple[TenantId, ...] | None = Field(
+    tenants: list[TenantId] | None = Field(
         None, min_length=1, max_length=MOST_TENANTS_NAMED, description="For these tenants only."
     )
     variables: dict[VariableName, VariableValue] = Field(

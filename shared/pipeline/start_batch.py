@@ -145,7 +145,7 @@ def batch_of(request: BatchRequest, *, idempotency_key: str | None, clock: Clock
         date=request.date,
         first=request.first,
         last=request.last,
-        tenants=request.tenants,
+        tenants=None if request.tenants is None else tuple(request.tenants),
         variables=request.variables,
         trigger_by=request.trigger_by,
         asked_at=now,

@@ -13,11 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import grpc
 import httpx
 import pytest
-from google.pubsub_v1 import PublisherClient, PubsubMessage
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
 from local.functions import FUNCTIONS, ROOT
 from local.stack import Options, Ready, Stack
@@ -85,14 +82,6 @@ class World:
         assert "\x1b" not in done.stdout, "no colours without a terminal"
         return done.returncode, done.stdout
 
-    def reconcile(self) -> None:
-        with grpc.insecure_channel(self.ready.pubsub) as channel:
-            publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
-            topic = f"projects/{self.ready.project}/topics/pipeline-batches"
-            publisher.publish(
-                topic=topic, messages=[PubsubMessage(data=b'{"reconcile": true}')], timeout=10, retry=None
-            )
-
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
@@ -114,7 +103,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             for one in FUNCTIONS
         )
         options = Options(
-            port=0, configs=folder / "configs", functions=functions, sample=False, ready_file=folder / "ready.json"
+            port=0,
+            configs=folder / "configs",
+            functions=functions,
+            sample=False,
+            ready_file=folder / "ready.json",
+            reconcile_every_s=5.0,  # 900 without
         )
         with (
             Stack(options) as ready,
@@ -150,8 +144,7 @@ def test_a_batch_whose_fan_out_is_killed_in_the_middle_has_each_run_once(world: 
 def test_reconciliation_closes_what_has_ended(world: World) -> None:
     body = {"provider": "test", "domain": "e2e", "template_name": "quick", "date": "2025-11-14", "tenants": [WRONG]}
     batch_id = world.call("POST", "", json=body).json()["batch_id"]
-    assert world.ended(batch_id)["closed_at"] is None
-    world.reconcile()
+    assert world.ended(batch_id)["succeeded"] == 1
     eventually(lambda: world.call("GET", f"/{batch_id}").json()["closed_at"], 30)
     eventually(lambda: world.platform.unacknowledged() == 0, ENDS_WITHIN_S)
 
