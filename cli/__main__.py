@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import batch, preview, replay, schema, templates
+from cli import batch, keys, onboard, preview, replay, schema, templates
 
 app = typer.Typer(
     add_completion=False,
@@ -14,6 +14,8 @@ app.command("templates")(templates.templates)
 app.command("preview")(preview.preview)
 app.command("batch")(batch.batch)
 app.command("replay")(replay.replay)
+app.command("onboard")(onboard.onboard)
+app.add_typer(keys.app, name="keys")
 app.command("schema")(schema.schema)
 
 

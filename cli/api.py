@@ -35,6 +35,10 @@ class Api:
         """The answer to POST. It may be sent again: `key` (Idempotency-Key) makes that the same call."""
         return self._call("POST", path, body, {"Idempotency-Key": key} if key else {})
 
+    def delete(self, path: str) -> None:
+        """DELETE, which answers nothing."""
+        self._call("DELETE", path, None, {})
+
     def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> dict[str, Any]:
@@ -47,7 +51,7 @@ class Api:
                 said = f"{self._client.base_url} does not answer ({type(error).__name__})"
             else:
                 if answer.is_success:
-                    found: dict[str, Any] = answer.json()
+                    found: dict[str, Any] = answer.json() if answer.content else {}
                     return found
                 if answer.status_code not in _PASSING:
                     raise _refused(answer)
@@ -59,7 +63,13 @@ class Api:
 
 
 def connect(stack: Path | None) -> Api:
-    """The API of the environment (API_URL, ADMIN_KEY), or of the stack whose ready file this is.
+    """The API that `address` finds. Raises SettingsInvalid where there is none."""
+    url, headers = address(stack)
+    return Api(httpx.Client(base_url=url, headers=headers, timeout=30))
+
+
+def address(stack: Path | None) -> tuple[str, dict[str, str]]:
+    """The URL and headers of the API of the environment (API_URL, ADMIN_KEY), or of the stack with this ready file.
 
     Without ADMIN_KEY a person is asked for it; it is no option, because others can see what a process was called with.
     Where the function asks for an identity token besides (Cloud Run), IDENTITY_TOKEN holds one.
@@ -75,7 +85,7 @@ def connect(stack: Path | None) -> Api:
     headers = {"X-Admin-Key": key}
     if token := os.environ.get("IDENTITY_TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
-    return Api(httpx.Client(base_url=url, headers=headers, timeout=30))
+    return url, headers
 
 
 def _of_stack(file: Path) -> tuple[str, str]:
