@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.bigquery.errors import invalid_query, not_implemented
-from local.bigquery.sql import casts, dates
+from local.bigquery.sql import concatenation, dates
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.tokens import line_and_column
@@ -79,7 +79,7 @@ def binary(c: ExpressionCompiler, node: s.Binary) -> Value:
     if op in _FLOAT_COMPARISON:
         return compare(c, op, left, right, node)
     if op == "||":
-        return _concat(c, left, right, node)
+        return concatenation.operator(c, left, right, node)
     if op in {"&", "|", "^", "<<", ">>"}:
         return _bits(c, op, left, right, node)
     return _arithmetic(c, op, left, right, node)
@@ -132,32 +132,6 @@ def _bits(c: ExpressionCompiler, op: str, left: Value, right: Value, node: s.Bin
         name = "bq_shift_left" if op == "<<" else "bq_shift_right"
         return Value(f"{name}({a}, {b})", t.INT64, fragile=True)
     return Value(f"xor({a}, {b})" if op == "^" else f"({a} {op} {b})", t.INT64)
-
-
-def _concat(c: ExpressionCompiler, left: Value, right: Value, node: s.Binary) -> Value:
-    values = [left, right]
-    if any(v.type.kind == "ARRAY" for v in values):
-        converted, kind = common(values, c.analysis.sql, node.pos, "Arguments of || have no common type")
-        return Value(f"bq_array_concat({converted[0].sql}, {converted[1].sql})", kind)
-    return concatenation(c, values, "operator ||", node)
-
-
-def concatenation(c: ExpressionCompiler, values: list[Value], what: str, node: s.Node) -> Value:
-    """CONCAT and ||: all BYTES, or STRING and what is written as one; NULL if one is.
-
-    Which types are taken: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#concat;
-    both have the same overloads.
-    """
-    kinds = {v.type.kind for v in values} - {"NULL"}
-    kind = t.BYTES if "BYTES" in kinds else t.STRING
-    if kinds - ({"BYTES"} if kind == t.BYTES else _WRITTEN):
-        raise t.no_signature(what, [v.type for v in values], f" at {line_and_column(c.analysis.sql, node.pos)}")
-    parts = [casts.convert_explicitly(value, kind, c, node) for value in values]
-    return Value(f"({' || '.join(parts)})", kind, fragile=any(v.fragile for v in values))
-
-
-# What CONCAT and || take beside BYTES.
-_WRITTEN = t.SCALARS - {"BYTES", "JSON"}
 
 
 def compare(c: ExpressionCompiler, op: str, left: Value, right: Value, node: s.Node) -> Value:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.bigquery.errors import not_implemented
-from local.bigquery.sql import dates, operators
+from local.bigquery.sql import concatenation, dates, operators
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.call_arguments import arity, named_argument, typed
@@ -113,7 +113,7 @@ def _concat(c: ExpressionCompiler, node: s.Call) -> Value:
     """CONCAT of one value or more."""
     if not node.args:
         raise c.error("No matching signature for function CONCAT with no arguments", node)
-    return operators.concatenation(c, [c.compile(a) for a in node.args], "function CONCAT", node)
+    return concatenation.joined(c, [c.compile(a) for a in node.args], "function CONCAT", node)
 
 
 def _edit_distance(c: ExpressionCompiler, node: s.Call) -> Value:
