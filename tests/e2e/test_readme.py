@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from local.functions import ROOT
+from tests.e2e.conftest import eventually
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -121,12 +122,20 @@ def ended(api: str, path: str, key: str) -> dict[str, Any]:
     raise AssertionError(f"{path} did not end")
 
 
+def batch_ended(api: str, batch_id: str, admin_key: str) -> None:
+    def status() -> bool:
+        url = f"{api}/api/v1/pipelines/batch/{batch_id}"
+        return bool(httpx.get(url, headers={"X-Admin-Key": admin_key}).json()["status"] == "ENDED")
+
+    eventually(status, 60)
+
+
 def assert_shaped_like(answer: Any, example: Any) -> None:
     """Whether the example's fields are in the answer; ids, keys and addresses differ, words do not."""
     if isinstance(example, dict):
         for name, value in example.items():
             assert name in answer, name
-            if name not in ("api_key", "pipeline_logging_id", "status_url"):
+            if name not in ("api_key", "batch_id", "pipeline_logging_id", "status_url"):
                 assert_shaped_like(answer[name], value)
     elif isinstance(example, list):
         assert len(answer) == len(example)
@@ -136,9 +145,9 @@ def assert_shaped_like(answer: Any, example: Any) -> None:
         assert answer == example
 
 
-def test_the_commands_of_the_readme_answer_what_it_shows(api):
+def test_the_commands_of_the_readme_answer_what_it_shows(api, tmp_path):
     blocks = re.findall(r"^```(bash|json)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = {"ADMIN_KEY": json.loads((tmp_path / "ready.json").read_text())["admin_key"]}
     answer: dict[str, Any] = {}
     ran = 0
     for language, text in blocks:
@@ -148,13 +157,28 @@ def test_the_commands_of_the_readme_answer_what_it_shows(api):
         if "$PIPELINE_LOGGING_ID" in text:
             path = f"/api/v1/pipelines/status/acmeinc_23xv2/{environment['PIPELINE_LOGGING_ID']}"
             ended(api, path, environment["ACME_KEY"])
+        if "$BATCH_ID" in text:
+            batch_ended(api, environment["BATCH_ID"], environment["ADMIN_KEY"])
         answer = shell(text, api, **environment)
         ran += 1
         if answer.get("tenant_id") == "acmeinc_23xv2" and "api_key" in answer:
             environment["ACME_KEY"] = answer["api_key"]
-        if "status_url" in answer:
+        if "batch_id" in answer:
+            environment["BATCH_ID"] = answer["batch_id"]
+        elif "status_url" in answer:
             environment["PIPELINE_LOGGING_ID"] = answer["pipeline_logging_id"]
     assert ran >= 5
+
+
+def test_the_operators_commands_print_what_the_readme_shows(api, tmp_path):
+    for name in ("onboard_acme", "onboard_techcorp"):
+        shell(ORIGINAL[name], api)
+    consoles = re.findall(r"^```console\n\$ python (-m cli batch .*)\n((?:.*\n)*?)^```", README, re.MULTILINE)
+    for command, shown in consoles:
+        arguments = [sys.executable, *shlex.split(command), "--stack", str(tmp_path / "ready.json")]
+        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+        assert done.stdout.endswith(shown), done.stdout
+    assert len(consoles) == 1
 
 
 def test_the_authors_commands_print_what_the_readme_shows(api, tmp_path):
