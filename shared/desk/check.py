@@ -19,7 +19,7 @@ from shared.desk.findings import Finding, findings
 from shared.desk.sources import filter_faults, scan
 from shared.engines.base import Services
 from shared.engines.registry import engine
-from shared.errors import ConvergenceError, Fault, PermanentError, TemplateInvalid
+from shared.errors import ConvergenceError, Fault, PermanentError, QueryFailed, TemplateInvalid
 from shared.pipeline.resolve import Plan
 from shared.settings import Settings
 from shared.templating.isolation import Policy
@@ -182,8 +182,25 @@ class _Desk:
         except PermanentError as error:
             found += findings(error.faults, file=file)
         for step in template.steps:
+            found += findings(self._refused_by_service(plan, step), file=file)
             found += findings(self._of_step(plan, step), file=file, is_warning=True)
         return found
+
+    def _refused_by_service(self, plan: Plan, step: Step) -> Iterator[Fault]:
+        """What only BigQuery finds in a query, if there is one to ask. Tables of the stand-in tenant are not there."""
+        if self._known.settings is None:
+            return
+        try:
+            fields = plan.checked(step)
+        except PermanentError:
+            return  # `plan.check` said why
+        for path, sql in queries(fields):
+            try:
+                self._services.jobs.dry_run(sql)
+            except QueryFailed as error:
+                yield plan.placed(step, Fault(".".join(map(str, path)), error.code, error.message))
+            except ConvergenceError:
+                continue  # it cannot say now, or does not know the tenant's tables
 
     def _of_step(self, plan: Plan, step: Step) -> Iterator[Fault]:
         """Warnings about a step that is right."""

@@ -30,6 +30,10 @@ _LITERAL_WITHIN = {
     "PIVOT": "PIVOT(…)",
     "UNPIVOT": "UNPIVOT(…)",
     "COLLATE": "COLLATE(…)",
+    "ROLLUP": "ROLLUP(…), which takes columns",
+    "CUBE": "CUBE(…), which takes columns",
+    "SETS": "GROUPING SETS(…), which takes columns",
+    "WEEK": "WEEK(…), which takes a day's name",
     _TYPE: _TYPE,
 }
 _SIZED = frozenset({"STRING", "BYTES", "NUMERIC", "DECIMAL", "BIGNUMERIC", "BIGDECIMAL"})
@@ -170,8 +174,11 @@ class _Outliner:
                 lexeme, "a placeholder inside a JSON text could add keys; write JSON_OBJECT('key', '{x}') or the like"
             )
             return
-        if not is_json and (reason := self._literal_only(before)):
+        if not is_json and (reason := self._literal_only(before) or self._no_text_here(index)):
             self._fault(lexeme, f"no placeholder may stand in {reason}")
+            return
+        if before and self._is_listed_by(before):
+            self._fault(lexeme, f"a text after {self._by[-1]} would be a constant, not a column")
             return
         if "r" not in prefix:
             try:
@@ -203,7 +210,7 @@ class _Outliner:
             dollar = before is not None and before.end == first.start and before.source == "$"
             right = f"write {{{name.name}}}, without $" if dollar else "a name with a placeholder needs backquotes"
             self._fault(first, f"{{{name.name}}} is glued to what is beside it; {right}")
-        elif before and (_is_by(before) or (before.kind == TokenType.COMMA and self._by[-1])):
+        elif before and self._is_listed_by(before):
             self._fault(first, f"{{{name.name}}} after {self._by[-1]} would be a constant, not a column")
         elif reason := self._literal_only(before):
             self._fault(first, f"no placeholder may stand in {reason}")
@@ -226,6 +233,17 @@ class _Outliner:
             # The parentheses are left to the place, so that they are not text any more.
             start, end = self._lexemes[first - 1].start, self._lexemes[last + 1].end
         self._put(start, end, Bare(name, opener in ("IN", "UNNEST"), opener == "IN", *place))
+
+    def _is_listed_by(self, before: Lexeme) -> bool:
+        """Whether what follows `before` is an item of GROUP BY, ORDER BY or PARTITION BY."""
+        return _is_by(before) or (before.kind == TokenType.COMMA and bool(self._by[-1]))
+
+    def _no_text_here(self, index: int) -> str:
+        """Where this string is, if it is part of the syntax there: `RANGE<DATE> '…'`, `EXTRACT('…' FROM …)`."""
+        words = [lexeme.word for lexeme in self._lexemes[max(0, index - 4) : index]]
+        if len(words) == 4 and words[0] == "RANGE" and (words[1], words[3]) == ("<", ">"):
+            return "a RANGE literal"
+        return "EXTRACT, which takes a part's name" if words[-2:] == ["EXTRACT", "("] else ""
 
     def _literal_only(self, before: Lexeme | None) -> str:
         """Where this is, if BigQuery takes no parameter there; else empty."""

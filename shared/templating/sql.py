@@ -24,6 +24,8 @@ from shared.templating.placeholders import Name
 from shared.templating.places import Bare, InLiteral, InName, Place, outline
 from shared.templating.variables import Variables
 
+# FACTS 10.
+MOST_PARAMETERS = 10_000
 _BARE_TYPES: dict[str, ParameterType] = {"int": "INT64", "float": "FLOAT64", "bool": "BOOL", "date": "DATE"}
 _PATH = re.compile(rf"(?:{PROJECT}\.)?{PATH_PART}(?:\.{PATH_PART}){{0,2}}")
 _PART = re.compile(PATH_PART)
@@ -43,6 +45,11 @@ def bind(sql: Sql, variables: Variables, *, prefix: str = "p") -> Sql:
     plan = outline(sql.text)
     binder = _Binder(variables, list(plan.faults), prefix)
     text = "".join(piece if isinstance(piece, str) else binder.put(piece) for piece in plan.pieces)
+    if len(binder.parameters) > MOST_PARAMETERS:
+        message = (
+            f"{len(binder.parameters)} placeholders are as many query parameters; BigQuery takes {MOST_PARAMETERS:,}"
+        )
+        binder.faults.append(Fault("query:1:1", "sql_refused", message))
     if binder.faults:
         raise refusal(binder.faults)
     return Sql(text, tuple(binder.parameters))

@@ -252,3 +252,9 @@ def test_no_query_text_makes_the_platform_fall_over(text: str) -> None:
         return
 
     assert "{" not in "".join(one.source for one in lex(sql.text) if not one.is_string and not one.is_quoted_name)
+
+
+def test_no_more_parameters_than_bigquery_takes() -> None:
+    text = "SELECT " + ", ".join(["{n}"] * 10_001)
+    with pytest.raises(SqlRefused, match="10001 placeholders are as many query parameters; BigQuery takes 10,000"):
+        bind(Sql(text), typed(n=("int", 1)))
