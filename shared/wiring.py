@@ -228,16 +228,16 @@ class Instance:
     def rate_limits(self) -> RateLimits:
         """How often who may call."""
 
-        def limiter(store: str) -> RateLimiter:
+        from shared.adapters.memory_limits import MemoryRateLimiter
+
+        def limiter() -> RateLimiter:
             from shared.adapters.rate_limits import StoredRateLimiter
 
             return StoredRateLimiter(store)
 
-        spare = cache(lambda: limiter("memory://"))
+        spare: Callable[[], RateLimiter] = cache(MemoryRateLimiter)
         store = self.settings.rate_limit_store
-        return RateLimits(
-            spare if store == "memory://" else cache(lambda: limiter(store)), spare, self.clock, self.settings
-        )
+        return RateLimits(spare if store == "memory://" else cache(limiter), spare, self.clock, self.settings)
 
     @once
     def mail_allowance(self) -> MailAllowance:

@@ -1,4 +1,4 @@
-"""Counting of requests by the library `limits`: in this process's memory, or in Redis for all instances together.
+"""Counting of requests for all instances together: in Redis, by the library `limits`.
 
 A sliding window: the count of the window before, weighted by how much of it is still within the last minute, plus this
 window's. No burst of twice the limit at a window's end, and Redis counts by its own clock (FACTS 33).
@@ -20,12 +20,11 @@ STORE_TIMEOUT_S = 0.5
 
 
 class StoredRateLimiter:
-    """`ports.RateLimiter`; `store` is `memory://` or `redis://host:port/db` (`rediss://` with TLS)."""
+    """`ports.RateLimiter`; `store` is `redis://host:port/db` (`rediss://` with TLS)."""
 
     def __init__(self, store: str) -> None:
         waits = {"socket_timeout": STORE_TIMEOUT_S, "socket_connect_timeout": STORE_TIMEOUT_S}
-        options = {} if store.startswith("memory:") else waits
-        storage = storage_from_string(store, wrap_exceptions=True, **options)
+        storage = storage_from_string(store, wrap_exceptions=True, **waits)
         self._limiter = SlidingWindowCounterRateLimiter(storage)
 
     def hit(self, limit: str, *who: str) -> Allowance:
