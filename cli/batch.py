@@ -79,7 +79,11 @@ def batch(  # noqa: PLR0917 - typer calls it by name
 
 def _body(api: Api, address: TemplateAddress, given: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
     """What is sent: only what was given."""
-    body = {"provider": address.provider, "domain": address.domain, "template_name": address.template_name}
+    body: dict[str, Any] = {
+        "provider": address.provider,
+        "domain": address.domain,
+        "template_name": address.template_name,
+    }
     body |= {name: value for name, value in given.items() if value != ""}
     if variables:
         body["variables"] = _typed(api.get(f"/templates/{address}")["variables"], variables)

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.pubsub_v1 import PublisherClient
+from google.pubsub_v1 import PublisherClient, PubsubMessage
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
 from local.stack import Ready
@@ -27,7 +27,9 @@ def publish(stack: Ready, message: dict[str, Any]) -> None:
     with grpc.insecure_channel(stack.pubsub) as channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         topic = "projects/convergence-local/topics/pipeline-batches"
-        publisher.publish(topic=topic, messages=[{"data": json.dumps(message).encode()}], timeout=10, retry=None)
+        publisher.publish(
+            topic=topic, messages=[PubsubMessage(data=json.dumps(message).encode())], timeout=10, retry=None
+        )
 
 
 def states(platform: Platform) -> dict[tuple[str, date], set[str]]:

@@ -48,7 +48,8 @@ class World:
         warehouse.rows.append(warehouse.dataset.table("x_meta_tenants"), [(row["tenant_id"], row) for row in rows])
         ports: Any = (lambda: warehouse.rows, lambda: warehouse.jobs, self.clock)
         where: Any = {"control": warehouse.dataset, "data_project": warehouse.project}
-        self.runs, self.batches = RunLog(*ports, **where), BatchLog(*ports, warehouse.dataset)
+        self.runs = RunLog(*ports, **where)
+        self.batches = BatchLog(ports[0], ports[1], self.clock, warehouse.dataset)
         self.status = BatchStatus(
             self.batches, lambda: warehouse.jobs, self.clock, warehouse.dataset, run_deadline_s=DEADLINE_S
         )
@@ -322,7 +323,7 @@ def onboard(world: World, tenant_id: str, **given: Any) -> None:
     put_record(world.records, who)
 
 
-def copies(world: World, tenant_id: str) -> list[tuple[int, int]]:
+def copies(world: World, tenant_id: str) -> list[tuple[int, int | None]]:
     count = "SELECT COUNT(*) AS n, SUM(rows_written) AS written FROM"
     found = [
         world.warehouse.jobs.select(Sql(f"{count} `{world.warehouse.project}.{tenant_id}.{name}`"))[0]
