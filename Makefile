@@ -48,3 +48,17 @@ bench.bigquery: .venv/stamp   ## the embedded BigQuery under Google's client, be
 
 bench.templates: .venv/stamp  ## a template made ready for one tenant, beside Jinja2; 10,000 of them in under 2 s
 	@$(BIN)/python -m bench.templates
+
+bench.fan_out: .venv/bench-stamp  ## run messages a second of fan_out, beside a loop that publishes the same; memory
+	@$(BIN)/python -m bench.fan_out --save
+
+bench.runs: .venv/bench-stamp  ## runs a second through Pub/Sub, beside an empty function; calls of each API that a run makes
+	@$(BIN)/python -m bench.runs --save
+
+bench.cold: .venv/bench-stamp  ## imports of each function, beside those that it cannot do without
+	@$(BIN)/python -m bench.cold --save
+
+# Plots need a library that nothing else does.
+.venv/bench-stamp: .venv/stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	@touch $@

@@ -23,7 +23,7 @@ CALL_TIMEOUT_S = 20.0
 _RETRY = DEFAULT_RETRY.with_timeout(60)
 _CALL: dict[str, Any] = {"retry": _RETRY, "timeout": CALL_TIMEOUT_S}
 # Rows of one page of a long result: about a megabyte.
-PAGE_ROWS = 10_000
+PAGE_ROWS = 2_000
 
 
 def client(project: str, location: str, endpoint: str) -> bigquery.Client:
