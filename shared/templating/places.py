@@ -32,7 +32,7 @@ _LITERAL_WITHIN = {
     "COLLATE": "COLLATE(…)",
     "ROLLUP": "ROLLUP(…), which takes columns",
     "CUBE": "CUBE(…), which takes columns",
-    "SETS": "GROUPING SETS(…), which takes columns",
+    "GROUPING SETS": "GROUPING SETS(…), which takes columns",
     "WEEK": "WEEK(…), which takes a day's name",
     _TYPE: _TYPE,
 }
