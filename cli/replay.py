@@ -1,17 +1,31 @@
 """`python -m cli replay`: run again what failed, over the API."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from cli.api import connect
+from cli.api import Api, connect
 from cli.preview_text import show_errors
 from shared.errors import ConvergenceError
 
+# So that an answer comes soon.
+_RUNS_A_CALL = 1_000
 # So many are listed; the rest are counted.
 _MOST_SHOWN = 20
+
+
+def pages(api: Api, asked: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    """The runs of one call after the other, until there are no more. Raises as `Api.post` does."""
+    token: dict[str, str] = {}
+    while True:
+        page = api.post("/pipelines/replay", {**asked, "limit": _RUNS_A_CALL, **token})
+        yield page["runs"]
+        if page["next_page_token"] is None:
+            return
+        token = {"page_token": page["next_page_token"]}
 
 
 def replay(  # noqa: PLR0917 - typer calls it by name
@@ -36,15 +50,10 @@ def replay(  # noqa: PLR0917 - typer calls it by name
     asked: dict[str, Any] = {name: value for name, value in given.items() if value}
     runs: list[dict[str, Any]] = []
     try:
-        api = connect(stack)
-        while True:
-            page = api.post("/pipelines/replay", {**asked, "dry_run": dry_run})
-            runs += page["runs"]
-            if page["next_page_token"] is None:
-                break
-            asked["page_token"] = page["next_page_token"]
+        for page in pages(connect(stack), {**asked, "dry_run": dry_run}):
+            runs += page
     except ConvergenceError as error:
-        if runs:
+        if runs and not dry_run:
             console.print(f"{len(runs)} runs are published; the same command goes on")
         show_errors(error.message, error.faults, console)
         raise typer.Exit(1) from None

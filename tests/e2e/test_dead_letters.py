@@ -93,6 +93,7 @@ def test_a_run_that_kills_the_function_at_every_delivery_is_dead_its_people_told
 ) -> None:
     with broken_stack(tmp_path) as broken:
         platform, tenant = broken.platform, broken.tenant
+        assert "dead_letter" in broken.ready.pids
         dead = platform.run(tenant, "test/e2e/deadly")
         assert (dead["status"], dead["error_code"]) == ("DEAD", "delivery_exhausted")
         eventually(lambda: platform.mails("alarm"), 20)
