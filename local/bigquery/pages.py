@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from local.bigquery.errors import not_found
+from local.bigquery.jobs import anonymous
 from local.bigquery.jobs.job import Job
 from local.bigquery.partitions import split_decorator
 from local.bigquery.schemas import columns
@@ -38,7 +39,7 @@ class Pages:
         if fields is None or query.get("statementType") not in {"SELECT", "SCRIPT"}:
             return None
         reference = job.configuration["query"].get("destinationTable")
-        if reference:
+        if reference and not anonymous.is_anonymous(reference):
             name, part = split_decorator(reference["tableId"])
             table = self._catalog.table((reference["projectId"], reference["datasetId"], name))
             total, rows = self.of_table(table, start, count, part)

@@ -6,6 +6,7 @@ Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/tabledata, …/
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,12 +14,13 @@ import pyarrow as pa
 from local.bigquery import partitions, rows_in, rows_out
 from local.bigquery.api import messages, paging
 from local.bigquery.api.http import Request, Response, in_thread
-from local.bigquery.api.tables import key_of, partition_of
+from local.bigquery.api.tables import anonymous_rows, key_of, named, partition_of
 from local.bigquery.errors import ApiError, invalid, not_implemented
+from local.bigquery.jobs import anonymous
 from local.bigquery.sql import types as t
 from local.bigquery.storage import fragments
 from local.bigquery.storage.contents import Change
-from local.bigquery.storage.records import TableRecord
+from local.bigquery.storage.records import Key, TableRecord
 
 # Bytes of a request; quotas page, "HTTP request size limit".
 _MAX_REQUEST = 10 * 1024 * 1024
@@ -32,27 +34,34 @@ _PAGE_ROWS = 100_000
 
 async def list_(request: Request) -> Response:
     """tabledata.list: stored rows only, in the order they are stored."""
-    catalog = request.service.catalog
-    table = catalog.table(key_of(request))
-    if table.is_view:
-        raise invalid("Cannot list a table of type VIEW.")
+    service, key = request.service, named(request)
     request.only("maxResults", "startIndex", "pageToken", "selectedFields", "formatOptions.useInt64Timestamp",
                  "formatOptions.timestampOutputFormat")  # fmt: skip
-    part, whole = partition_of(request, table), int_timestamps(request.query)
+    whole = int_timestamps(request.query)
     limit = min(request.integer("maxResults", _PAGE_ROWS), _PAGE_ROWS)
     start = request.integer("startIndex", 0)
+    job = anonymous.job_of(service.history, key)
+    if job is not None:
+        etag, listing = job.resource()["etag"], f"rows {'.'.join(key)}"
+    else:
+        table = service.catalog.table(key)
+        if table.is_view:
+            raise invalid("Cannot list a table of type VIEW.")
+        part, etag, listing = partition_of(request, table), table.etag, f"rows {table.uid}"
     if request.query.get("pageToken"):
-        start = int(paging.read(f"rows {table.uid}", request.query["pageToken"]))
-    service = request.service
-    total, content = await asyncio.to_thread(lambda: service.pages.of_table(table, start, limit, part))
-    columns = _selected(table, request.query.get("selectedFields"))
-    if columns is not None:
-        content = content.select([n for n, _ in columns])
-    kinds = [k for _, k in (columns if columns is not None else table.columns)]
-    body: dict[str, Any] = {"kind": "bigquery#tableDataList", "etag": table.etag, "totalRows": str(total)}
+        start = int(paging.read(listing, request.query["pageToken"]))
+    columns: Sequence[tuple[str, t.Type]]
+    if job is not None:
+        columns, total, content = await asyncio.to_thread(lambda: anonymous_rows(service, job, start, limit))
+    else:
+        columns = table.columns
+        total, content = await asyncio.to_thread(lambda: service.pages.of_table(table, start, limit, part))
+    picked = _selected(key, columns, request.query.get("selectedFields"))
+    content, kinds = content.select(picked), [columns[i][1] for i in picked]
+    body: dict[str, Any] = {"kind": "bigquery#tableDataList", "etag": etag, "totalRows": str(total)}
     end = start + content.num_rows
     if end < total and limit > 0:
-        body["pageToken"] = paging.token(f"rows {table.uid}", end)
+        body["pageToken"] = paging.token(listing, end)
     if content.num_rows:
         body["rows"] = await in_thread(content.num_rows, lambda: rows_out.encode(content, kinds, int_timestamps=whole))
     return Response(body)
@@ -68,19 +77,19 @@ def int_timestamps(query: dict[str, str]) -> bool:
     return whole == "true"
 
 
-def _selected(table: TableRecord, text: str | None) -> list[tuple[str, t.Type]] | None:
+def _selected(key: Key, columns: Sequence[tuple[str, t.Type]], text: str | None) -> list[int]:
+    """Which columns a row carries, in the order of the schema; raises invalid for one that there is not."""
     if not text:
-        return None
-    names = {n.lower(): (n, k) for n, k in table.columns}
-    out = []
+        return list(range(len(columns)))
+    names = {n.lower(): i for i, (n, _) in enumerate(columns)}
+    out = set()
     for one in text.split(","):
         if "." in one:
             raise not_implemented("selectedFields inside a RECORD")
         if one.strip().lower() not in names:
-            raise invalid(f"Field {one} does not exist in table {table.path}")
-        out.append(names[one.strip().lower()])
-    # rows carry the columns in the order of the schema
-    return sorted(out, key=lambda c: [n for n, _ in table.columns].index(c[0]))
+            raise invalid(f"Field {one} does not exist in table {key[0]}:{key[1]}.{key[2]}")
+        out.add(names[one.strip().lower()])
+    return sorted(out)
 
 
 async def insert_all(request: Request) -> Response:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from typing import Any
+
+import pyarrow as pa
 
 from local.bigquery import partitions, schemas
 from local.bigquery.api import messages, paging
 from local.bigquery.api.datasets import check_etag, merged, record_of
 from local.bigquery.api.http import Request, Response
 from local.bigquery.errors import invalid, not_implemented
-from local.bigquery.jobs import views
+from local.bigquery.jobs import anonymous, views
+from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.labels import check_labels
 from local.bigquery.service import Service
+from local.bigquery.sql.types import Type
+from local.bigquery.storage import fragments
 from local.bigquery.storage.contents import Change
 from local.bigquery.storage.records import Key, TableRecord
 
@@ -98,10 +105,25 @@ async def insert(request: Request) -> Response:
     return Response(resource(request.service, request.service.catalog.create_table(key, body)))
 
 
-def key_of(request: Request) -> Key:
+def named(request: Request) -> Key:
     """The table that the path names, without its decorator; raises invalid for an id that none can have."""
     check_ids((request.project, request.parts[1], request.parts[3]))
     return request.project, request.parts[1], request.parts[3].partition("$")[0]
+
+
+def key_of(request: Request) -> Key:
+    """As `named`, for what cannot be done with the anonymous table of a query."""
+    key = named(request)
+    if anonymous.job_of(request.service.history, key) is not None:
+        raise not_implemented("anything but reading with the anonymous table of a query")
+    return key
+
+
+def anonymous_rows(service: Service, job: Job, start: int, count: int) -> tuple[list[tuple[str, Type]], int, pa.Table]:
+    """Columns, how many rows there are, and some of them, of a query's anonymous table; raises notFound after a day."""
+    found = service.pages.of_job(job, start, count)
+    assert found is not None  # only a query with rows has such a table
+    return found
 
 
 def partition_of(request: Request, record: TableRecord) -> str | None:
@@ -114,7 +136,13 @@ def partition_of(request: Request, record: TableRecord) -> str | None:
 
 async def get(request: Request) -> Response:
     """tables.get."""
-    record = request.service.catalog.table(key_of(request))
+    key = named(request)
+    job = anonymous.job_of(request.service.history, key)
+    if job is not None:
+        columns, total, rows = await asyncio.to_thread(lambda: anonymous_rows(request.service, job, 0, sys.maxsize))
+        size = sum(fragments.leaf_bytes(rows, tuple(columns)).values())
+        return Response(anonymous.resource(job, key, total, size))
+    record = request.service.catalog.table(key)
     if partition_of(request, record) is not None:
         raise not_implemented("tables.get of one partition")
     return Response(resource(request.service, record))

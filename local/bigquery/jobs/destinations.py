@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from local.bigquery import partitions, schemas
 from local.bigquery.errors import ApiError, duplicate, invalid, invalid_query, not_found, not_implemented
+from local.bigquery.jobs import anonymous
 from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.storage import fragments
@@ -78,6 +79,8 @@ def named(reference: dict[str, Any], field: str) -> tuple[str, str, str, str | N
             raise invalid(f"Required parameter is missing: {field}.{name}")
     key = reference["projectId"], reference["datasetId"], reference["tableId"]
     check_ids(key)
+    if anonymous.is_anonymous(reference):
+        raise not_implemented(f"the anonymous table of a query as {field}; give the query a destination")
     return (*key[:2], *partitions.split_decorator(key[2]))
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from local.bigquery import schemas
 from local.bigquery.errors import invalid, invalid_query, not_implemented
 from local.bigquery.functions import civil
-from local.bigquery.jobs import ddl, destinations, dml, faults, measuring, parameters
+from local.bigquery.jobs import anonymous, ddl, destinations, dml, faults, measuring, parameters
 from local.bigquery.jobs.job import Job, Result
 from local.bigquery.jobs.planning import Analysed, Planner
 from local.bigquery.snapshots import StaleTable
@@ -188,6 +188,8 @@ class QueryRunner:
         if not config.get("destinationTable"):
             job.result = self.rows(job, cached, values, parent=parent)
             if last:
+                # only now: a second attempt must find the configuration that was given
+                config["destinationTable"] = anonymous.reference(*job.key)
                 self.service.finish(job, None)
             return
         destination = destinations.read(config, default_write="WRITE_EMPTY")

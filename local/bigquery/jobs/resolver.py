@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from local.bigquery import information_schema
-from local.bigquery.errors import ApiError, invalid, not_found
+from local.bigquery.errors import ApiError, invalid, not_found, not_implemented
+from local.bigquery.jobs import anonymous
 from local.bigquery.sql.analysis import InlineTable, TableInfo
 from local.bigquery.storage.catalog import Catalog
 from local.bigquery.storage.records import Key, TableRecord
@@ -51,6 +52,8 @@ class Resolver:
     def record(self, key: Key) -> TableRecord:
         """A table's record, its location noted."""
         check_ids(key)
+        if anonymous.is_anonymous({"datasetId": key[1], "tableId": key[2]}):
+            raise not_implemented("the anonymous table of a query in SQL; give the query a destination")
         name, dollar, _ = key[2].partition("$")
         if dollar:
             raise invalid(f"Table decorators are not supported in standard SQL: {key[2]}", "query")

@@ -65,10 +65,14 @@ class History:
                 return found
         return None
 
+    def locations(self, project: str, id_: str) -> list[str]:
+        """Where there are jobs of an id."""
+        rows = self._database.rows("SELECT location FROM jobs WHERE project = ? AND id = ?", project, id_)
+        return [where for (where,) in rows]
+
     def exists(self, project: str, id_: str, location: str | None) -> bool:
         """Whether the id is used, in one location or, without one, in any."""
-        rows = self._database.rows("SELECT location FROM jobs WHERE project = ? AND id = ?", project, id_)
-        return any(location in {None, where} for (where,) in rows)
+        return any(location in {None, where} for where in self.locations(project, id_))
 
     def result(self, project: str, id_: str, location: str) -> pa.Table | None:
         """The rows a query left; None when they have expired or there are none."""
