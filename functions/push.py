@@ -1,19 +1,24 @@
 """Answer a push request: what every subscriber function does around its own work."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import flask
 
 from shared.errors import SettingsInvalid, TransientError
 from shared.logs import log, log_bug, log_context
 from shared.pipeline.receive import Receiver
-from shared.trace import trace_of
+from shared.trace import trace_name
+from shared.wiring import instance
 
 
 def answered(request: flask.Request, receiver: Callable[[], Receiver]) -> tuple[str, int]:
     """204: done, or recorded as not to be done. 503: redeliver. 500: redeliver, and look at the log."""
-    with log_context(trace=trace_of(request.headers.get("X-Cloud-Trace-Context"))):
+    header = request.headers.get("X-Cloud-Trace-Context")
+    with ExitStack() as logged:
         try:
+            project = instance().settings.gcp_project_id
+            logged.enter_context(log_context(trace=trace_name(header, project)))
             receiver().receive(request.get_data(cache=False))
         except TransientError as error:
             log("delivery_nacked", "WARNING", error_code=error.code)

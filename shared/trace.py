@@ -11,3 +11,15 @@ def trace_of(header: str | None) -> str | None:
     """
     found = re.match(r"([0-9a-f]{32})(?:/|$)", header or "")
     return found[1] if found else None
+
+
+def trace_name(header: str | None, project: str) -> str | None:
+    """The trace as Cloud Logging wants it in `logging.googleapis.com/trace`: an id alone links to nothing.
+
+    https://cloud.google.com/trace/docs/trace-log-integration
+
+    >>> trace_name("105445aa7843bc8bf206b12000100000/1;o=1", "my-project")
+    'projects/my-project/traces/105445aa7843bc8bf206b12000100000'
+    """
+    found = trace_of(header)
+    return f"projects/{project}/traces/{found}" if found else None

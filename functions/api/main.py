@@ -1,6 +1,7 @@
 """The HTTP API: one Flask app behind one HTTP function. `ROUTES` says which part of it this deployment serves."""
 
 import io
+from contextlib import ExitStack
 from functools import cache
 
 import flask
@@ -23,7 +24,7 @@ from functions.api import (
 )
 from shared.errors import ConvergenceError
 from shared.logs import log_context
-from shared.trace import trace_of
+from shared.trace import trace_name
 from shared.wiring import instance
 
 # Far beyond any call's path and query; what the usual servers take, too. functions-framework sets no limit.
@@ -41,9 +42,12 @@ class TenantSegment(BaseConverter):
 @functions_framework.http
 def api(request: flask.Request) -> flask.Response:
     """Hand the request to the app."""
-    with log_context(trace=trace_of(request.headers.get("X-Cloud-Trace-Context"))):
+    header = request.headers.get("X-Cloud-Trace-Context")
+    with ExitStack() as logged:
         try:
-            app = create_app(instance().settings.routes)
+            settings = instance().settings
+            logged.enter_context(log_context(trace=trace_name(header, settings.gcp_project_id)))
+            app = create_app(settings.routes)
         except ConvergenceError as error:
             return problems.from_error(error)
         try:

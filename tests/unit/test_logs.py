@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.logs import log, log_bug, log_context
-from shared.trace import trace_of
+from shared.trace import trace_name, trace_of
 
 TRACE = "105445aa7843bc8bf206b12000100000"
 
@@ -68,3 +68,4 @@ def test_a_bug_is_logged_by_its_place_never_by_its_text(capsys: pytest.CaptureFi
 )
 def test_a_trace_is_read_from_a_well_formed_header_only(header: str | None, trace: str | None) -> None:
     assert trace_of(header) == trace
+    assert trace_name(header, "p") == (f"projects/p/traces/{trace}" if trace else None)
