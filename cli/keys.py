@@ -8,7 +8,6 @@ from typing import Annotated
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.api import Api, address
 from cli.key_file import KeyFile
@@ -29,11 +28,13 @@ _Tenant = Annotated[str, typer.Argument(help="The tenant's id.")]
 def list_keys(tenant: _Tenant, stack: _Stack = None) -> None:
     """Show a tenant's keys, without their secrets."""
     with _api(stack) as (api, _, console):
-        table = Table("key_id", "status", "made", "by", "expires", "revoked")
-        for key in api.get(f"{_path(tenant)}")["api_keys"]:
-            columns = ("key_id", "status", "created_at", "created_by", "expires_at", "revoked_at")
-            table.add_row(*(str(key[name] or "") for name in columns))
-        console.print(table)
+        for key in api.get(_path(tenant))["api_keys"]:
+            ends = {"expires": key["expires_at"], "revoked": key["revoked_at"]}
+            shown = [
+                f"made {key['created_at']} by {key['created_by']}",
+                *(f"{word} {at}" for word, at in ends.items() if at),
+            ]
+            console.print(f"{key['key_id']}  {key['status']:7}  {', '.join(shown)}")
 
 
 @app.command("rotate")

@@ -88,7 +88,7 @@ class OnboardMany:
                 self._settle(one)
             if failures == _MOST_FAILURES:
                 break
-            if answer.meaning == "wait" and not await self._waited(answer.retry_after_s or LEASE_S):
+            if answer.meaning == "wait" and not await self._waited(answer.retry_after_s):
                 return
         assert answer is not None
         self._tell(Ended(one, "failed", answer.code, f"{answer.message}; the same command tries again"))
@@ -138,10 +138,11 @@ class OnboardMany:
             self._halt(RequestInvalid(answer.message))
         return None
 
-    async def _waited(self, wait_s: float) -> bool:
+    async def _waited(self, wait_s: float | None) -> bool:
         """Wait without a slot, so that others go on; False when the run stopped meanwhile."""
         try:
-            await asyncio.wait_for(self._stopped.wait(), min(wait_s, LONGEST_RETRY_AFTER_S))
+            wait_s = LEASE_S if wait_s is None else min(wait_s, LONGEST_RETRY_AFTER_S)
+            await asyncio.wait_for(self._stopped.wait(), wait_s)
         except TimeoutError:
             return True
         return False
