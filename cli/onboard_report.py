@@ -16,7 +16,7 @@ from cli.batch_watch import LINE_EVERY_S, Rate
 from cli.key_file import KeyFile
 from cli.onboard_many import Ended
 from cli.tenant_list import ERROR, TenantList
-from shared.errors import SettingsInvalid
+from shared.errors import PermanentError, SettingsInvalid
 
 _COLUMNS = (f"{ERROR}line", f"{ERROR}code", f"{ERROR}message")
 # So many are named in a line; all are in the file.
@@ -82,26 +82,25 @@ def report(
     left = len(tenants.newcomers) - len(ended)
     console.print(f"{tenants.file}: {summed(counts)}" + (f", {left:,} not begun" if left else ""))
     by_code: dict[str, list[Ended]] = defaultdict(list)
-    wrong = [one for one in ended if one.result in ("failed", "lost")]
-    for one in sorted(wrong, key=lambda one: one.newcomer.line):
+    wrong = sorted((one for one in ended if one.result in ("failed", "lost")), key=lambda one: one.newcomer.line)
+    for one in wrong:
         by_code[one.code].append(one)
     for code, ones in by_code.items():
         lines = ", ".join(str(one.newcomer.line) for one in ones[:_MOST_NAMED])
         more = ", …" if len(ones) > _MOST_NAMED else ""
         console.print(f"  {code}: {len(ones):,}, on line {lines}{more}: {ones[0].message}")
     lost = [one.newcomer.tenant_id for one in wrong if one.result == "lost"]
-    if wrong:
-        write_failures(failures, tenants, [one for ones in by_code.values() for one in ones])
-        console.print(f"They are in {failures}, with what was wrong; mended, it can be onboarded like {tenants.file}.")
-    if lost:
-        for first in range(0, len(lost), _MOST_NAMED):
-            names = " ".join(lost[first : first + _MOST_NAMED])
-            command = f"python -m cli keys rotate {names} --grace-s 0 --keys-file {shlex.quote(str(keys.path))}"
-            console.print(f"To give each a new key: {command}")
+    for first in range(0, len(lost), _MOST_NAMED):
+        names = " ".join(lost[first : first + _MOST_NAMED])
+        command = f"python -m cli keys rotate {names} --grace-s 0 --keys-file {shlex.quote(str(keys.path))}"
+        console.print(f"To give each a new key: {command}")
     if counts["onboarded"]:
         console.print(f"The keys are in {keys.path}, which is yours alone.")
     if left:
         console.print(f"To go on: {again}")
+    if wrong:
+        write_failures(failures, tenants, wrong)
+        console.print(f"What failed is in {failures}, with why; mended, it can be onboarded like {tenants.file}.")
 
 
 def check_failures(file: Path) -> None:
@@ -118,13 +117,19 @@ def check_failures(file: Path) -> None:
 
 
 def write_failures(file: Path, tenants: TenantList, ended: Sequence[Ended]) -> None:
-    """Write them as a CSV of tenants again, with what was wrong; whole or not at all, its owner's alone."""
+    """Write them as a CSV of tenants again, with what was wrong; whole or not at all, its owner's alone.
+
+    Raises PermanentError where it cannot be written.
+    """
     fresh = file.with_name(f"{file.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as made:
-        rows = csv.writer(made)
-        rows.writerow([*tenants.columns, *_COLUMNS])
-        for one in ended:
-            cells = [one.newcomer.cells[name] for name in tenants.columns]
-            rows.writerow([*cells, one.newcomer.line, one.code, one.message])
-    fresh.replace(file)
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as made:
+            rows = csv.writer(made)
+            rows.writerow([*tenants.columns, *_COLUMNS])
+            for one in ended:
+                cells = [one.newcomer.cells[name] for name in tenants.columns]
+                rows.writerow([*cells, one.newcomer.line, one.code, one.message])
+        fresh.replace(file)
+    except OSError as error:
+        raise PermanentError(f"cannot write {file}: {error.strerror}") from error
