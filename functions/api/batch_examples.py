@@ -32,7 +32,7 @@ BATCH_SHOWN = Example(
         "template_name": "cost_billing",
         "first_date": "2025-11-15",
         "last_date": "2025-11-15",
-        "trigger_by": "schedule:nightly",
+        "trigger_by": "schedule nightly",
         "asked_at": "2025-11-16T02:00:00Z",
         "published_at": "2025-11-16T02:00:02Z",
         "closed_at": None,

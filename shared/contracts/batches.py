@@ -140,7 +140,7 @@ class Batch:
             days=days,
             tenants=message.tenants,
             variables=message.variables,
-            trigger_by=message.trigger_by if message.batch_id else f"schedule:{message.schedule}",
+            trigger_by=message.trigger_by if message.batch_id else f"schedule {message.schedule}",
             asked_at=asked_at,
             attempt=message.attempt,
             only=message.only,

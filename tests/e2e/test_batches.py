@@ -37,7 +37,7 @@ def states(platform: Platform) -> dict[tuple[str, date], set[str]]:
     rows = platform.rows(
         "SELECT tenant_id, date, ARRAY_AGG(DISTINCT status) AS seen, COUNT(DISTINCT pipeline_logging_id) AS runs"
         " FROM convergence__control.x_meta_runs"
-        " WHERE batch_id IS NOT NULL AND trigger_by = 'schedule:nightly' AND step_id IS NULL GROUP BY 1, 2"
+        " WHERE batch_id IS NOT NULL AND trigger_by = 'schedule nightly' AND step_id IS NULL GROUP BY 1, 2"
     )
     assert all(row["runs"] == 1 for row in rows)
     return {(row["tenant_id"], row["date"]): set(row["seen"]) for row in rows}

@@ -85,7 +85,7 @@ def test_each_tenant_gets_its_run_of_the_day_in_the_bulk_lane() -> None:
         (f"tenant{number:06d}_0000", f"epoch-{number}", DAY, "bulk") for number in range(3)
     ]
     assert len({run.pipeline_logging_id for run in runs}) == 3
-    assert {run.trigger_by for run in runs} == {"schedule:nightly"}
+    assert {run.trigger_by for run in runs} == {"schedule nightly"}
     assert world.events() == [("STARTED", 3, None), ("PUBLISHED", None, 3)]
 
 
