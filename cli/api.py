@@ -15,7 +15,7 @@ from cli.deployment import STACK_FILE
 from shared.errors import Fault, RequestInvalid, SettingsInvalid, Unavailable
 
 # For so long an API that does not answer is asked again.
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 _PAUSE_S = 1.0
 # What may pass: too many calls, a service that does not answer.
 _PASSING = (429, 502, 503, 504)
@@ -65,7 +65,7 @@ class Api:
 def connect(stack: Path | None) -> Api:
     """The API that `address` finds. Raises SettingsInvalid where there is none."""
     url, headers = address(stack)
-    return Api(httpx.Client(base_url=url, headers=headers, timeout=30))
+    return Api(httpx.Client(base_url=url, headers=headers, timeout=60))
 
 
 def address(stack: Path | None) -> tuple[str, dict[str, str]]:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +64,8 @@ class World:
 
     def ended(self, batch_id: str) -> dict[str, Any]:
         def shown() -> dict[str, Any]:
-            answer = self.call("GET", f"/{batch_id}")
+            time.sleep(TENANTS / 10_000)  # a look costs a query over all runs
+            answer = self.call("GET", f"/{batch_id}", timeout=300)
             assert answer.status_code == 200, answer.text
             found: dict[str, Any] = answer.json()
             return found if found["status"] == "ENDED" else {}
