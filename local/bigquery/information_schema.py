@@ -14,7 +14,7 @@ from local.bigquery.functions import civil
 from local.bigquery.sql import types as t
 from local.bigquery.sql.analysis import InlineTable
 from local.bigquery.storage.catalog import Catalog
-from local.bigquery.storage.records import TableRecord
+from local.bigquery.storage.records import Key, TableRecord
 
 _S, _I, _T, _B = t.STRING, t.INT64, t.TIMESTAMP, t.BOOL
 _VIEWS: dict[str, tuple[tuple[str, t.Type], ...]] = {
@@ -86,6 +86,12 @@ _VIEWS: dict[str, tuple[tuple[str, t.Type], ...]] = {
     ),
 }
 _MAX_ROWS = 100_000
+# The meta-table of a dataset from before INFORMATION_SCHEMA, which scripts still read.
+META_TABLE = "__TABLES__"
+_META_COLUMNS = (
+    ("project_id", _S), ("dataset_id", _S), ("table_id", _S), ("creation_time", _I), ("last_modified_time", _I),
+    ("row_count", _I), ("size_bytes", _I), ("type", _I),
+)  # fmt: skip
 
 
 def table(catalog: Catalog, project: str, parts: list[str], default: tuple[str, str] | None) -> InlineTable:
@@ -114,6 +120,17 @@ def table(catalog: Catalog, project: str, parts: list[str], default: tuple[str, 
         tables = catalog.tables(owner, dataset, "", _MAX_ROWS)
         rows = [row for one in tables for row in _ROWS[view](catalog, one)]
     return InlineTable(_VIEWS[view], _values(_VIEWS[view], rows))
+
+
+def meta_table(catalog: Catalog, key: Key) -> InlineTable:
+    """The rows of `dataset.__TABLES__` as they are now: times in milliseconds, type 1 a table, 2 a view."""
+    catalog.dataset(key[0], key[1])
+    rows = []
+    for one in catalog.tables(key[0], key[1], "", _MAX_ROWS):
+        size = catalog.statistics(one.uid)
+        kind = 2 if one.is_view else 1
+        rows.append((*one.key, one.created_ms, one.modified_ms, size["rows"], size["bytes"], kind))
+    return InlineTable(_META_COLUMNS, _values(_META_COLUMNS, rows))
 
 
 def _values(columns: tuple[tuple[str, t.Type], ...], rows: list[tuple[Any, ...]]) -> str:

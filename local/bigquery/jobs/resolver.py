@@ -47,7 +47,37 @@ class Resolver:
         if "INFORMATION_SCHEMA" in upper[:-1] or upper[-1:] == ["INFORMATION_SCHEMA"]:
             return information_schema.table(self._catalog, self._project, parts, default)
         key = self.key(parts, default)
+        if key[2] == "__TABLES_SUMMARY__":
+            raise not_implemented(
+                "the meta-table __TABLES_SUMMARY__; __TABLES__ and INFORMATION_SCHEMA.TABLES are served"
+            )
+        if key[2] == information_schema.META_TABLE:
+            return information_schema.meta_table(self._catalog, self._in_location(key))
         return self.record(key).info
+
+    def _in_location(self, key: Key) -> Key:
+        """The same, its dataset's location noted; raises notFound as queries do, accessDenied for another project."""
+        try:
+            if key[0] != self._project and not self._catalog.datasets(key[0], "", 1):
+                name = f"{key[0]}:{key[1]}.{key[2]}"
+                raise ApiError(
+                    403, "accessDenied",
+                    f"Access Denied: Table {name}: User does not have permission to query table "
+                    f"{name}, or perhaps it does not exist.",
+                )  # fmt: skip
+            dataset = self._catalog.dataset(key[0], key[1])
+            if dataset.location.upper() != (self.location or dataset.location).upper():
+                raise not_found(f"Not found: Dataset {key[0]}:{key[1]}")
+        except ApiError as error:
+            raise self._elsewhere(error) from error
+        self.location = dataset.location
+        return key
+
+    def _elsewhere(self, error: ApiError) -> ApiError:
+        """What is not found is not found in a location."""
+        if error.reason == "notFound":
+            return not_found(f"{error.message} was not found in location {self.location or 'US'}")
+        return error
 
     def record(self, key: Key) -> TableRecord:
         """A table's record, its location noted."""
@@ -57,22 +87,11 @@ class Resolver:
         name, dollar, _ = key[2].partition("$")
         if dollar:
             raise invalid(f"Table decorators are not supported in standard SQL: {key[2]}", "query")
+        key = self._in_location((key[0], key[1], name))
         try:
-            if key[0] != self._project and not self._catalog.datasets(key[0], "", 1):
-                raise ApiError(
-                    403, "accessDenied",
-                    f"Access Denied: Table {key[0]}:{key[1]}.{name}: User does not have permission to query table "
-                    f"{key[0]}:{key[1]}.{name}, or perhaps it does not exist.",
-                )  # fmt: skip
-            dataset = self._catalog.dataset(key[0], key[1])
-            if dataset.location.upper() != (self.location or dataset.location).upper():
-                raise not_found(f"Not found: Dataset {key[0]}:{key[1]}")
-            self.location = dataset.location
-            record = self._catalog.table((key[0], key[1], name))
+            record = self._catalog.table(key)
         except ApiError as error:
-            if error.reason == "notFound" and " was not found in location" not in error.message:
-                raise not_found(f"{error.message} was not found in location {self.location or 'US'}") from error
-            raise
+            raise self._elsewhere(error) from error
         self.records[record.uid] = record
         return record
 

@@ -21,6 +21,8 @@ _BARE_CALLS = {"CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_DATETIME", "CURRENT
 _KEYWORD_FUNCTIONS = {"IF", "LEFT", "RIGHT", "GROUPING", "COLLATE"}
 _SUBSCRIPTS = {"OFFSET", "ORDINAL", "SAFE_OFFSET", "SAFE_ORDINAL"}
 _NAMESPACES = {"NET", "HLL_COUNT", "KEYS", "AEAD", "SAFE", "ML", "ST", "D3A_COUNT", "KLL_QUANTILES"}
+# What may follow a query in parentheses within another.
+_BEHIND_QUERIES = {"UNION", "INTERSECT", "EXCEPT", "ORDER", "LIMIT"}
 _MAX_DEPTH = 200
 
 
@@ -35,7 +37,10 @@ class ExpressionParser(WindowParser):
         if self.depth > _MAX_DEPTH:
             raise syntax_error(self.sql, self.token.pos, "Too many nested expressions; the query is too complex")
         try:
-            return self._or()
+            found = self._or()
+            if self.is_op("->"):
+                raise not_implemented("lambda expressions (e -> …)")
+            return found
         finally:
             self.depth -= 1
 
@@ -119,7 +124,7 @@ class ExpressionParser(WindowParser):
             self.expect_op(")")
             return s.In(pos, left, negated, unnest=array)
         self.expect_op("(")
-        if self.is_query():
+        if self.is_query() and not (self.is_op("(") and self.is_op(",", self._behind_parenthesis(0))):
             query = self.query()
             self.expect_op(")")
             return s.In(pos, left, negated, query=query)
@@ -127,11 +132,31 @@ class ExpressionParser(WindowParser):
         self.expect_op(")")
         return s.In(pos, left, negated, items=items)
 
-    def is_query(self, ahead: int = 0) -> bool:
-        """Whether a query (not an expression) starts here, looking into parentheses."""
+    def is_query(self) -> bool:
+        """Whether a query (not an expression or a join) starts here, looking into parentheses.
+
+        What stands behind the outermost parenthesis is not looked at: in `(SELECT 1) + 1` a query starts.
+        """
+        ahead = 0
         while self.is_op("(", ahead):
+            if ahead and not self._query_goes_on(self._behind_parenthesis(ahead)):
+                return False
             ahead += 1
         return self.is_word("SELECT", ahead=ahead) or self.is_word("WITH", ahead=ahead)
+
+    def _behind_parenthesis(self, ahead: int) -> int:
+        """How far ahead the token behind the parenthesis is that opens `ahead` of here."""
+        depth = 0
+        while self.peek(ahead).kind != "end":
+            depth += self.is_op("(", ahead) - self.is_op(")", ahead)
+            ahead += 1
+            if not depth:
+                break
+        return ahead
+
+    def _query_goes_on(self, ahead: int) -> bool:
+        token = self.peek(ahead)
+        return self.is_op(")", ahead) or (token.kind == "word" and token.text in _BEHIND_QUERIES)
 
     def binary(self, level: int) -> s.Expr:
         """Infix operators that bind at least as tightly as `level` of the table; 0 is |, 4 is + and -."""
@@ -218,13 +243,10 @@ class ExpressionParser(WindowParser):
     def _parenthesis(self) -> s.Expr:
         pos = self.token.pos
         if self.is_query():
-            at = self.at
             self.advance()
             query = self.query()
-            if self.is_op(")"):
-                self.advance()
-                return s.Subquery(pos, query, "scalar")
-            self.at = at  # ((SELECT 1) + 1): the inner parenthesis was the query
+            self.expect_op(")")
+            return s.Subquery(pos, query, "scalar")
         self.expect_op("(")
         items = self.comma_separated(self.expression)
         self.expect_op(")")

@@ -89,13 +89,10 @@ class FromParser(ExpressionParser):
             return item
         if self.is_op("("):
             if self.is_query():
-                at = self.at
                 self.advance()
                 query = self.query()
-                if self.is_op(")"):
-                    self.advance()
-                    return s.QueryRef(pos, query, self._alias())
-                self.at = at
+                self.expect_op(")")
+                return s.QueryRef(pos, query, self._alias())
             self.expect_op("(")
             inner = self.from_clause()
             self.expect_op(")")

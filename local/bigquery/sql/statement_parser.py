@@ -12,7 +12,9 @@ from local.bigquery.sql.query_parser import QueryParser
 from local.bigquery.sql.tokens import syntax_error
 
 _SCRIPTING = {"DECLARE", "SET", "BEGIN", "IF", "LOOP", "WHILE", "REPEAT", "FOR", "CALL", "EXECUTE", "RETURN", "RAISE",
-              "COMMIT", "ROLLBACK", "ASSERT", "EXPORT", "LOAD", "GRANT", "REVOKE", "CASE"}  # fmt: skip
+              "COMMIT", "ROLLBACK", "CASE"}  # fmt: skip
+_NOT_SERVED = {"ASSERT": "ASSERT", "EXPORT": "EXPORT DATA", "LOAD": "LOAD DATA", "GRANT": "GRANT", "REVOKE": "REVOKE",
+               "UNDROP": "UNDROP"}  # fmt: skip
 
 
 def parse(sql: str) -> list[st.Statement]:
@@ -58,6 +60,8 @@ class StatementParser(QueryParser):
                 return reader()
             if token.text in _SCRIPTING:
                 raise not_implemented(f"the statement {token.text} (scripting)")
+            if token.text in _NOT_SERVED:
+                raise not_implemented(f"the statement {_NOT_SERVED[token.text]}")
         if self.is_word("FROM"):
             raise not_implemented("pipe syntax")
         raise self.unexpected()
@@ -181,6 +185,9 @@ class StatementParser(QueryParser):
             unless = self.take_word("IF", "NOT", "EXISTS")
             path = self.table_ref(alias=False).parts
             return st.CreateSchema(pos, path, unless, self._options())
+        for words in (("TEMP",), ("TEMPORARY",), ("EXTERNAL",), ("SNAPSHOT",), ("MATERIALIZED",), ("AGGREGATE",)):
+            if self.take_word(*words):
+                raise not_implemented(f"CREATE {words[0]} {self.token.raw}")
         raise not_implemented(f"CREATE {self.token.raw}")
 
     def _options(self) -> dict[str, s.Expr]:

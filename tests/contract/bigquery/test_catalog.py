@@ -566,3 +566,17 @@ def test_a_table_id_may_be_of_any_script(db: Database, name: str) -> None:
     made = db.client.create_table(bigquery.Table(f"{db.path}.{name}"), **CALL)
 
     assert db.client.get_table(made.reference, **CALL).table_id == name
+
+
+def test_the_meta_table_of_a_dataset(db: Database) -> None:
+    """No page of its own; docs/information-schema-tables is what came after it."""
+    db.table("t", "x INT64", [{"x": 1}, {"x": 2}])
+    db.run("CREATE VIEW {d}.v AS SELECT 1 AS one")
+
+    found = db.rows(
+        "SELECT project_id, dataset_id, table_id, row_count, size_bytes, type FROM {d}.__TABLES__ ORDER BY 3"
+    )
+
+    assert found == [(db.project, db.dataset, "t", 2, 16, 1), (db.project, db.dataset, "v", 0, 0, 2)]
+    assert db.one("(SELECT TIMESTAMP_MILLIS(MAX(last_modified_time)) > '2020-01-01' FROM {d}.__TABLES__)") is True
+    assert "Not found: Dataset" in db.refused("SELECT * FROM never_made.__TABLES__").message

@@ -485,3 +485,45 @@ def test_sums_of_floats_are_the_same_each_time(db: Database) -> None:
     db.run("CREATE TABLE {d}.t AS SELECT x / 7 AS f FROM UNNEST(GENERATE_ARRAY(1, 20000)) AS x")
 
     assert len({db.rows("SELECT SUM(f) FROM {d}.t")[0] for _ in range(5)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        (
+            "SELECT x, y, z FROM (((SELECT 1 x) AS a JOIN (SELECT 1 p, 2 y) AS b ON x = p) JOIN (SELECT 2 q, 3 z) ON y = q)",
+            [(1, 2, 3)],
+        ),
+        ("SELECT x FROM ((SELECT 1 AS x) AS a)", [(1,)]),
+        ("SELECT x FROM (((SELECT 1 AS x) UNION ALL (SELECT 2)) ORDER BY x LIMIT 1)", [(1,)]),
+        ("SELECT (((SELECT 1) + 1) * 3)", [(6,)]),
+        ("SELECT 2 IN ((SELECT 1), 2), 3 IN ((SELECT 1) UNION ALL (SELECT 2))", [(True, False)]),
+        ("(SELECT 1) UNION ALL ((SELECT 2) UNION ALL (SELECT 3)) ORDER BY 1", [(1,), (2,), (3,)]),
+    ],
+)  # fmt: skip
+def test_parentheses_around_joins_queries_and_expressions(db: Database, sql: str, rows: list[Any]) -> None:
+    """query-syntax#from_clause, query-syntax#sql_syntax, operators#in_operators."""
+    assert db.rows(sql) == rows
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("SELECT ARRAY_TRANSFORM([1], e -> e + 1)", "lambda expressions"),
+        ("SELECT ARRAY_FILTER([1], (e, i) -> e > i)", "lambda expressions"),
+        ("EXPORT DATA OPTIONS (uri = 'gs://b/*.csv', format = 'CSV') AS SELECT 1", "EXPORT DATA"),
+        ("ASSERT TRUE AS 'fine'", "the statement ASSERT"),
+        ("LOAD DATA INTO {d}.t FROM FILES (format = 'CSV', uris = ['gs://b/f'])", "LOAD DATA"),
+        ("CREATE TEMP TABLE t AS SELECT 1 AS x", "CREATE TEMP TABLE"),
+        ("CREATE OR REPLACE TEMPORARY TABLE t AS SELECT 1 AS x", "CREATE TEMPORARY TABLE"),
+        ("CREATE MATERIALIZED VIEW {d}.v AS SELECT 1 AS x", "CREATE MATERIALIZED VIEW"),
+        ("SELECT * FROM {d}.__TABLES_SUMMARY__", "__TABLES_SUMMARY__"),
+        ("DECLARE x INT64", "DECLARE (scripting)"),
+    ],
+)
+def test_what_is_valid_and_not_served_is_named(db: Database, sql: str, named: str) -> None:
+    """array_functions#lambda_definition, other-statements, debugging-statements#assert, data-definition-language."""
+    refused = db.refused(sql)
+
+    assert (refused.status, refused.reason) == (501, "notImplemented")
+    assert named in refused.message
