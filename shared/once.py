@@ -13,6 +13,7 @@ from shared.errors import (
     NotOurs,
     QueryFailed,
     RowOutsidePartition,
+    SchemaMismatch,
     StillRunning,
     Unavailable,
 )
@@ -82,11 +83,13 @@ def is_alive(jobs: Jobs, ids: tuple[str, str, str, str]) -> bool:
     return False
 
 
-def permanent(error: JobError) -> QueryFailed | NotFound | RowOutsidePartition | BytesLimitExceeded:
+def permanent(error: JobError) -> QueryFailed | NotFound | RowOutsidePartition | SchemaMismatch | BytesLimitExceeded:
     """The error to raise for a job that failed for good. Its message is BigQuery's, behind BigQuery's reason."""
     message = f"{error.reason}: {error.message}"
     if "different partitions rather than destination partition" in error.message:
         return RowOutsidePartition(message)
+    if "Provided Schema does not match" in error.message:
+        return SchemaMismatch(message)
     if error.reason == "bytesBilledLimitExceeded":
         return BytesLimitExceeded(message)
     if error.reason == "notFound":

@@ -485,16 +485,18 @@ class FakeTemplates(Fallible):
 
 
 class FakeSecondOpinion(Fallible):
-    """Agrees with the guard, unless told of a table that the guard did not see."""
+    """Agrees with the guard, unless told of a table that the guard did not see; says the columns that it was told."""
 
     def __init__(self) -> None:
         super().__init__()
         self.unseen: set[TableRef] = set()
+        self.columns: tuple[Column, ...] | None = None
 
-    def confirm(self, sql: Sql, tenant_id: str) -> None:
+    def confirm(self, sql: Sql, tenant_id: str) -> tuple[Column, ...] | None:
         with self._call("confirm"):
             if self.unseen - sql.reads:
                 raise IsolationRefused("the service sees a table that the guard did not")
+            return self.columns
 
 
 class FakeRateLimiter(Fallible):

@@ -1,5 +1,6 @@
 """Names of datasets and tables, and the schema of a table as `templates/` describes it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -74,6 +75,32 @@ class Column(BaseModel):
     def type_name(self) -> str:
         """The type by its GoogleSQL name: the API also says INTEGER, FLOAT, BOOLEAN, RECORD."""
         return {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}.get(self.type, self.type)
+
+    @property
+    def kind(self) -> str:
+        """The type as messages name it, `REPEATED INT64` for an array."""
+        return f"{self.mode} {self.type_name}" if self.mode == "REPEATED" else self.type_name
+
+
+def misfits(columns: Sequence[Column], table: Sequence[Column], within: str = "") -> Iterator[str]:
+    """What a write of a query's columns to a table's would be refused for, in words, in the query's order.
+
+    BigQuery puts columns in place by their names, casts no type, and adds no column that the table lacks; columns that
+    the query lacks are null (FACTS 9).
+
+    >>> have = [Column(name="day", type="DATE"), Column(name="cost", type="NUMERIC")]
+    >>> list(misfits([Column(name="Cost", type="FLOAT"), Column(name="note", type="STRING")], have))
+    ['Cost is FLOAT64, not NUMERIC', 'note (STRING) is not in it']
+    """
+    known = {column.name.lower(): column for column in table}
+    for column in columns:
+        wanted = known.get(column.name.lower())
+        if wanted is None:
+            yield f"{within}{column.name} ({column.kind}) is not in it"
+        elif (column.type_name, column.mode) != (wanted.type_name, wanted.mode):
+            yield f"{within}{column.name} is {column.kind}, not {wanted.kind}"
+        else:
+            yield from misfits(column.fields, wanted.fields, f"{within}{column.name}.")
 
 
 class TableSchema(BaseModel):

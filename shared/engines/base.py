@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from shared.contracts.messages import RunMessage
 from shared.contracts.sql import Sql
-from shared.contracts.tables import TableRef, TableSchema
+from shared.contracts.tables import Column, TableRef, TableSchema
 from shared.contracts.tenant import Tenant
 from shared.errors import Fault, PermanentError
 from shared.ports import Catalog, Cipher, Clock, Jobs, Mailer, Rows
@@ -37,8 +37,11 @@ def about(field: str, error: E) -> E:
 class SecondOpinion(Protocol):
     """The service's own view of what a query reads."""
 
-    def confirm(self, sql: Sql, tenant_id: str) -> None:
-        """Raise IsolationRefused when the service sees a table that the guard did not."""
+    def confirm(self, sql: Sql, tenant_id: str) -> tuple[Column, ...] | None:
+        """Raise IsolationRefused when the service sees a table that the guard did not.
+
+        The query's columns, at most an hour old; None where only another call would tell them.
+        """
         ...
 
 
@@ -53,8 +56,13 @@ class MailAllowance(Protocol):
 class Destinations(Protocol):
     """Tables that steps write to."""
 
-    def ensure(self, tenant_id: str, table: TableRef, schema: TableSchema) -> None:
-        """See to it that the table is there, is the tenant's, and has these columns."""
+    def ensure(
+        self, tenant_id: str, table: TableRef, schema: TableSchema, *, before_making: Callable[[], None] = lambda: None
+    ) -> None:
+        """See to it that the table is there, is the tenant's, and has these columns.
+
+        `before_making` is called before a table is made: what it raises leaves none behind.
+        """
         ...
 
     def forget(self, table: TableRef) -> None:
@@ -197,6 +205,16 @@ class Engine(ABC, Generic[F]):
             for name, value in fields
             if name in fields.model_fields_set and not isinstance(value, Sql | BaseModel)
         }
+
+    def writes(self, fields: F, context: StepContext) -> Sequence[TableRef]:  # noqa: ARG002 - see `mails`
+        """The tables that a run would make where they are missing: a later step may read them before its first run."""
+        return ()
+
+    def foresee(self, fields: F, context: StepContext, columns: Sequence[Column], bytes_billed: int) -> None:
+        """Refuse what the dry run of a query shows that the run would fail with; for previews.
+
+        `columns` are what the query returns, `bytes_billed` what it would bill.
+        """
 
     def mails(self, fields: F) -> int:  # noqa: ARG002 - most engines send none
         """How many mails the step sends, one for each address; all steps of a run send at most MOST_MAILS_A_RUN."""

@@ -9,7 +9,7 @@ import hashlib
 from functools import partial
 
 from shared.contracts.sql import Sql
-from shared.contracts.tables import TableRef
+from shared.contracts.tables import Column, TableRef
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from shared.errors import IsolationRefused, NotFound, NotOurs
 from shared.ports import Catalog, Clock, Jobs
@@ -30,12 +30,14 @@ class DryRunOpinion:
     def __init__(self, jobs: Jobs, catalog: Catalog, clock: Clock) -> None:
         self._jobs, self._catalog = jobs, catalog
         self._own: Fresh[TableRef, bool] = Fresh(clock, ttl_s=TTL_S, size=MOST_KEPT)
-        self._kept: Fresh[str, bool] = Fresh(clock, ttl_s=TTL_S, size=MOST_KEPT)
+        self._kept: Fresh[str, tuple[Column, ...]] = Fresh(clock, ttl_s=TTL_S, size=MOST_KEPT)
 
-    def confirm(self, sql: Sql, tenant_id: str) -> None:
+    def confirm(self, sql: Sql, tenant_id: str) -> tuple[Column, ...] | None:
         """Raise IsolationRefused when the service sees a table that the guard did not, or the tenant's table is a view.
 
         NotOurs when the tenant's dataset lacks its label, NotFound when there is none, QueryFailed for a wrong query.
+        The query's columns, at most an hour old; None where the verdict was given for another tenant, whose own tables
+        may have other columns.
         """
         for table in sorted(sql.reads):
             if owner_of_dataset(table.dataset) == tenant_id:
@@ -45,11 +47,20 @@ class DryRunOpinion:
         types = [(each.name, each.type, each.array) for each in sql.parameters]
         reads = sorted(str(table).split(tenant_id) for table in sql.reads)
         verdict = hashlib.sha256(repr((text, types, reads)).encode()).hexdigest()
-        self._kept.get(verdict, lambda: self._ask(sql))
+        is_everybodys = len(text) == 1
+        asked: list[tuple[Column, ...]] = []
 
-    def _ask(self, sql: Sql) -> bool:
-        confirm(Guarded(sql, sql.reads, ()), self._jobs.dry_run(sql).tables)
-        return True
+        def ask() -> tuple[Column, ...]:
+            asked.append(self._ask(sql))
+            return asked[0] if is_everybodys else ()
+
+        kept = self._kept.get(verdict, ask)
+        return asked[0] if asked else kept if is_everybodys else None
+
+    def _ask(self, sql: Sql) -> tuple[Column, ...]:
+        answer = self._jobs.dry_run(sql)
+        confirm(Guarded(sql, sql.reads, ()), answer.tables)
+        return answer.columns
 
     def _is_own(self, table: TableRef, tenant_id: str) -> bool:
         dataset = self._catalog.get_dataset(table.dataset_ref)

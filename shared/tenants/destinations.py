@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
@@ -26,8 +26,12 @@ class TenantDestinations:
         self._known: OrderedDict[TableRef, tuple[str, TableSchema]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def ensure(self, tenant_id: str, table: TableRef, schema: TableSchema) -> None:
+    def ensure(
+        self, tenant_id: str, table: TableRef, schema: TableSchema, *, before_making: Callable[[], None] = lambda: None
+    ) -> None:
         """Make dataset and table where they are missing; add new columns where the table lacks them.
+
+        `before_making` is called before a table is made: what it raises leaves none behind.
 
         Raises IsolationRefused when the dataset's name is another's, NotOurs when it does not bear the tenant's label,
         SchemaMismatch naming each column that has another type or mode; TenantUnknown or TenantSuspended where
@@ -42,7 +46,7 @@ class TenantDestinations:
             if self._known.get(table) == known:
                 return
         self._see_to_dataset(tenant_id, table.dataset_ref)
-        self._see_to_table(tenant_id, table, schema)
+        self._see_to_table(tenant_id, table, schema, before_making)
         with self._lock:
             self._known[table] = known
             while len(self._known) > MOST_KNOWN:
@@ -69,9 +73,12 @@ class TenantDestinations:
                 f"dataset {ref.dataset} does not bear the label {TENANT_LABEL}={tenant_id}: nothing is written to it"
             )
 
-    def _see_to_table(self, tenant_id: str, table: TableRef, schema: TableSchema) -> None:
+    def _see_to_table(
+        self, tenant_id: str, table: TableRef, schema: TableSchema, before_making: Callable[[], None]
+    ) -> None:
         found = self._catalog.get_schema(table)
         if found is None:
+            before_making()
             self._directory.confirm(tenant_id)
             if self._catalog.create_table(table, schema, labels={TENANT_LABEL: tenant_id}):
                 return
@@ -98,13 +105,9 @@ def _merged(have: Sequence[Column], want: Sequence[Column], wrong: list[str], wi
     for column in have:
         wanted = new.pop(column.name.lower(), None)
         if wanted and (column.type_name, column.mode) != (wanted.type_name, wanted.mode):
-            wrong.append(f"{within}{column.name} is {_kind(column)}, not {_kind(wanted)}")
+            wrong.append(f"{within}{column.name} is {column.kind}, not {wanted.kind}")
         elif wanted and wanted.fields:
             fields = _merged(column.fields, wanted.fields, wrong, f"{within}{column.name}.")
             column = column.model_copy(update={"fields": fields})  # noqa: PLW2901 - the same column, with more in it
         merged.append(column)
     return (*merged, *new.values())
-
-
-def _kind(column: Column) -> str:
-    return f"{column.mode} {column.type_name}" if column.mode == "REPEATED" else column.type_name

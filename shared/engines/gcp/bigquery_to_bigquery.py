@@ -12,10 +12,18 @@ from pydantic import Field
 from shared.contracts.faults import nearest
 from shared.contracts.sql import Sql
 from shared.contracts.table_files import read_table_schemas
-from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
+from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema, misfits
 from shared.contracts.tenant import DATASET_TYPE
 from shared.engines.base import Engine, Fields, StepContext, StepResult, about
-from shared.errors import EmptyResult, Fault, NotFound, SchemaMismatch, TemplateInvalid, VariablesInvalid
+from shared.errors import (
+    BytesLimitExceeded,
+    EmptyResult,
+    Fault,
+    NotFound,
+    SchemaMismatch,
+    TemplateInvalid,
+    VariablesInvalid,
+)
 from shared.once import run_once
 from shared.ports import Job, QueryJob
 
@@ -72,14 +80,21 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
             raise VariablesInvalid(f"step {context.step_id} writes a day's partition; the run needs a date")
 
     def advise(self, fields: BigQueryToBigQueryFields, context: StepContext, used: Set[str]) -> Sequence[Fault]:
-        """A partition that is replaced with rows which the run's date does not choose."""
-        if _mode(fields, _template(fields, context)) != "replace_partition" or "date" in used:
-            return ()
-        message = (
-            "does not use {date}, and its rows replace the partition of the run's date: rows of another day fail the"
-            " run; filter by '{date}', or say write: append or write: replace"
-        )
-        return (Fault("source.query", "date_not_used", message),)
+        """A partition that is replaced with rows which the date does not choose, or a table with rows which it does."""
+        mode = _mode(fields, _template(fields, context))
+        if mode == "replace_partition" and "date" not in used:
+            message = (
+                "does not use {date}, and its rows replace the partition of the run's date: rows of another day fail"
+                " the run; filter by '{date}', or say write: append or write: replace"
+            )
+            return (Fault("source.query", "date_not_used", message),)
+        if mode == "replace" and "date" in used:
+            message = (
+                "uses {date}, and its rows replace the whole table: after each run it holds the rows of that run's date"
+                " only; to keep each day, take a schema_template with a partition_field, without write: replace"
+            )
+            return (Fault("source.query", "only_last_date", message),)
+        return ()
 
     def preview(self, fields: BigQueryToBigQueryFields, context: StepContext) -> Mapping[str, str]:
         """The table, the partition, how it is written."""
@@ -92,17 +107,36 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
             "on empty result": fields.on_empty,
         }
 
+    def writes(self, fields: BigQueryToBigQueryFields, context: StepContext) -> Sequence[TableRef]:
+        """The destination."""
+        return (_destination(fields, context),)
+
+    def foresee(
+        self, fields: BigQueryToBigQueryFields, context: StepContext, columns: Sequence[Column], bytes_billed: int
+    ) -> None:
+        """Refuse columns that the destination does not take, and more bytes than the step or the operator lets bill."""
+        limit = _limit(fields, context)
+        if bytes_billed > limit:
+            raise BytesLimitExceeded(f"the query would bill {bytes_billed:,} bytes; the limit is {limit:,}")
+        _compare(columns, fields, _template(fields, context))
+
     def run(self, fields: BigQueryToBigQueryFields, context: StepContext) -> StepResult:
         """Guard, see to the table, write; then rows written and bytes billed."""
         services, sql, table = context.services, fields.source.query, _destination(fields, context)
         template = _template(fields, context)
         mode = _mode(fields, template)
-        services.second_opinion.confirm(sql, context.run.tenant_id)
-        columns = services.jobs.dry_run(sql).columns if mode == "replace" or template is None else ()
-        schema = template or TableSchema(fields=columns)
-        services.destinations.ensure(context.run.tenant_id, table, schema)
-        if mode == "replace":
-            _compare(columns, schema, table)
+        columns = services.second_opinion.confirm(sql, context.run.tenant_id)
+        # Asked again where the table takes the query's own schema, and before columns of an hour ago are a fault.
+        if mode == "replace" or template is None or _misfits(columns or (), template, mode):
+            columns = services.jobs.dry_run(sql).columns
+            _compare(columns, fields, template)
+        schema = template or TableSchema(fields=columns or ())
+
+        def before_making() -> None:
+            if columns is None:
+                _compare(services.jobs.dry_run(sql).columns, fields, template)
+
+        services.destinations.ensure(context.run.tenant_id, table, schema, before_making=before_making)
         if fields.on_empty != "replace":
             probe = Sql(f"SELECT 1 FROM (\n{sql.text}\n) LIMIT 1", sql.parameters, sql.reads)
             found = self._once(QueryJob(probe), fields, context, "probe")
@@ -125,13 +159,12 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
 
     def _once(self, job: QueryJob, fields: BigQueryToBigQueryFields, context: StepContext, operation: str) -> Job:
         bulk = context.run.lane == "bulk"
-        limit = context.services.settings.maximum_bytes_billed
         job = replace(
             job,
             labels=context.labels,
             # Fan-out work runs as BATCH: its queue takes 20,000 jobs, the interactive one 1,000 (FACTS 2).
             priority="BATCH" if bulk else "INTERACTIVE",
-            maximum_bytes_billed=min(fields.maximum_bytes_billed or limit, limit),
+            maximum_bytes_billed=_limit(fields, context),
             timeout_s=context.timeout_s,
         )
         return run_once(
@@ -199,13 +232,28 @@ def _destination(fields: BigQueryToBigQueryFields, context: StepContext) -> Tabl
     return DatasetRef(project, f"{context.run.tenant_id}_{where.dataset_type}").table(where.table)
 
 
-def _compare(columns: tuple[Column, ...], schema: TableSchema, table: TableRef) -> None:
-    """WRITE_TRUNCATE of a whole table takes the query's schema (FACTS 9): refuse one that is not the table's."""
-    known = {column.name.lower(): column for column in schema.fields}
-    wrong = [
-        f"{column.name} {column.type}"
-        for column in columns
-        if column.name.lower() not in known or known[column.name.lower()].type_name != column.type_name
-    ]
-    if wrong:
-        raise SchemaMismatch(f"the query's columns are not those of {table.table}: {', '.join(wrong)}")
+def _limit(fields: BigQueryToBigQueryFields, context: StepContext) -> int:
+    """Most bytes that the query may bill: as the step says, never more than the operator allows."""
+    limit = context.services.settings.maximum_bytes_billed
+    return min(fields.maximum_bytes_billed or limit, limit)
+
+
+def _misfits(columns: Sequence[Column], template: TableSchema | None, mode: Mode) -> list[str]:
+    """Why the columns that a query returns cannot be written; nothing where they are not known, or make the table."""
+    if template is None or not columns:
+        return []
+    wrong = list(misfits(columns, template.fields))
+    day = template.partition_field
+    if day and mode != "append" and day.lower() not in {column.name.lower() for column in columns}:
+        wrong.append(f"{day}, by which it is partitioned, is missing")
+    return wrong
+
+
+def _compare(columns: Sequence[Column], fields: BigQueryToBigQueryFields, template: TableSchema | None) -> None:
+    """Refuse columns that are not those of the schema template."""
+    if wrong := _misfits(columns, template, _mode(fields, template)):
+        name = fields.destination.schema_template
+        message = f"the query's columns do not fit schema template {name!r}: {'; '.join(wrong)}"
+        raise about(
+            "source.query", SchemaMismatch(f"{message}; change the query (CAST, EXCEPT) or the schema template")
+        )

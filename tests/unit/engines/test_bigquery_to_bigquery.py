@@ -24,14 +24,16 @@ from shared.errors import (
     VariablesInvalid,
 )
 from shared.once import job_id
-from shared.ports import QueryJob
-from tests.builders import DATA, RUN, TENANT, context, run, services
+from shared.ports import JobError, QueryJob
+from shared.settings import ROOT
+from tests.builders import DATA, RUN, TENANT, context, make_table, run, services
 from tests.fakes import Answer, FakeServices
 
 TEXT = "SELECT * FROM costs"
 PROBE = f"SELECT 1 FROM (\n{TEXT}\n) LIMIT 1"
 DATASET = DatasetRef(DATA, f"{TENANT}_silver")
 TABLE = DATASET.table("costs")
+SCHEMAS = ROOT / "templates/gcp/bigquery_to_bigquery/schema_template.json"
 
 
 def row(day: int, cost: float = 1.0) -> dict[str, Any]:
@@ -193,9 +195,81 @@ def test_replace_takes_the_place_of_the_whole_table(world: FakeServices) -> None
 def test_replace_refuses_a_query_that_would_change_the_tables_schema(world: FakeServices) -> None:
     columns = (Column(name="cost", type="STRING"), Column(name="surprise", type="INT64"))
     world.jobs.answer(TEXT, Answer(columns=columns))
-    with pytest.raises(SchemaMismatch, match="cost STRING, surprise INT64"):
+    with pytest.raises(SchemaMismatch, match=r"cost is STRING, not FLOAT64; surprise \(INT64\) is not in it"):
         work(world, fields(destination={"write": "replace"}))
     assert world.jobs.inserted == []
+
+
+DAY = Column(name="usage_start_time", type="TIMESTAMP")
+MISFITS = [
+    ((DAY, Column(name="cost", type="NUMERIC")), "cost is NUMERIC, not FLOAT64"),
+    ((DAY, Column(name="surprise", type="INT64")), r"surprise \(INT64\) is not in it"),
+    ((DAY, Column(name="cost", type="FLOAT64", mode="REPEATED")), "cost is REPEATED FLOAT64, not FLOAT64"),
+    (
+        (DAY, Column(name="service", type="RECORD", fields=(Column(name="id", type="INT64"),))),
+        "service.id is INT64, not STRING",
+    ),
+    ((Column(name="cost", type="FLOAT64"),), "usage_start_time, by which it is partitioned, is missing"),
+]
+
+
+@pytest.mark.parametrize(("columns", "says"), MISFITS)
+@pytest.mark.parametrize("kept", [True, False])
+def test_columns_that_do_not_fit_the_schema_template_are_named_and_no_table_is_left(
+    world: FakeServices, columns: tuple[Column, ...], says: str, kept: bool
+) -> None:
+    world.jobs.answer(TEXT, Answer(columns=columns))
+    world.second_opinion.columns = columns if kept else None
+    with pytest.raises(SchemaMismatch, match=f"do not fit schema template 'billing_cost': {says}") as caught:
+        work(world)
+    assert caught.value.faults[0].where == "source.query"
+    assert (TABLE in world.warehouse.tables, world.jobs.inserted) == (False, [])
+
+
+def test_columns_that_fit_cost_no_call_beside_the_second_opinion(world: FakeServices) -> None:
+    world.second_opinion.columns = (DAY,)
+    work(world)
+    assert "dry_run" not in world.jobs.calls
+
+
+def test_where_the_second_opinion_knows_no_columns_they_are_asked_for_before_the_first_write_only(
+    world: FakeServices,
+) -> None:
+    for letter in "ab":
+        work(world, run=run(pipeline_logging_id=letter * 32))
+    assert world.jobs.calls.count("dry_run") == 1
+
+
+def test_columns_of_an_hour_ago_are_no_fault_of_a_query_that_fits_now(world: FakeServices) -> None:
+    world.second_opinion.columns = (Column(name="cost", type="STRING"),)
+    world.jobs.answer(TEXT, Answer(rows=[row(15)], columns=(DAY, Column(name="cost", type="FLOAT64"))))
+    assert work(world).rows_written == 1
+
+
+def test_a_write_that_bigquery_refuses_for_its_columns_is_a_mismatch_too(world: FakeServices) -> None:
+    text = "Provided Schema does not match Table p:d.costs. Field cost has changed type from FLOAT to STRING"
+    world.jobs.answer(TEXT, Answer(error=JobError("invalid", text, False)))
+    make_table(world.warehouse, TABLE, read_table_schemas(SCHEMAS)["billing_cost"], TENANT)
+    with pytest.raises(SchemaMismatch, match="Field cost has changed type"):
+        work(world)
+
+
+@pytest.mark.parametrize(
+    ("destination", "used", "codes"),
+    [
+        ({}, {"date"}, []),
+        ({}, set(), ["date_not_used"]),
+        ({"write": "replace"}, {"date"}, ["only_last_date"]),
+        ({"schema_template": None}, {"date"}, ["only_last_date"]),
+        ({"schema_template": None}, set(), []),
+        ({"write": "append"}, {"date"}, []),
+    ],
+)
+def test_a_table_that_keeps_only_the_last_date_is_pointed_at(
+    world: FakeServices, destination: dict[str, Any], used: set[str], codes: list[str]
+) -> None:
+    found = BigQueryToBigQuery().advise(fields(destination=destination), context(world), used)
+    assert [fault.code for fault in found] == codes
 
 
 def test_on_empty_fail_fails_before_anything_is_written(world: FakeServices) -> None:

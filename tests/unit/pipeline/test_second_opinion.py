@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.contracts.sql import Parameter, Sql
-from shared.contracts.tables import DatasetRef, TableRef
+from shared.contracts.tables import Column, DatasetRef, TableRef
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from shared.errors import IsolationRefused, NotFound, NotOurs, QueryFailed, Unavailable
 from shared.pipeline.second_opinion import DryRunOpinion
@@ -74,6 +74,18 @@ def test_a_query_of_one_tenant_over_another_tenants_table_is_another_query(clock
     opinion.confirm(sql(), TENANT)
     opinion.confirm(sql(), OTHER)
     assert jobs.calls == ["dry_run", "dry_run"]
+
+
+def test_the_columns_are_told_where_they_are_this_tenants_too(clock: FakeClock, jobs: FakeJobs) -> None:
+    columns = (Column(name="cost", type="FLOAT64"),)
+    everybodys = Sql("SELECT cost FROM `p.d.shared`", (), frozenset({TableRef("p", "d", "shared")}))
+    jobs.answer(everybodys.text, Answer(columns=columns, reads=everybodys.reads))
+    jobs.answer(sql().text, Answer(columns=columns, reads=sql().reads))
+    opinion = DryRunOpinion(jobs, Labelled(), clock)
+
+    assert [opinion.confirm(everybodys, who) for who in (TENANT, OTHER)] == [columns, columns]
+    assert [opinion.confirm(sql(who), who) for who in (TENANT, OTHER, TENANT)] == [columns, None, None]
+    assert jobs.calls == ["dry_run"] * 2
 
 
 def test_a_verdict_is_kept_for_an_hour(clock: FakeClock, jobs: FakeJobs) -> None:
