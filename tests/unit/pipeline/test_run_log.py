@@ -12,7 +12,7 @@ from shared.contracts.tables import DatasetRef
 from shared.errors import NotFound, Unavailable
 from shared.logs import log_context
 from shared.pipeline.run_log import RUN_RANK, STEP_RANK, RunLog, RunRecord, StepRecord, state_of
-from tests.builders import CONTROL, DATA, OTHER, RUN, RUNS, TENANT, run, services
+from tests.builders import CONTROL, DATA, OTHER, RUN, RUN_COPIES, RUNS, TENANT, run, services
 from tests.fakes import START, FakeServices
 
 STEPS = ("extract", "check", "say")
@@ -157,6 +157,23 @@ def test_an_end_that_could_not_be_written_may_be_said_again(world: FakeServices)
 
 def test_a_copy_that_could_not_be_written_asks_for_no_redelivery(world: FakeServices) -> None:
     world.rows.broken["x_meta_pipeline_runs"] = Unavailable("down")
+    end(world)
+    found = log_of(world).read(TENANT, RUN)
+    assert found is not None
+    assert found.ended
+
+
+def test_a_copy_that_could_not_be_written_is_noted_once_for_reconciliation(world: FakeServices) -> None:
+    for table in ("x_meta_pipeline_runs", "x_meta_step_logs"):
+        world.rows.broken[table] = Unavailable("down")
+    end(world)
+    noted = [(row["tenant_id"], row["pipeline_logging_id"], row["event"]) for row in world.warehouse.events(RUN_COPIES)]
+    assert noted == [(TENANT, RUN, "DOUBTED")]
+
+
+def test_a_note_that_could_not_be_written_fails_no_run(world: FakeServices) -> None:
+    for table in ("x_meta_pipeline_runs", "x_meta_run_copies"):
+        world.rows.broken[table] = Unavailable("down")
     end(world)
     found = log_of(world).read(TENANT, RUN)
     assert found is not None
