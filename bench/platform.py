@@ -1,8 +1,9 @@
 """A stack to measure: with templates of the bench's own, and what a process of it used."""
 
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -73,10 +74,21 @@ def peak_mib(group: int) -> float:
     """The most memory that a process of this group ever held, the first one apart; 0 where there is no /proc."""
     peaks = [0.0]
     for status in Path("/proc").glob("[0-9]*/status"):
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-        if "VmHWM" in lines and _group(status.parent) == group and status.parent.name != str(group):
-            peaks.append(int(lines["VmHWM"].split()[0]) / 1024)
+        with suppress(OSError):  # gone meanwhile
+            lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+            if "VmHWM" in lines and _group(status.parent) == group and status.parent.name != str(group):
+                peaks.append(int(lines["VmHWM"].split()[0]) / 1024)
     return max(peaks)
+
+
+def processor_s(group: int) -> float:
+    """The processor time that this group's processes have had so far: unlike a rate, no matter what else runs."""
+    spent = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # gone meanwhile
+            if _group(process) == group:
+                spent += sum(map(int, (process / "stat").read_text().rpartition(")")[2].split()[11:13]))
+    return spent / os.sysconf("SC_CLK_TCK")
 
 
 def _group(process: Path) -> int:

@@ -17,7 +17,7 @@ from google.pubsub_v1 import PubsubMessage
 
 from bench import results
 from bench.calls import calls
-from bench.platform import DAY, Bench, batch_of, functions, stack
+from bench.platform import DAY, Bench, batch_of, functions, processor_s, stack
 from local.functions import Function
 from shared.pipeline.fan_out import messages
 from shared.pipeline.targets import Target
@@ -63,7 +63,13 @@ def nights(tenants: int) -> list[dict[str, Any]]:
             rows = []
             for number, night in enumerate(("first night", "second night"), start=1):
                 made = run_messages(f"{number:032x}", ids)
-                ours, theirs = pushed_s(bench, "pipeline-runs-bulk", made), pushed_s(bench, "bench-empty", made)
+                spent = [processor_s(bench.ready.pids[name]) for name in ("run_pipeline_bulk", "services")]
+                ours = pushed_s(bench, "pipeline-runs-bulk", made)
+                spent = [
+                    processor_s(bench.ready.pids[name]) - before
+                    for name, before in zip(("run_pipeline_bulk", "services"), spent, strict=True)
+                ]
+                theirs = pushed_s(bench, "bench-empty", made)
                 ended = Counter(
                     row["status"]
                     for row in bench.platform.rows(
@@ -81,6 +87,8 @@ def nights(tenants: int) -> list[dict[str, Any]]:
                         "runs/s": tenants / ours,
                         "empty function, messages/s": tenants / theirs,
                         "of the empty one": theirs / ours,
+                        "processor ms a run": spent[0] / tenants * 1_000,
+                        "of the services": spent[1] / tenants * 1_000,
                     }
                 )
             return rows

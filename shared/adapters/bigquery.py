@@ -8,9 +8,11 @@ from typing import Any, cast
 
 from google.api_core import exceptions as google
 from google.api_core.client_options import ClientOptions
+from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
+from requests.adapters import HTTPAdapter
 
 from shared.adapters.google_errors import may_pass, translated
 from shared.contracts.sql import Parameter, Sql
@@ -20,22 +22,32 @@ from shared.ports import Dataset, DryRun, Job, JobError, JobExists, QueryJob, Ro
 
 # The client would retry for 600 s, which is the whole push deadline; a redelivery is the better retry.
 CALL_TIMEOUT_S = 20.0
-_RETRY = DEFAULT_RETRY.with_timeout(60)
+RETRY_S = 60.0
+_RETRY = DEFAULT_RETRY.with_timeout(RETRY_S)
 _CALL: dict[str, Any] = {"retry": _RETRY, "timeout": CALL_TIMEOUT_S}
+# What the client raises when a job's end was not heard of in time.
+_NO_ANSWER = (concurrent.futures.TimeoutError, google.RetryError)
 # Rows of one page of a long result: about a megabyte.
 PAGE_ROWS = 2_000
+# Sixteen runs at once, whose ends are three calls at once; requests keeps ten connections.
+CONNECTIONS = 64
 
 
 def client(project: str, location: str, endpoint: str) -> bigquery.Client:
     """Google's client; with an endpoint, of an embedded BigQuery that asks for no credentials."""
     if endpoint:
-        return bigquery.Client(
+        made = bigquery.Client(
             project,
             AnonymousCredentials(),
             location=location,
             client_options=ClientOptions(api_endpoint=endpoint),
         )
-    return bigquery.Client(project, location=location)
+    else:
+        made = bigquery.Client(project, location=location)
+    # A connection that finds the pool full is closed after one call, and the next call makes another.
+    for scheme in ("https://", "http://"):
+        made._http.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+    return made
 
 
 class BigQueryCatalog:
@@ -238,10 +250,13 @@ class BigQueryJobs:
         until = time.monotonic() + timeout_s
         job = self._taken_for_done(job_id)
         with translated("BigQuery"):
-            with contextlib.suppress(concurrent.futures.TimeoutError, google.GoogleAPICallError):
-                job.result(retry=_RETRY, timeout=timeout_s, job_retry=None)
+            with contextlib.suppress(*_NO_ANSWER, google.GoogleAPICallError):
+                job.result(retry=_within(timeout_s), timeout=timeout_s, job_retry=None)
             job.reload(**_CALL)
-            return self._finished(job, max(until - time.monotonic(), 0.0))
+            left = until - time.monotonic()
+            if job.state == "DONE":
+                return self._finished(job)
+            return self._finished(job, left) if left > 0 else _job(job)
 
     def cancel(self, job_id: str) -> None:
         """See the port."""
@@ -317,8 +332,8 @@ class BigQueryJobs:
     def _finished(self, job: bigquery.QueryJob, timeout_s: float = CALL_TIMEOUT_S) -> Job:
         """Wait, then say how it ended. A job that failed is an answer here, not an exception."""
         try:
-            rows = job.result(retry=_RETRY, timeout=timeout_s, job_retry=None)
-        except concurrent.futures.TimeoutError:
+            rows = job.result(retry=_within(timeout_s), timeout=timeout_s, job_retry=None)
+        except _NO_ANSWER:
             return _job(job)
         except google.GoogleAPICallError:
             # The job can fail between its last look-up and the call for its results, which then raises.
@@ -329,6 +344,11 @@ class BigQueryJobs:
             return _job(job)
         changed = job.num_dml_affected_rows
         return _job(job, changed if changed is not None else rows.total_rows or 0)
+
+
+def _within(timeout_s: float) -> Retry:
+    """The client's retry, which would also try again what timed out, for no longer than this."""
+    return _RETRY.with_timeout(min(timeout_s, RETRY_S))
 
 
 def _job(job: bigquery.QueryJob, rows: int | None = None) -> Job:

@@ -54,6 +54,19 @@ steps:
     subject: "{tenant_id} is done"
     message: "{pipeline_id} of {date}"
 """
+# Longer than a delivery may work, so that the run goes on in a message that it publishes.
+SLOW = "test/e2e/slow"
+SLOW_TEMPLATE = """
+pipeline_id: "{tenant_id}-slow"
+steps:
+  - step_id: count
+    ps_type: gcp.bigquery_to_bigquery
+    source:
+      query: |
+        SELECT DATE '{date}' AS day, COUNT(*) AS n, MAX(SHA512(CONCAT(CAST(a AS STRING), CAST(b AS STRING)))) AS digest
+        FROM UNNEST(GENERATE_ARRAY(1, 2000)) AS a, UNNEST(GENERATE_ARRAY(1, 1500)) AS b
+    destination: {dataset_type: test_faulty, table: slow, write: append}
+"""
 SCHEMA = {
     "partition_field": "day",
     "partition_type": "DAY",
@@ -108,6 +121,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     configs = Path(shutil.copytree(ROOT / "configs", folder / "configs"))
     (configs / "test" / "e2e").mkdir(parents=True)
     (configs / f"{FAULTY}.yml").write_text(TEMPLATE)
+    (configs / f"{SLOW}.yml").write_text(SLOW_TEMPLATE)
     templates = Path(shutil.copytree(ROOT / "templates", folder / "templates"))
     schemas = templates / "gcp" / "bigquery_to_bigquery" / "schema_template.json"
     schemas.write_text(json.dumps({**json.loads(schemas.read_text()), "faulty": SCHEMA}))
@@ -124,6 +138,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "SENDGRID_ENDPOINT": sendgrid,
             "PUBSUB_EMULATOR_HOST": pubsub,
             "SECRET_MANAGER_ENDPOINT": secret_manager,
+            "PUSH_DEADLINE_S": "10",  # of which it works five
         }
         functions = tuple(
             replace(one, settings={**one.settings, **through}) if one.name == "run_pipeline" else one
@@ -192,6 +207,23 @@ def test_a_run_ends_once_whatever_goes_wrong_at_one_of_its_calls(
     # Between sending and recording, and nowhere else: SendGrid has no idempotency key (FACTS 32).
     assert set(doubled.values()) <= {2}, doubled
     assert len(doubled) <= 2, doubled
+
+
+@pytest.mark.parametrize("fault", FAULTS[:3] if FAULT_POINTS == "all" else FAULTS[1:2])
+def test_a_run_that_waits_is_not_lost_with_the_message_in_which_it_goes_on(world: World, fault: Fault) -> None:
+    tenant = world.platform.onboard(f"slow{FAULTS.index(fault)}_0001")
+    world.faults.arm(fault, 1, of="pubsub Publish")
+    run = world.platform.run(tenant, SLOW, date=DAY)
+    assert world.faults.fired
+    world.faults.arm()
+    eventually(lambda: world.platform.unacknowledged() == 0, 30)
+    assert run["status"] == "SUCCEEDED", run
+    table = f"{world.ready.project}.{tenant.tenant_id}_test_faulty.slow"
+    assert [row["n"] for row in world.platform.rows(f"SELECT n FROM `{table}`")] == [3_000_000]
+    assert {key: n for key, n in world.events(run).items() if key[1] not in ("QUEUED", "RUNNING")} == {
+        (None, "SUCCEEDED"): 1,
+        ("count", "SUCCEEDED"): 1,
+    }
 
 
 @pytest.mark.parametrize("seed", range(1 if FAULT_POINTS != "all" else 20))
