@@ -25,6 +25,11 @@ def log_context(**labels: str | None) -> Iterator[None]:
         _context.reset(token)
 
 
+def label(**labels: str) -> None:
+    """Put these, too, on every line that is logged from here to the end of the innermost `log_context`."""
+    _context.set({**_context.get(), **labels})
+
+
 def log(event: str, severity: Severity = "INFO", **fields: Any) -> None:
     """Write one line to stderr."""
     labels = dict(_context.get())

@@ -7,6 +7,7 @@ import flask
 
 from shared.contracts.tenant import Tenant
 from shared.errors import KeyRejected, TenantSuspended, WrongTenant
+from shared.logs import label
 from shared.wiring import Instance
 
 
@@ -23,6 +24,7 @@ def require_tenant(request: flask.Request, tenant_id: str, instance: Instance, *
     )
     if owner != tenant_id:
         raise WrongTenant("this API key is for another tenant than the one in the URL")
+    label(tenant_id=tenant_id)
     tenant = instance.directory.get(tenant_id)
     if tenant is None:
         raise KeyRejected("this API key is not valid")

@@ -9,6 +9,7 @@ import flask
 from functions.api.access import caller_address, require_admin, require_tenant
 from shared.contracts.tenant import is_tenant_id
 from shared.errors import KeyInGrace, TenantUnknown
+from shared.logs import label
 from shared.tenants.audit import Act, Actor
 from shared.trace import trace_of
 from shared.wiring import Instance
@@ -32,6 +33,7 @@ def operator(request: flask.Request, tenant_id: str, here: Instance) -> Caller:
     require_admin(request, here)
     if not is_tenant_id(tenant_id):
         raise TenantUnknown(f"there is no tenant {tenant_id[:64]!r}")
+    label(tenant_id=tenant_id)
     return Caller("admin")
 
 

@@ -8,7 +8,7 @@ from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, Tem
 from shared.contracts.requests import RunRequest
 from shared.contracts.tenant import Tenant
 from shared.errors import ConvergenceError, NotConfirmed, TemplateNotFound
-from shared.logs import log
+from shared.logs import log, log_context
 from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunRecord
 from shared.ports import Clock, Message, MessageBus, Templates
@@ -83,12 +83,13 @@ def accept(
         variables=request.variables,
     )
     plan = resolver.resolve(run, tenant)
-    run_log.queued(run, plan.pipeline_id)
-    try:
-        bus.publish(topic, [message_of(run)])
-    except ConvergenceError as error:
-        run_log.add(run, [RunRecord("NOT_PUBLISHED", plan.pipeline_id)])
-        log("run_not_published", "ERROR", tenant_id=run.tenant_id, pipeline_logging_id=run.pipeline_logging_id)
-        raise NotConfirmed(f"the run was not published ({error.code}); make the same call again") from error
-    log("run_accepted", tenant_id=run.tenant_id, pipeline_logging_id=run.pipeline_logging_id, template=str(address))
+    with log_context(tenant_id=run.tenant_id, pipeline_logging_id=run.pipeline_logging_id):
+        run_log.queued(run, plan.pipeline_id)
+        try:
+            bus.publish(topic, [message_of(run)])
+        except ConvergenceError as error:
+            run_log.add(run, [RunRecord("NOT_PUBLISHED", plan.pipeline_id)])
+            log("run_not_published", "ERROR", error_code=error.code)
+            raise NotConfirmed(f"the run was not published ({error.code}); make the same call again") from error
+        log("run_accepted", template=str(address))
     return Accepted(run.pipeline_logging_id, plan.pipeline_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.logs import log, log_bug, log_context
+from shared.logs import label, log, log_bug, log_context
 from shared.trace import trace_name, trace_of
 
 TRACE = "105445aa7843bc8bf206b12000100000"
@@ -34,6 +34,16 @@ def test_tenant_run_and_trace_are_on_every_line_inside(capsys: pytest.CaptureFix
     log("outside")
     inside, outside = lines(capsys)
     assert inside["logging.googleapis.com/trace"] == TRACE
+    assert inside["logging.googleapis.com/labels"] == {"tenant_id": "acmeinc_23xv2"}
+    assert outside.keys() == {"severity", "message", "event"}
+
+
+def test_a_label_that_is_put_on_later_ends_with_the_context(capsys: pytest.CaptureFixture[str]) -> None:
+    with log_context(trace=TRACE):
+        label(tenant_id="acmeinc_23xv2")
+        log("inside")
+    log("outside")
+    inside, outside = lines(capsys)
     assert inside["logging.googleapis.com/labels"] == {"tenant_id": "acmeinc_23xv2"}
     assert outside.keys() == {"severity", "message", "event"}
 
