@@ -87,6 +87,8 @@ def _whose(table: TableShown) -> str:
 
 
 def _estimate(query: QueryShown) -> str:
+    if query.after:
+        return f"known once step {query.after!r} has run: it makes a table that is read here"
     if query.bytes_processed is None or query.bytes_billed is None or query.dollars is None:
         return f"bytes unknown; ${DOLLARS_PER_TIB}/TiB"
     billed = f"{size(query.bytes_billed)} billed × ${DOLLARS_PER_TIB}/TiB = ${query.dollars:.6f} a run"

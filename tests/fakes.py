@@ -303,6 +303,8 @@ class FakeJobs(Fallible):
     def dry_run(self, sql: Sql) -> DryRun:
         with self._call("dry_run"):
             answer = self._of(sql)[0]
+            if answer.error and answer.error.reason == "notFound":
+                raise NotFound(f"BigQuery: NotFound (notFound): {answer.error.message}")
             if answer.error:
                 raise QueryFailed(f"{answer.error.reason}: {answer.error.message}", reason=answer.error.reason)
             return DryRun(answer.bytes_billed, answer.reads, answer.columns)

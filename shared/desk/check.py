@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from shared.contracts.explain import explain
 from shared.contracts.pipeline_template import Examined, PipelineTemplate, Step, examine, read_template
@@ -19,7 +19,8 @@ from shared.desk.findings import Finding, findings
 from shared.desk.sources import filter_faults, scan
 from shared.engines.base import Services
 from shared.engines.registry import engine
-from shared.errors import ConvergenceError, Fault, PermanentError, QueryFailed, TemplateInvalid
+from shared.errors import ConvergenceError, Fault, PermanentError, QueryFailed, SchemaMismatch, TemplateInvalid
+from shared.pipeline.query_places import queries
 from shared.pipeline.resolve import Plan
 from shared.settings import Settings
 from shared.templating.isolation import Policy
@@ -196,9 +197,10 @@ class _Desk:
             return  # `plan.check` said why
         for path, sql in queries(fields):
             try:
-                self._services.jobs.dry_run(sql)
-            except QueryFailed as error:
-                yield plan.placed(step, Fault(".".join(map(str, path)), error.code, error.message))
+                answer = self._services.jobs.dry_run(sql)
+                plan.engine(step).foresee(fields, plan.context(step), answer.columns, 0)
+            except (QueryFailed, SchemaMismatch) as error:
+                yield plan.said_of_query(step, path, sql, error)
             except ConvergenceError:
                 continue  # it cannot say now, or does not know the tenant's tables
 
@@ -240,18 +242,3 @@ def _unresolved_names(plan: Plan) -> Iterator[Fault]:
             fault = variables.fault(part, f"{template.where(path)} {'.'.join(map(str, path))}")
             if fault and not (after_failure and variables.comes_with_failure(part.name)):
                 yield fault
-
-
-def queries(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Sql]]:
-    """Every query in an engine's fields, with its path."""
-    if isinstance(value, Sql):
-        yield path, value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from queries(getattr(value, name), (*path, name))
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from queries(item, (*path, name))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from queries(item, (*path, index))

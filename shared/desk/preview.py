@@ -1,17 +1,19 @@
 """What a template would do for a tenant and a date: everything resolved, nothing run, nothing written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.contracts.messages import RunMessage
 from shared.contracts.pipeline_template import PipelineTemplate, Step
 from shared.contracts.sql import Parameter, Sql
+from shared.contracts.tables import TableRef
 from shared.contracts.tenant import Tenant
-from shared.desk.check import queries
-from shared.desk.sources import LEAST_BYTES, dollars
+from shared.desk.sources import billed, dollars
 from shared.engines.base import Fields, Services
-from shared.errors import BytesLimitExceeded, Fault, PermanentError, TransientError
+from shared.errors import Fault, NotFound, PermanentError, TransientError
+from shared.pipeline.query_places import queries
 from shared.pipeline.resolve import Plan
+from shared.ports import DryRun
 from shared.templating.isolation import Guarded, Policy, confirm
 
 
@@ -37,7 +39,8 @@ class TableShown:
 class QueryShown:
     """A query as it would run. `bytes_processed` is BigQuery's estimate, None where there is no BigQuery to ask.
 
-    `dollars` is what so many bytes cost on demand, with the least that BigQuery bills for each table.
+    `dollars` is what so many bytes cost on demand, with the least that BigQuery bills for each table. `after` is the
+    step whose first run makes a table that the query reads: until then BigQuery knows nothing of the query.
     """
 
     field: str
@@ -47,6 +50,7 @@ class QueryShown:
     bytes_processed: int | None
     bytes_billed: int | None
     dollars: float | None
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,8 @@ class _Look:
 
     def __init__(self, plan: Plan, services: Services, *, ask: bool) -> None:
         self._plan, self._services, self._ask = plan, services, ask
+        self._steps = {step.step_id: step for step in plan.template.steps}
+        self._written: dict[str, Sequence[TableRef]] = {}
 
     def step(self, step: Step) -> StepShown:
         """The step as far as it can be resolved, and why it would not run."""
@@ -129,34 +135,63 @@ class _Look:
                 does = dict(plan.engine(step).preview(fields, plan.context(step)))
             except PermanentError as error:  # as `checked` said, or more
                 errors += [plan.placed(step, fault) for fault in error.faults]
+            else:
+                self._written[step.step_id] = plan.engine(step).writes(fields, plan.context(step))
             asked = tuple(self._queries(step, fields, errors))
         shown = tuple(dict.fromkeys(errors))
         return StepShown(step.step_id, step.name, step.ps_type, step.trigger, step.depends_on, does, asked, shown)
 
     def _queries(self, step: Step, fields: Fields, errors: list[Fault]) -> Iterator[QueryShown]:
+        plan = self._plan
         for path, sql in queries(fields):
-            field = ".".join(map(str, path))
-            estimate = None
+            seen: DryRun | None = None
+            after = ""
             try:
-                estimate = self._estimate(sql) if self._ask else None
+                seen = self._dry_run(sql) if self._ask else None
+                if seen is not None:
+                    bill = billed(seen.bytes_processed, len(seen.tables))
+                    plan.engine(step).foresee(fields, plan.context(step), seen.columns, bill)
+            except NotFound as error:
+                after = self._made_by(step, sql)
+                if not after:
+                    errors.append(plan.said_of_query(step, path, sql, error))
             except PermanentError as error:
-                errors.append(self._plan.placed(step, Fault(field, error.code, error.message)))
-            billed = None if estimate is None else max(estimate, LEAST_BYTES * len(sql.reads))
-            cost = None if billed is None else dollars(billed)
-            reads = tuple(_tables(sql, self._plan.policy))
-            yield QueryShown(field, sql.text, sql.parameters, reads, estimate, billed, cost)
+                errors.append(plan.said_of_query(step, path, sql, error))
+            bytes_billed = None if seen is None else billed(seen.bytes_processed, len(seen.tables))
+            cost = None if bytes_billed is None else dollars(bytes_billed)
+            reads = tuple(_tables(sql, plan.policy))
+            read = seen.bytes_processed if seen else None
+            yield QueryShown(".".join(map(str, path)), sql.text, sql.parameters, reads, read, bytes_billed, cost, after)
 
-    def _estimate(self, sql: Sql) -> int | None:
-        """The bytes that BigQuery would process; None where it does not answer. Raises what the run would fail with."""
+    def _dry_run(self, sql: Sql) -> DryRun | None:
+        """BigQuery's answer; None where it does not answer. Raises what the run would fail with."""
         try:
             answer = self._services.jobs.dry_run(sql)
         except TransientError:
             return None
         confirm(Guarded(sql, sql.reads, ()), answer.tables)
-        read, limit = answer.bytes_processed, self._services.settings.maximum_bytes_billed
-        if read > limit:
-            raise BytesLimitExceeded(f"the query would bill {read:,} bytes; the limit is {limit:,}")
-        return read
+        return answer
+
+    def _made_by(self, step: Step, sql: Sql) -> str:
+        """The step before this one that will have made what the query misses; empty where no step makes all of it."""
+        makers = {table: name for name in sorted(self._before(step)) for table in self._written.get(name, ())}
+        if not makers.keys() & sql.reads:
+            return ""
+        # BigQuery names the first table that is not there: others may be missing too, and stay so.
+        try:
+            there = [self._services.catalog.get_schema(table) for table in sql.reads - makers.keys()]
+        except (PermanentError, TransientError):
+            return ""
+        return "" if None in there else next(makers[table] for table in sorted(makers.keys() & sql.reads))
+
+    def _before(self, step: Step) -> set[str]:
+        """The steps that have ended when this one begins."""
+        before, pending = set[str](), [*step.depends_on]
+        while pending:
+            if (name := pending.pop()) not in before:
+                before.add(name)
+                pending += self._steps[name].depends_on
+        return before
 
 
 def _tables(sql: Sql, policy: Policy) -> Iterator[TableShown]:

@@ -12,7 +12,7 @@ from shared.desk.files import SOURCES
 from shared.errors import Fault, PermanentError
 from shared.templating.isolation import Policy, guard
 
-# BigQuery on demand, US multi-region: $6.25 a TiB, and at least 10 MiB for each table of a query (FACTS 12).
+# BigQuery on demand, US multi-region: $6.25 a TiB, in whole MiB, at least 10 for each table of a query (FACTS 12).
 DOLLARS_PER_TIB = 6.25
 LEAST_BYTES = 10 * 1024**2
 TENANTS = 10_000
@@ -23,6 +23,17 @@ _COMPARISONS = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In)
 def dollars(bytes_billed: float) -> float:
     """What a query of so many bytes costs on demand."""
     return bytes_billed / 1024**4 * DOLLARS_PER_TIB
+
+
+def billed(bytes_processed: int, tables: int) -> int:
+    """What a query of so many tables bills: whole MiB, at least 10 for each table; nothing where nothing is read.
+
+    >>> billed(16, 2) // 2**20, billed(0, 1), billed(2**20 * 30 + 1, 1) // 2**20
+    (20, 0, 31)
+    """
+    if not bytes_processed or not tables:
+        return 0
+    return max(-(-bytes_processed // 1024**2) * 1024**2, LEAST_BYTES * tables)
 
 
 def size(count: float) -> str:

@@ -271,7 +271,7 @@ class Execution:
 
     def _fail(self, step: Step, error: PermanentError) -> None:
         self._error = self._error or error
-        message = for_tenant(error.message, self._run.tenant_id)[:8_000]
+        message = for_tenant(self._plan.with_place(step, error.message), self._run.tenant_id)[:8_000]
         ended = self._services.clock.now()
         record = StepRecord(step.step_id, step.ps_type, "FAILED", self._began[step.step_id], ended)
         self._note(replace(record, error_code=error.code, error_message=message))

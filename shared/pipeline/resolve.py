@@ -23,6 +23,7 @@ from shared.contracts.tenant import Tenant
 from shared.engines.base import MOST_MAILS_A_RUN, Engine, Fields, Services, StepContext
 from shared.engines.registry import engine
 from shared.errors import Fault, MailLimitReached, PermanentError, TemplateInvalid, VariablesInvalid
+from shared.pipeline.query_places import place_in_file, queries
 from shared.ports import Templates
 from shared.templating.fields import fill_model
 from shared.templating.isolation import Policy, guard
@@ -179,6 +180,19 @@ class Plan:
         path = [int(part) if part.isdigit() else part for part in fault.where.split(".") if part]
         named = ".".join(map(str, (step.step_id, *path)))
         return replace(fault, where=f"{self.template.where((*step.path, *path))} {named}")
+
+    def said_of_query(self, step: Step, path: tuple[str | int, ...], sql: Sql, error: PermanentError) -> Fault:
+        """BigQuery's error about a query as a fault, with the file's line where BigQuery names one of the query's."""
+        fault = self.placed(step, Fault(".".join(map(str, path)), error.code, error.message))
+        exact = place_in_file(self.template, step, path, sql, error.message)
+        return replace(fault, where=f"{exact} {fault.where.partition(' ')[2]}") if exact else fault
+
+    def with_place(self, step: Step, message: str) -> str:
+        """What BigQuery said of the step's query, and the file's line that it means, where that can be told."""
+        for path, sql in queries(self._fields.get(step.step_id)):
+            if exact := place_in_file(self.template, step, path, sql, message):
+                return f"{message} ({exact})"
+        return message
 
     def _whole(self, step: Step, error: PermanentError) -> tuple[Fault, ...]:
         return (self.placed(step, Fault("", error.code, error.message)),)

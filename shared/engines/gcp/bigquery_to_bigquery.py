@@ -138,7 +138,8 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
 
         services.destinations.ensure(context.run.tenant_id, table, schema, before_making=before_making)
         if fields.on_empty != "replace":
-            probe = Sql(f"SELECT 1 FROM (\n{sql.text}\n) LIMIT 1", sql.parameters, sql.reads)
+            # The query keeps its lines: BigQuery names them when it refuses one.
+            probe = Sql(f"SELECT 1 FROM ({sql.text}\n) LIMIT 1", sql.parameters, sql.reads)
             found = self._once(QueryJob(probe), fields, context, "probe")
             if not found.rows and fields.on_empty == "fail":
                 raise EmptyResult("the query returned no row, and the step says on_empty: fail")

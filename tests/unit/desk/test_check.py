@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.tables import TableRef
+from shared.contracts.tables import Column, TableRef
 from shared.desk.check import Known, Report, check
+from shared.ports import JobError
 from shared.settings import ROOT, Settings
 from tests import builders
 from tests.fakes import Answer, FakeServices
@@ -464,3 +465,34 @@ def test_a_table_that_bigquery_would_refuse_is_found_at_the_desk(folder: Folder,
     folder.write("templates/control/x.json", text)
 
     assert any(one.startswith(f"templates/control/x.json:{says}") for one in folder.found()), folder.found()
+
+
+# ── what only BigQuery finds ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            Answer(error=JobError("invalidQuery", "Unrecognized name: cost at [3:7]", False)),
+            "12: extract.source.query: invalidQuery: Unrecognized name: cost at [3:7]",
+        ),
+        (
+            Answer(columns=(Column(name="day", type="STRING"),)),
+            "9: extract.source.query: the query's columns do not fit schema template 'daily': day is STRING, not DATE",
+        ),
+        (Answer(error=JobError("notFound", "Not found: Dataset", False)), ""),
+        (Answer(columns=(Column(name="day", type="DATE"),)), ""),
+    ],
+)
+def test_where_there_is_a_bigquery_it_judges_each_query(folder: Folder, answer: Answer, says: str) -> None:
+    def with_answer(settings: Settings) -> FakeServices:
+        made = services(settings)
+        made.jobs.answer_all(answer)
+        return made
+
+    known = Known(settings=builders.settings(gcp_project_id=builders.DATA))
+    found = check(folder.configs, folder.templates, known=known, services_of=with_answer).findings
+    said = [f"{one.line}: {one.message}" for one in found]
+    assert len(said) == bool(says)
+    assert "".join(said).startswith(says)

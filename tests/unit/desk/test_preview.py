@@ -1,15 +1,17 @@
 """What a preview shows, and that it runs and writes nothing."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
 
 from shared.contracts.shared_sources import SharedSource
-from shared.contracts.tables import TableRef
+from shared.contracts.tables import Column, DatasetRef, TableRef
 from shared.contracts.variable_spec import Value
 from shared.desk import stand_ins
 from shared.desk.preview import Preview, preview
 from shared.errors import QueryFailed, Unavailable
+from shared.ports import JobError
 from shared.templating.isolation import Policy
 from tests import builders
 from tests.builders import DATA, TENANT
@@ -50,6 +52,7 @@ def shown(
     day: date | None = stand_ins.DAY,
     request: dict[str, Value] | None = None,
     ask: bool = True,
+    sources: Sequence[SharedSource] = (SOURCE,),
 ) -> Preview:
     template, who = builders.template(text), builders.tenant()
     run = stand_ins.run(template.address, version=template.version, tenant_id=TENANT, date=day, request=request)
@@ -57,7 +60,7 @@ def shown(
         TENANT,
         data_project=DATA,
         default_project=services.settings.gcp_project_id,
-        sources=[SOURCE],
+        sources=sources,
         operator=services.settings.operator_variables,
         tenant=who.variables,
     )
@@ -148,6 +151,112 @@ def test_a_query_that_would_bill_too_much_is_a_refusal(services: FakeServices) -
     services.jobs.answer_all(Answer(bytes_billed=10 * 1024**4, reads=frozenset([EXPORT])))
 
     assert shown(services).errors[0].code == "bytes_limit_exceeded"
+
+
+def test_a_steps_own_limit_is_a_limit(services: FakeServices) -> None:
+    limited = TEXT.replace("    destination:", "    maximum_bytes_billed: 10485760\n    destination:")
+
+    (fault, *_) = shown(services, limited).errors
+    assert (fault.code, fault.message) == (
+        "bytes_limit_exceeded",
+        "the query would bill 3,221,225,472 bytes; the limit is 10,485,760",
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ([Column(name="surprise", type="STRING")], "surprise (STRING) is not in it"),
+        ([Column(name="cost", type="NUMERIC")], "cost is NUMERIC, not FLOAT64"),
+        ([Column(name="cost", type="STRING")], "cost is STRING, not FLOAT64"),
+        ([], ""),
+    ],
+)
+def test_columns_that_the_table_would_not_take_are_a_refusal(
+    services: FakeServices, columns: list[Column], says: str
+) -> None:
+    day = Column(name="usage_start_time", type="TIMESTAMP")
+    services.jobs.answer_all(Answer(reads=frozenset([EXPORT]), columns=(day, *columns)))
+
+    found = [(one.where, one.code) for one in shown(services).steps[0].errors]
+    assert found == ([("configs/gcp/cost/example.yml:8 extract.source.query", "schema_mismatch")] if says else [])
+    assert says in "".join(one.message for one in shown(services).steps[0].errors)
+
+
+AT_LINE_3 = QueryFailed("invalidQuery: Unrecognized name: day at [3:7]", reason="invalidQuery")
+TWO_STEPS = """\
+pipeline_id: "{tenant_id}-x"
+steps:
+  - step_id: stage
+    ps_type: gcp.bigquery_to_bigquery
+    source: {query: "SELECT 1 AS a"}
+    destination: {dataset_type: silver, table: staged}
+  - step_id: report
+    ps_type: gcp.bigquery_to_bigquery
+    source: {query: "SELECT a FROM `{tenant_id}_silver.staged` JOIN `{tenant_id}_silver.known` USING (a)"}
+    destination: {dataset_type: silver, table: report}
+"""
+SILVER = DatasetRef(DATA, f"{TENANT}_silver")
+
+
+def of_two_steps(services: FakeServices, text: str = TWO_STEPS) -> Preview:
+    """A preview before the first run: BigQuery answers for the first step only."""
+    services.settings = services.settings.model_copy(update={"gcp_project_id": DATA})
+    services.jobs.answer("SELECT 1 AS a", Answer(columns=(Column(name="a", type="INT64"),)))
+    second = f"SELECT a FROM `{TENANT}_silver.staged` JOIN `{TENANT}_silver.known` USING (a)"
+    missing = f"Not found: Dataset {DATA}:{TENANT}_silver was not found in location US"
+    services.jobs.answer(second, Answer(error=JobError("notFound", missing, False)))
+    return shown(services, text)
+
+
+def test_what_an_earlier_step_makes_is_not_missed_before_the_first_run(services: FakeServices) -> None:
+    builders.make_table(services.warehouse, SILVER.table("known"), builders.table_schema("a INT64"))
+
+    found = of_two_steps(services)
+    assert found.errors == ()
+    assert [(one.bytes_processed, one.after) for step in found.steps for one in step.queries] == [
+        (10 * 1024**2, ""),
+        (None, "stage"),
+    ]
+
+
+def test_what_no_step_makes_is_missed_also_beside_what_one_makes(services: FakeServices) -> None:
+    (fault,) = of_two_steps(services).errors
+    assert (fault.where, fault.code) == ("configs/gcp/cost/example.yml:9 report.source.query", "not_found")
+
+
+def test_what_a_step_makes_that_is_not_waited_for_is_missed(services: FakeServices) -> None:
+    builders.make_table(services.warehouse, SILVER.table("known"), builders.table_schema("a INT64"))
+
+    alone = TWO_STEPS.replace("step_id: report\n", "step_id: report\n    depends_on: []\n")
+    assert [one.code for one in of_two_steps(services, alone).errors] == ["not_found"]
+
+
+@pytest.mark.parametrize(
+    ("query", "line"),
+    [
+        (
+            "|\n        SELECT *\n        FROM `{billing_export_table}`\n        WHERE day = '{date}' AND {limit} > 0",
+            11,
+        ),
+        ("\"SELECT * FROM `{billing_export_table}`\n\n        WHERE day = '{date}'\n\n        AND {limit} > 0\"", 12),
+        ("|\n        SELECT '''a\n        {date}''' FROM\n        `{billing_export_table}`\n        LIMIT {limit}", 11),
+    ],
+)
+def test_bigquerys_line_of_the_query_is_the_files(services: FakeServices, query: str, line: int) -> None:
+    start, end = TEXT.index("SELECT *"), TEXT.index("    destination:")
+    services.jobs.fail("dry_run", AT_LINE_3)
+
+    (fault, *_) = shown(services, f"{TEXT[:start]}{query}\n{TEXT[end:]}").errors
+    assert fault.where == f"configs/gcp/cost/example.yml:{line} extract.source.query"
+
+
+def test_no_line_is_named_where_a_filter_of_several_lines_moves_them(services: FakeServices) -> None:
+    services.jobs.fail("dry_run", AT_LINE_3)
+    moved = SOURCE.model_copy(update={"tenant_filter": "owner =\n'{tenant_id}'"})
+
+    (fault, *_) = shown(services, TEXT.replace("SELECT *", "|\n        SELECT *"), sources=[moved]).errors
+    assert fault.where == "configs/gcp/cost/example.yml:8 extract.source.query"
 
 
 @pytest.mark.parametrize("ask", [True, False])

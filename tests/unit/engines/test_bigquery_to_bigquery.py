@@ -30,7 +30,7 @@ from tests.builders import DATA, RUN, TENANT, context, make_table, run, services
 from tests.fakes import Answer, FakeServices
 
 TEXT = "SELECT * FROM costs"
-PROBE = f"SELECT 1 FROM (\n{TEXT}\n) LIMIT 1"
+PROBE = f"SELECT 1 FROM ({TEXT}\n) LIMIT 1"
 DATASET = DatasetRef(DATA, f"{TENANT}_silver")
 TABLE = DATASET.table("costs")
 SCHEMAS = ROOT / "templates/gcp/bigquery_to_bigquery/schema_template.json"
