@@ -244,7 +244,7 @@ class BigQueryJobs:
             return self._finished(job) if job.state == "DONE" and not job.error_result else _job(job)
 
     def wait(self, job_id: str, *, timeout_s: float) -> Job:
-        """See the port."""
+        """See the port. Up to ten seconds longer: so long jobs.getQueryResults holds a call, and the client lets it."""
         if timeout_s <= 0:
             return self.get(job_id)  # the client refuses to wait for no time at all
         until = time.monotonic() + timeout_s
@@ -347,7 +347,7 @@ class BigQueryJobs:
 
 
 def _within(timeout_s: float) -> Retry:
-    """The client's retry, which would also try again what timed out, for no longer than this."""
+    """The client's retry, for no longer than this."""
     return _RETRY.with_timeout(min(timeout_s, RETRY_S))
 
 

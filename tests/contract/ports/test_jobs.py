@@ -1,5 +1,6 @@
 """Jobs: the caller's id says what is the same job; how a job ended is an answer, not an exception."""
 
+import time
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -343,6 +344,17 @@ def test_a_cancelled_job_ends_as_stopped(warehouse: Warehouse) -> None:
     job = warehouse.jobs.wait(job_id, timeout_s=20)
     assert job.error is not None
     assert (job.done, job.error.reason, job.error.transient) == (True, "stopped", False)
+
+
+def test_waiting_lasts_no_longer_than_one_poll_more_than_asked(warehouse: Warehouse) -> None:
+    warehouse.answer(SLOW, Answer())
+    job_id = warehouse.job_id()
+    warehouse.jobs.insert(job_id, QueryJob(Sql(SLOW)))
+    began = time.monotonic()
+    warehouse.jobs.wait(job_id, timeout_s=0.5)
+    # jobs.getQueryResults holds a call for ten seconds; a client that tried again would go on for a minute.
+    assert time.monotonic() - began < 20
+    warehouse.jobs.cancel(job_id)
 
 
 def test_cancelling_what_has_ended_or_is_not_there_changes_nothing(warehouse: Warehouse) -> None:
