@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from local.bigquery import type_parameters
 from local.bigquery.errors import invalid, not_found, not_implemented
 from local.bigquery.functions import civil
 from local.bigquery.sql import types as t
@@ -179,7 +180,8 @@ def _columns(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
     for position, (field, (name, kind)) in enumerate(zip(one.fields, one.columns, strict=True), 1):
         nullable = "NO" if field["mode"] == "REQUIRED" else "YES"
         cluster = clusters.index(name.lower()) + 1 if name.lower() in clusters else None
-        out.append((*one.key, name, position, nullable, str(kind), "NEVER", None, None, "NO", None, "NO",
+        spelled = type_parameters.spelled(field, kind)
+        out.append((*one.key, name, position, nullable, spelled, "NEVER", None, None, "NO", None, "NO",
                     "YES" if name.lower() == partition else "NO", cluster, None))  # fmt: skip
     return out
 

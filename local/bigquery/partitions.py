@@ -127,6 +127,8 @@ def split_decorator(table: str) -> tuple[str, str | None]:
 
 def check_decorator(part: str, partitioning: Partitioning | None, path: str) -> None:
     """Raise invalid unless the decorator names a partition of such a table."""
+    if part == "__PARTITIONS_SUMMARY__":
+        raise not_implemented("the meta-table $__PARTITIONS_SUMMARY__; INFORMATION_SCHEMA.PARTITIONS is served")
     if partitioning is None:
         raise invalid(f"Cannot read partition information from a table that is not partitioned: {path}${part}")
     if partitioning.type == "RANGE":

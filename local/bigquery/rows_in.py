@@ -13,6 +13,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from local.bigquery import type_parameters
 from local.bigquery.functions import civil, json_text, numbers
 from local.bigquery.schemas import Fields
 
@@ -48,10 +49,16 @@ def _float(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else numbers.parse_float(str(value))
 
 
-def _numeric(value: Any) -> Decimal:
+def _exact(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise ValueError(value)
     exact = Decimal(repr(value) if isinstance(value, float) else str(value).strip())
+    numbers.to_numeric(exact)
+    return exact
+
+
+def _numeric(value: Any) -> Decimal:
+    exact = _exact(value)
     rounded = numbers.to_numeric(exact)
     if rounded != exact:
         raise ValueError(value)  # loads refuse to round, unlike CAST
@@ -156,7 +163,7 @@ def _record(fields: Fields, prefix: str, *, ignore_unknown: bool) -> Callable[[A
     for field in fields:
         path = f"{prefix}{field['name']}"
         reader = _cell(field, path, ignore_unknown=ignore_unknown)
-        plain = None if field.get("mode") == "REPEATED" else _PLAIN.get(field["type"])
+        plain = None if field.get("mode") == "REPEATED" or type_parameters.limit(field) else _PLAIN.get(field["type"])
         readers[field["name"]] = readers[field["name"].lower()] = (field["name"], reader, plain)
     singles: dict[str, Any] = {f["name"]: None for f in fields}
     repeated = [f["name"] for f in fields if f.get("mode") == "REPEATED"]
@@ -210,7 +217,9 @@ def _one(field: dict[str, Any], path: str, *, ignore_unknown: bool) -> Reader:
             return record(value)
 
         return single
-    convert, kind = _SCALARS[field["type"]], field["type"]
+    convert, kind, limit = _SCALARS[field["type"]], field["type"], type_parameters.limit(field)
+    if limit is not None and kind == "NUMERIC":
+        convert = _exact  # rounded by the limit
 
     def scalar_value(value: Any) -> Any:
         if kind != "JSON" and isinstance(value, dict | list):
@@ -218,10 +227,14 @@ def _one(field: dict[str, Any], path: str, *, ignore_unknown: bool) -> Reader:
                 raise BadValue(f"Array specified for non-repeated field: {path}.", path)
             raise BadValue(f"This field: {path} is not a record.", path)
         try:
-            return convert(value)
+            converted = convert(value)
         except _ERRORS:
             word = _WORDS.get(kind, kind.lower())
             raise BadValue(f"Cannot convert value to {word} (bad value): {str(value)[:100]}", path) from None
+        try:
+            return converted if limit is None else limit(converted)
+        except ValueError as error:
+            raise BadValue(f"{error} in field {path}.", path) from None
 
     return scalar_value
 

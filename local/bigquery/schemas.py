@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from local.bigquery import type_parameters
 from local.bigquery.errors import invalid, not_implemented
 from local.bigquery.sql import types as t
 
@@ -20,7 +21,7 @@ _RESERVED_PREFIXES = ("_table_", "_file_", "_partition", "_row_timestamp", "__ro
 _MAX_DEPTH = 15
 _KNOWN = {"name", "type", "mode", "fields", "description", "policyTags", "maxLength", "precision", "scale",
           "defaultValueExpression", "roundingMode", "collation", "categories", "rangeElementType"}  # fmt: skip
-_REFUSED = ("policyTags", "maxLength", "precision", "scale", "defaultValueExpression", "collation", "roundingMode")
+_REFUSED = ("policyTags", "defaultValueExpression", "collation", "roundingMode")
 
 ARROW: dict[str, pa.DataType] = {
     "INT64": pa.int64(), "FLOAT64": pa.float64(), "NUMERIC": pa.decimal128(38, 9), "BIGNUMERIC": pa.string(),
@@ -73,6 +74,7 @@ def _field(field: Any, depth: int) -> dict[str, Any]:
     if mode not in {"NULLABLE", "REQUIRED", "REPEATED"}:
         raise invalid(f"Invalid value for mode: {field['mode']} is not a valid value")
     one: dict[str, Any] = {"name": name, "type": t.REST_NAMES.get(kind, kind), "mode": mode}
+    one |= type_parameters.checked(field, kind)
     if field.get("description"):
         one["description"] = str(field["description"])
     if kind == "STRUCT":
@@ -153,6 +155,10 @@ def widened(old: Fields, new: Fields, *, addition: bool, relaxation: bool, where
             raise invalid(
                 f"Provided Schema does not match Table. Field {path} has changed type from "
                 f"{known['type']} to {field['type']}"
+            )
+        if type_parameters.differ(known, field):
+            raise not_implemented(
+                f"other type parameters of the column {path}; ALTER COLUMN SET DATA TYPE changes them"
             )
         if known["mode"] != field["mode"]:
             if not (relaxation and known["mode"] == "REQUIRED" and field["mode"] == "NULLABLE"):

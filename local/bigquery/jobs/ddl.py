@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.bigquery import partitions, schemas
 from local.bigquery.errors import ApiError, invalid, invalid_query, not_found, not_implemented
-from local.bigquery.jobs import definitions, destinations, measuring, views
+from local.bigquery.jobs import definitions, destinations, measuring, rewriting, views
 from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.resolver import Resolver, check_ids
 from local.bigquery.locations import checked_location
@@ -288,6 +288,7 @@ class _Ddl:
         if record.is_view:
             raise invalid(f"ALTER TABLE cannot be used on the view {record.path}")
         body = {**record.body, "schema": [dict(f) for f in record.fields]}
+        origins: list[str | None] = [f["name"] for f in record.fields]
         name: str | None = None
         for action in node.actions:
             if action.action == "rename":
@@ -296,6 +297,8 @@ class _Ddl:
             elif action.action == "set_options":
                 body |= definitions.options(action.options, action, self.text)
             else:
-                definitions.alter(record, body, action, self.text)
-        found, changed = record, {k: v for k, v in body.items() if v is not None}
-        self._end("ALTER_TABLE", key, "ALTER", lambda: self.catalog.update_table(found, changed, name=name))
+                definitions.alter(record, body, origins, action, self.text)
+        changed = {k: v for k, v in body.items() if v is not None} | {"schema": schemas.checked(body["schema"])}
+        self._end(
+            "ALTER_TABLE", key, "ALTER", lambda: rewriting.alter_table(self.catalog, record, changed, origins, name)
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from local.bigquery import schemas
+from local.bigquery import schemas, type_parameters
 from local.bigquery.errors import invalid_query, not_implemented
 from local.bigquery.labels import check_labels
 from local.bigquery.sql import statements as st
@@ -27,6 +27,8 @@ _REFUSED = {
     "partition_expiration_days", "expiration_timestamp", "kms_key_name", "default_rounding_mode", "max_staleness",
     "enable_change_history", "tags", "storage_uri", "file_format", "table_format",
 }  # fmt: skip
+# What cannot be done to a column of the partitioning or clustering, as messages call it.
+_KEPT_FOR_PARTITIONS = {"drop": "drop", "rename_column": "rename", "set_type": "change the type of"}
 _INTEGER = re.compile(r"-?[0-9]+")
 _TRUNCATIONS = {"TIMESTAMP_TRUNC", "DATETIME_TRUNC", "DATE_TRUNC"}
 
@@ -42,7 +44,8 @@ def columns(listed: list[s.ColumnDef]) -> schemas.Fields:
 
 
 def _column(given: s.ColumnDef) -> dict[str, Any]:
-    field = schemas.field_of(given.name, t.from_syntax(given.type), required=given.not_null)
+    field = schemas.field_of(given.name, t.from_syntax(given.type, parameters=True), required=given.not_null)
+    _parameterize(field, given.type)
     if given.not_null and field["mode"] == "REPEATED":
         raise invalid_query("NOT NULL constraint cannot be applied to ARRAY fields")
     for name, value in given.options.items():
@@ -50,6 +53,15 @@ def _column(given: s.ColumnDef) -> dict[str, Any]:
             raise not_implemented(f"the column option {name}")
         field["description"] = str(value.value)
     return field
+
+
+def _parameterize(field: dict[str, Any], kind: s.TypeName) -> None:
+    """Put the type's parameters into the field, and those of its parts into theirs."""
+    if kind.element is not None:
+        _parameterize(field, kind.element)
+    for inner, part in zip(field.get("fields", ()), kind.fields, strict=False):
+        _parameterize(inner, part.type)
+    field |= type_parameters.of(kind)
 
 
 def partitioning(node: s.Expr, fields: schemas.Fields, text: str) -> dict[str, Any]:
@@ -110,6 +122,25 @@ def options(given: dict[str, s.Expr], node: s.Node, text: str) -> dict[str, Any]
     return body
 
 
+def _retyped(field: dict[str, Any], action: st.AlterAction, text: str) -> dict[str, Any]:
+    """The column with the type of SET DATA TYPE; raises invalidQuery unless every value of the old one fits."""
+    assert action.type is not None
+    old = schemas.type_of(field)
+    new = t.from_syntax(action.type, parameters=True)
+    if {old.kind, new.kind} & {"ARRAY", "STRUCT"}:
+        raise not_implemented("ALTER COLUMN … SET DATA TYPE of ARRAY and STRUCT")
+    parameters = type_parameters.of(action.type)
+    if not type_parameters.holds(old.kind, field, new.kind, parameters):
+        given = {"type": field["type"], **parameters}
+        raise invalid_query(
+            f"ALTER TABLE ALTER COLUMN SET DATA TYPE requires that the existing column type "
+            f"({type_parameters.spelled(field, old)}) is assignable to the new type "
+            f"({type_parameters.spelled(given, new)}){place(text, action)}"
+        )
+    kept = {k: v for k, v in field.items() if k not in type_parameters.NAMES}
+    return kept | {"type": t.REST_NAMES.get(new.kind, new.kind)} | parameters
+
+
 def _labels(node: s.Expr) -> dict[str, str] | None:
     if isinstance(node, s.Literal) and node.kind == "NULL":
         return None
@@ -123,10 +154,17 @@ def _labels(node: s.Expr) -> dict[str, str] | None:
     return labels
 
 
-def alter(record: TableRecord, body: dict[str, Any], action: st.AlterAction, text: str) -> None:
-    """Change the columns in `body`, which is to become the table's, as one action of ALTER TABLE says."""
+def alter(
+    record: TableRecord, body: dict[str, Any], origins: list[str | None], action: st.AlterAction, text: str
+) -> None:
+    """Change the columns in `body`, which is to become the table's, as one action of ALTER TABLE says.
+
+    `origins` is kept beside them: what each column was called before the statement, None for one that is added.
+    """
     fields: schemas.Fields = body["schema"]
-    at = next((i for i, f in enumerate(fields) if f["name"].lower() == action.name.lower()), None)
+    # a renaming speaks of what there was before the statement, so that two columns can change their names
+    names = origins if action.action == "rename_column" else [f["name"] for f in fields]
+    at = next((i for i, n in enumerate(names) if n is not None and n.lower() == action.name.lower()), None)
     if action.action == "add":
         if at is not None:
             if action.if_exists:
@@ -137,21 +175,34 @@ def alter(record: TableRecord, body: dict[str, Any], action: st.AlterAction, tex
         if field["mode"] == "REQUIRED":
             raise invalid_query(f"Cannot add required columns to an existing table: {action.name}{place(text, action)}")
         fields.append(field)
+        origins.append(None)
         return
     if at is None:
         if action.if_exists:
             return
         raise invalid_query(f"Column not found: {action.name}{place(text, action)}")
-    if action.action == "drop":
+    if action.action in _KEPT_FOR_PARTITIONS:
         used = {(record.info.partition_field or "").lower()} | {
             c.lower() for c in (body.get("clustering") or {}).get("fields") or []
         }
         if action.name.lower() in used:
-            raise invalid_query(f"Cannot drop column {action.name}: it is used for partitioning or clustering")
+            verb = _KEPT_FOR_PARTITIONS[action.action]
+            raise invalid_query(f"Cannot {verb} column {action.name}: it is used for partitioning or clustering")
+    if action.action == "drop":
         if len(fields) == 1:
             raise invalid_query("Cannot drop the only column of a table")
         del fields[at]
+        del origins[at]
+    elif action.action == "rename_column":
+        fields[at]["name"] = action.new_name
+    elif action.action == "set_type":
+        assert action.type is not None
+        fields[at] = _retyped(fields[at], action, text)
     elif action.action == "drop_not_null":
+        if fields[at]["mode"] != "REQUIRED":
+            raise invalid_query(
+                f"Column {action.name} is not REQUIRED, so NOT NULL cannot be dropped{place(text, action)}"
+            )
         fields[at]["mode"] = "NULLABLE"
     elif action.action == "column_options":
         value = action.options.get("description")

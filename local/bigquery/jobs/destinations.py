@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from local.bigquery import partitions, schemas
+from local.bigquery import partitions, schemas, type_parameters
 from local.bigquery.errors import ApiError, duplicate, invalid, invalid_query, not_found, not_implemented
 from local.bigquery.jobs import anonymous
 from local.bigquery.jobs.job import Job
@@ -218,7 +218,8 @@ def cut(
             raise invalid(
                 f"Some rows belong to different partitions rather than destination partition {destination.path}"
             )
-        pieces.append(fragments.write(catalog.files, schemas_fit(some, arrow), columns, part))
+        held = type_parameters.enforced(schemas_fit(some, arrow), fields)
+        pieces.append(fragments.write(catalog.files, held, columns, part))
     return pieces
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from local.bigquery import partitions, schemas
+from local.bigquery import partitions, schemas, type_parameters
 from local.bigquery.errors import invalid, invalid_query, not_implemented
 from local.bigquery.jobs.job import Job
 from local.bigquery.jobs.planning import Analysed
@@ -67,6 +67,7 @@ class DmlRunner:
         for name in record.info.required:
             if rows.column(rows.schema.names.index(name)).null_count:
                 raise invalid_query(f"Required field {name} cannot be null")
+        rows = type_parameters.enforced(rows, record.fields)
         partitioning = partitions.of(record.body)
         pieces = [
             fragments.write(self._catalog.files, some, record.columns, part)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from local.bigquery import type_parameters
 from local.bigquery.errors import not_implemented
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
@@ -65,21 +66,25 @@ _CASTS = {
 
 def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
     """CAST(value AS type)."""
-    target = t.from_syntax(node.type)
+    parameters = type_parameters.of(node.type)
+    target = t.from_syntax(node.type, parameters=True)
     if node.format is not None:
+        if parameters:
+            raise not_implemented(f"CAST with FORMAT and type parameters ({target})")
         return _formatted(c, node, target)
     value = c.compile(node.value)
     if value.type.kind == "ARRAY" and value.items == () and target.kind == "ARRAY":
         return Value(f"CAST([] AS {target.duck})", target)
     if value.type.kind == "NULL":
         return Value(untyped(value.sql, target), target, fragile=value.fragile)
-    sql = convert_explicitly(value, target, c, node)
+    sql = type_parameters.cast(target, parameters, convert_explicitly(value, target, c, node))
     if node.safe:
         if isinstance(node.value, s.Literal | s.Param | s.Name):
             return Value(f"TRY({sql})", target)
 
         def inner(parts: list[str]) -> str:
-            return convert_explicitly(replace(value, sql=parts[0], literal=None, items=None), target, c, node)
+            given = replace(value, sql=parts[0], literal=None, items=None)
+            return type_parameters.cast(target, parameters, convert_explicitly(given, target, c, node))
 
         return Value(tried([value.sql], inner), target, fragile=value.fragile)
     return Value(sql, target, fragile=True)

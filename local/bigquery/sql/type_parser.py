@@ -41,7 +41,7 @@ class TypeParser(Cursor):
                     break
             self.expect_op(">")
         elif self.take_op("("):
-            kind.params = [token.raw for token in self.comma_separated(self.advance)]
+            kind.params = [token.raw.upper() for token in self.comma_separated(self.advance)]
             self.expect_op(")")
         return kind
 

@@ -136,22 +136,25 @@ def struct_of(fields: list[tuple[str, Type]]) -> Type:
     return Type("STRUCT", None, tuple(fields))
 
 
-def from_syntax(name: s.TypeName) -> Type:
-    """The type a TypeName spells; raises invalidQuery for unknown names, notImplemented for parameters."""
+def from_syntax(name: s.TypeName, *, parameters: bool = False) -> Type:
+    """The type a TypeName spells, less its `parameters`, which are refused unless the caller sees to them.
+
+    Raises invalidQuery for unknown names, notImplemented for parameters.
+    """
     kind = ALIASES.get(name.name, name.name)
     if kind == "ARRAY":
         assert name.element is not None
-        element = from_syntax(name.element)
+        element = from_syntax(name.element, parameters=parameters)
         if element.kind == "ARRAY":
             raise invalid_query("Arrays of arrays are not supported")
         return array_of(element)
     if kind == "STRUCT":
-        return struct_of([(f.name, from_syntax(f.type)) for f in name.fields])
+        return struct_of([(f.name, from_syntax(f.type, parameters=parameters)) for f in name.fields])
     if kind not in SCALARS:
         if kind in {"GEOGRAPHY", "RANGE"}:
             raise not_implemented(f"the type {kind}")
         raise invalid_query(f"Type not found: {name.name}")
-    if name.params:
+    if name.params and not parameters:
         raise not_implemented(f"type parameters ({kind}({', '.join(name.params)}))")
     return Type(kind)
 

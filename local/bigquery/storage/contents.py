@@ -63,6 +63,7 @@ class Contents:
         """Delete files that no manifest names: a process died between writing and committing them."""
         if not self.files.is_dir():
             return
+        # from indexes over what is in files alone: a scan would read every row that is kept in the database
         known = {name for (name,) in self.database.rows("SELECT file FROM fragments WHERE file IS NOT NULL")}
         known |= {name for (name,) in self.database.rows("SELECT file FROM jobs WHERE file IS NOT NULL")}
         for path in self.files.iterdir():

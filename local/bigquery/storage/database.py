@@ -28,11 +28,13 @@ CREATE TABLE IF NOT EXISTS fragments (
   rows INTEGER NOT NULL, bytes INTEGER NOT NULL, leaves TEXT NOT NULL, streamed INTEGER NOT NULL,
   created_ms INTEGER NOT NULL, data BLOB, file TEXT);
 CREATE INDEX IF NOT EXISTS fragments_by_table ON fragments (uid, seq);
+CREATE INDEX IF NOT EXISTS fragments_in_files ON fragments (file) WHERE file IS NOT NULL;
 CREATE TABLE IF NOT EXISTS jobs (
   seq INTEGER PRIMARY KEY, project TEXT NOT NULL, location TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL,
   created_ms INTEGER NOT NULL, body TEXT NOT NULL, result BLOB, file TEXT, rows INTEGER,
   UNIQUE (project, id, location));
 CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (project, created_ms DESC);
+CREATE INDEX IF NOT EXISTS jobs_in_files ON jobs (file) WHERE file IS NOT NULL;
 CREATE INDEX IF NOT EXISTS jobs_unfinished ON jobs (state) WHERE state <> 'DONE';
 """
 

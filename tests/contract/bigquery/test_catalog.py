@@ -580,3 +580,12 @@ def test_the_meta_table_of_a_dataset(db: Database) -> None:
     assert found == [(db.project, db.dataset, "t", 2, 16, 1), (db.project, db.dataset, "v", 0, 0, 2)]
     assert db.one("(SELECT TIMESTAMP_MILLIS(MAX(last_modified_time)) > '2020-01-01' FROM {d}.__TABLES__)") is True
     assert "Not found: Dataset" in db.refused("SELECT * FROM never_made.__TABLES__").message
+
+
+def test_the_meta_table_of_partitions_is_refused_by_name(db: Database) -> None:
+    """Page: docs/managing-partitioned-tables, "List partitions in a table"."""
+    db.run("CREATE TABLE {d}.p (day DATE) PARTITION BY day")
+
+    refused = refusal(lambda: db.client.list_partitions(f"{db.path}.p", timeout=30))
+
+    assert (refused.status, "PARTITIONS_SUMMARY" in refused.message) == (501, True)

@@ -491,7 +491,7 @@ def test_sums_of_floats_are_the_same_each_time(db: Database) -> None:
     ("sql", "rows"),
     [
         (
-            "SELECT x, y, z FROM (((SELECT 1 x) AS a JOIN (SELECT 1 p, 2 y) AS b ON x = p) JOIN (SELECT 2 q, 3 z) ON y = q)",
+            "SELECT x, y, z FROM (((SELECT 1 x) AS a JOIN (SELECT 1 p, 2 y) ON x = p) JOIN (SELECT 2 q, 3 z) ON y = q)",
             [(1, 2, 3)],
         ),
         ("SELECT x FROM ((SELECT 1 AS x) AS a)", [(1,)]),
