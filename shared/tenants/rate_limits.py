@@ -4,6 +4,7 @@ The tenant's own layer is asked first: what is refused there takes nothing from 
 tenant's loop costs the others nothing.
 """
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -24,6 +25,7 @@ class RateLimits:
     ) -> None:
         self._store, self._spare, self._clock, self._settings = store, spare, clock, settings
         self._store_down_until: datetime | None = None
+        self._pausing = threading.Lock()
 
     def look_up(self, address: str) -> None:
         """A key is to be looked up. Raises RateLimited: guesses must not use up BigQuery's quota (FACTS 1)."""
@@ -67,13 +69,23 @@ class RateLimits:
         return allowance
 
     def _counted(self, limit: str, *who: str, strictly: bool) -> Allowance:
-        now = self._clock.now()
-        if self._store_down_until is None or now >= self._store_down_until:
+        if not self._is_pausing():
             try:
                 return self._store().hit(limit, *who)
             except Unavailable as error:
-                self._store_down_until = now + timedelta(seconds=STORE_PAUSE_S)
-                log("rate_limit_store_down", "ERROR", detail=error.message)
+                self._pause(error)
         if strictly:
             raise Unavailable("the store of rate limits does not answer")
         return self._spare().hit(limit, *who)
+
+    def _is_pausing(self) -> bool:
+        until = self._store_down_until
+        return until is not None and self._clock.now() < until
+
+    def _pause(self, error: Unavailable) -> None:
+        """Leave the store alone. Of the requests that find it down at the same time, one says so."""
+        with self._pausing:
+            if self._is_pausing():
+                return
+            self._store_down_until = self._clock.now() + timedelta(seconds=STORE_PAUSE_S)
+        log("rate_limit_store_down", "ERROR", detail=error.message)

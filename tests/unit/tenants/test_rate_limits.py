@@ -1,8 +1,12 @@
 """Layers of limits, and what holds while nobody counts for all."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from shared.errors import RateLimited, Unavailable
+from shared.ports import Allowance
 from shared.tenants.rate_limits import STORE_PAUSE_S, RateLimits
 from tests.builders import OTHER, TENANT, settings
 from tests.fakes import FakeClock, FakeRateLimiter
@@ -101,3 +105,18 @@ def test_a_store_that_did_not_answer_is_asked_again_soon() -> None:
     world.limits.run(TENANT)
     assert len(world.store.calls) == 4
     assert sum(world.spare.hits.values()) == 3
+
+
+def test_of_many_that_find_the_store_down_at_once_one_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    world, many = World(), 8
+    together = threading.Barrier(many, timeout=10)
+
+    class Dying(FakeRateLimiter):
+        def hit(self, limit: str, *who: str) -> Allowance:
+            together.wait()
+            raise DOWN
+
+    world.store = Dying()
+    with ThreadPoolExecutor(many) as pool:
+        assert all(one.allowed for one in pool.map(lambda _: world.limits.run(TENANT), range(many)))
+    assert len(capsys.readouterr().err.splitlines()) == 1
