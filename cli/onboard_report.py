@@ -35,7 +35,7 @@ def shown(total: int, console: Console, pace: Callable[[], float]) -> Iterator[C
         counts[ended.result] += 1
         speed = rate.add(time.monotonic(), counts.total())
         left = f", {duration((total - counts.total()) / speed)} left" if speed else ""
-        return f"{summed(counts)}; {speed:.3g} a second of {pace():.3g}{left}"
+        return f"{summed(counts)}; {speed:.1f} a second, new ones at most {round(pace(), 2):g}{left}"
 
     if console.is_terminal:
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))

@@ -202,7 +202,7 @@ def test_the_commands_of_the_readme_print_what_it_shows(operator: Operator) -> N
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=200,
             )
             assert done.returncode == 0, (command, done.stdout, done.stderr)
             assert shown in done.stdout, command
