@@ -4,9 +4,7 @@ Every function here may be called again on the same data directory: what is ther
 Every call has a timeout and no retry: the clients would retry an absent server for ten minutes.
 """
 
-import io
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +169,7 @@ def sample_table() -> str:
 def _load_sample(client: Any) -> None:
     from google.cloud import bigquery
 
-    from local.sample_billing import SCHEMA, rows
+    from local.sample_billing import FILE, SCHEMA
 
     table = sample_table()
     try:
@@ -180,17 +178,16 @@ def _load_sample(client: Any) -> None:
     except NotFound:
         client.create_dataset(f"{PROJECT}.{BILLING_DATASET}", exists_ok=True, **_CALL)
     # Truncating: a load that was cut short leaves nothing behind that would count twice.
-    load = client.load_table_from_file(
-        io.BytesIO(_ndjson(rows())),
-        table,
-        rewind=True,
-        job_config=bigquery.LoadJobConfig(
-            source_format="NEWLINE_DELIMITED_JSON",
-            schema=[bigquery.SchemaField.from_api_repr(field) for field in SCHEMA],
-            write_disposition="WRITE_TRUNCATE",
-        ),
-        timeout=60.0,
+    as_lists = bigquery.ParquetOptions()
+    as_lists.enable_list_inference = True
+    config = bigquery.LoadJobConfig(
+        source_format="PARQUET",
+        schema=[bigquery.SchemaField.from_api_repr(field) for field in SCHEMA],
+        write_disposition="WRITE_TRUNCATE",
     )
+    config.parquet_options = as_lists
+    with FILE.open("rb") as file:
+        load = client.load_table_from_file(file, table, job_config=config, timeout=60.0)
     load.result(timeout=60.0, retry=None)
 
 
@@ -208,10 +205,6 @@ def _table(path: Path) -> Any:
         table.time_partitioning = bigquery.TimePartitioning(type_=described.get("partition_type", "DAY"), field=field)
     table.clustering_fields = described.get("cluster_by") or None
     return table
-
-
-def _ndjson(rows: Iterable[dict[str, Any]]) -> bytes:
-    return b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows)
 
 
 def _once(create: Any, **arguments: Any) -> bool:

@@ -25,6 +25,7 @@ from local.sample_billing.estate import (
     QUIET_DAY,
     TENANTS,
 )
+from local.sample_billing.prepared import FILE
 from local.sample_billing.rows import rows
 from local.sample_billing.schema import SCHEMA
 
@@ -37,6 +38,7 @@ __all__ = [
     "DEMO_DAY",
     "DEMO_TENANTS",
     "EMPTY_DAY",
+    "FILE",
     "NEVER_ONBOARDED",
     "QUIET_DAY",
     "SCHEMA",

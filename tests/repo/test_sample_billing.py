@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from local.sample_billing import (
@@ -16,6 +17,7 @@ from local.sample_billing import (
     DEMO_DAY,
     DEMO_TENANTS,
     EMPTY_DAY,
+    FILE,
     NEVER_ONBOARDED,
     QUIET_DAY,
     SCHEMA,
@@ -23,6 +25,7 @@ from local.sample_billing import (
     TENANTS,
     rows,
 )
+from local.sample_billing.prepared import table
 
 Row = dict[str, Any]
 ACME, TECHCORP = DEMO_TENANTS
@@ -112,6 +115,10 @@ def test_the_bytes_are_these_on_every_platform() -> None:
         hashlib.sha256(ndjson(sample())).hexdigest()
         == "aae9e699e470699df3ae7e211446b5fa24aec44537b464ee7b2db0f2deb26b5a"
     )
+
+
+def test_the_file_that_stacks_load_is_of_these_rows() -> None:
+    assert pq.read_table(FILE).equals(table()), "write it anew: python -m local.sample_billing.prepared"
 
 
 def test_another_seed_gives_other_rows() -> None:
