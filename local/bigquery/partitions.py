@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from local.bigquery.errors import invalid, not_implemented
 from local.bigquery.schemas import Fields
@@ -158,6 +157,8 @@ def split(rows: pa.Table, partitioning: Partitioning | None, now_ms: int, decora
     """Rows by partition id; an unpartitioned table has the one partition ''."""
     if partitioning is None:
         return {"": rows}
+    import pyarrow.compute as pc  # takes longer than the rest of pyarrow: not at the start
+
     if partitioning.field is None:
         return {decorator or current(partitioning, now_ms): rows}
     index = next(i for i, n in enumerate(rows.schema.names) if n.lower() == str(partitioning.field).lower())
@@ -175,6 +176,8 @@ def split(rows: pa.Table, partitioning: Partitioning | None, now_ms: int, decora
 
 
 def _time_ids(column: pa.Array, partitioning: Partitioning) -> pa.Array:
+    import pyarrow.compute as pc
+
     stamps = (
         column.cast(pa.timestamp("s"))
         if pa.types.is_date(column.type)

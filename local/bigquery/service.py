@@ -9,10 +9,9 @@ import asyncio
 import contextlib
 import logging
 import re
-import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -20,12 +19,14 @@ from typing import Any
 
 from local.bigquery.engine import Engine
 from local.bigquery.errors import ApiError, duplicate, invalid, not_found, not_implemented
+from local.bigquery.insert_ids import InsertIds
 from local.bigquery.jobs.copy import CopyRunner
 from local.bigquery.jobs.job import Job, from_resource
 from local.bigquery.jobs.load import LoadRunner
 from local.bigquery.jobs.query import QueryRunner
 from local.bigquery.labels import check_labels
 from local.bigquery.locations import checked_location
+from local.bigquery.locks import TableLocks
 from local.bigquery.pages import Pages
 from local.bigquery.storage.catalog import Catalog
 from local.bigquery.storage.database import Database
@@ -57,10 +58,9 @@ class Service:
         self._running: dict[tuple[str, str, str], Job] = {}
         self._recent: OrderedDict[tuple[str, str, str], Job] = OrderedDict()
         self._requests: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._locks: dict[int, threading.Lock] = {}
-        self._locks_guard = threading.Lock()
+        self.table_lock = TableLocks().holding  # mutating DML on a table goes one after the other
         self.uploads: dict[str, Any] = {}  # resumable uploads by id
-        self.insert_ids: dict[int, dict[str, int]] = {}  # when an insertId was seen, by table
+        self.insert_ids = InsertIds()
         self._closing = False
         self._end_unfinished()
 
@@ -79,18 +79,14 @@ class Service:
 
     def _end_unfinished(self) -> None:
         """Jobs cut off by the end of the process failed: whatever they wrote was not committed."""
-        for body in self.history.unfinished():
-            job = from_resource(body)
-            job.state, job.ended_ms, job.error = "DONE", self.now_ms(), dict(_UNFINISHED)
-            self.history.save(job.resource(), None)
-
-    @contextlib.contextmanager
-    def table_lock(self, uid: int) -> Iterator[None]:
-        """Mutating DML on a table goes one after the other."""
-        with self._locks_guard:
-            lock = self._locks.setdefault(uid, threading.Lock())
-        with lock:
-            yield
+        bodies = self.history.unfinished()
+        if not bodies:
+            return
+        with self.database.transaction():  # one, because each may have to wait for the disk
+            for body in bodies:
+                job = from_resource(body)
+                job.state, job.ended_ms, job.error = "DONE", self.now_ms(), dict(_UNFINISHED)
+                self.history.save(job.resource(), None)
 
     # -- taking jobs -----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
+from local.bigquery.locks import TableLocks
 from local.bigquery.sql import types as t
 from local.bigquery.sql.from_clause import table_name
 from local.bigquery.storage.catalog import Catalog
@@ -50,7 +51,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._snapshots: OrderedDict[tuple[int, int], _Snapshot] = OrderedDict()
         self._size = 0
-        self._loading: dict[int, threading.Lock] = {}
+        self._loading = TableLocks()
 
     @contextlib.contextmanager
     def sources(self, tables: list[TableRecord], *, row_ids: int | None = None) -> Iterator[str]:
@@ -98,9 +99,7 @@ class Snapshots:
 
     def _pin(self, table: TableRecord) -> _Snapshot:
         key = table.uid, table.epoch
-        with self._lock:
-            loading = self._loading.setdefault(table.uid, threading.Lock())
-        with loading:
+        with self._loading.holding(table.uid):
             with self._lock:
                 found = self._snapshots.get(key)
                 if found is not None and found.seq >= table.seq:

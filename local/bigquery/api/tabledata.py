@@ -17,6 +17,7 @@ from local.bigquery.api.http import Request, Response, in_thread
 from local.bigquery.api.tables import anonymous_rows, key_of, named, partition_of
 from local.bigquery.errors import ApiError, invalid, not_implemented
 from local.bigquery.jobs import anonymous
+from local.bigquery.service import Service
 from local.bigquery.sql import types as t
 from local.bigquery.storage import fragments
 from local.bigquery.storage.contents import Change
@@ -26,8 +27,6 @@ from local.bigquery.storage.records import Key, TableRecord
 _MAX_REQUEST = 10 * 1024 * 1024
 # Rows per request; quotas page, "Maximum rows per request".
 _MAX_ROWS = 50_000
-# How long an insertId is remembered; streaming page, "best effort de-duplication": at least one minute.
-_REMEMBER_MS = 60_000
 # Rows of one page; pages are at most 20 MB, this is what we allow ourselves.
 _PAGE_ROWS = 100_000
 
@@ -116,7 +115,7 @@ async def insert_all(request: Request) -> Response:
     return Response(body)
 
 
-def _take(service: Any, table: TableRecord, given: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _take(service: Service, table: TableRecord, given: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
     read = rows_in.row_reader(table.fields, ignore_unknown=bool(given.get("ignoreUnknownValues")))
     good: list[tuple[str | None, dict[str, Any]]] = []
     errors: list[dict[str, Any]] = []
@@ -132,9 +131,14 @@ def _take(service: Any, table: TableRecord, given: dict[str, Any], rows: list[di
         stopped = {"reason": "stopped", "location": "", "debugInfo": "", "message": ""}
         errors += [{"index": i, "errors": [stopped]} for i in range(len(rows)) if i not in bad]
     elif good:
-        fresh = _fresh(service, table, good)
-        if fresh:
-            _store(service, table, fresh)
+        now = service.now_ms()
+        fresh = [(i, row) for i, row in good if not i or service.insert_ids.take(table.uid, i, now)]
+        try:
+            if fresh:
+                _store(service, table, [row for _, row in fresh])
+        except BaseException:
+            service.insert_ids.give_back(table.uid, [i for i, _ in fresh])
+            raise
     body: dict[str, Any] = {"kind": "bigquery#tableDataInsertAllResponse"}
     if errors:
         body["insertErrors"] = sorted(errors, key=lambda e: int(e["index"]))
@@ -145,23 +149,7 @@ def _row_error(error: rows_in.BadValue) -> dict[str, str]:
     return {"reason": "invalid", "location": error.field, "debugInfo": "", "message": str(error)}
 
 
-def _fresh(service: Any, table: TableRecord, rows: list[tuple[str | None, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Rows whose insertId was not seen within the last minute."""
-    seen, now = service.insert_ids.setdefault(table.uid, {}), service.now_ms()
-    if len(seen) > 10_000:
-        for key in [k for k, at in seen.items() if at < now - _REMEMBER_MS]:
-            del seen[key]
-    out = []
-    for insert_id, row in rows:
-        if insert_id:
-            if seen.get(insert_id, -_REMEMBER_MS) > now - _REMEMBER_MS:
-                continue
-            seen[insert_id] = now
-        out.append(row)
-    return out
-
-
-def _store(service: Any, table: TableRecord, rows: list[dict[str, Any]]) -> None:
+def _store(service: Service, table: TableRecord, rows: list[dict[str, Any]]) -> None:
     catalog = service.catalog
     for _ in range(3):
         content = pa.Table.from_pylist(rows, schema=table.arrow)

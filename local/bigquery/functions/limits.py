@@ -14,18 +14,19 @@ from local.bigquery.functions import numbers
 
 def text(value: str, length: int) -> str:
     """A STRING(length), in characters; ValueError when it is longer."""
-    return _short(value, length, "STRING")
+    _check(len(value), length, "STRING")
+    return value
 
 
 def octets(value: bytes, length: int) -> bytes:
     """A BYTES(length), in bytes; ValueError when it is longer."""
-    return _short(value, length, "BYTES")
-
-
-def _short(value: Any, length: int, kind: str) -> Any:
-    if len(value) > length:
-        raise ValueError(f"{kind}({length}) has maximum length {length} but got a value with length {len(value)}")
+    _check(len(value), length, "BYTES")
     return value
+
+
+def _check(found: int, length: int, kind: str) -> None:
+    if found > length:
+        raise ValueError(f"{kind}({length}) has maximum length {length} but got a value with length {found}")
 
 
 def numeric(value: Decimal, precision: int, scale: int) -> Decimal:

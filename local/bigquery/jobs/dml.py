@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from local.bigquery import partitions, schemas, type_parameters
 from local.bigquery.errors import invalid, invalid_query, not_implemented
@@ -101,6 +100,8 @@ class DmlRunner:
     def _mutate(
         self, job: Job, cached: Analysed, values: dict[str, Any], record: TableRecord, *, last: bool, parent: Job | None
     ) -> None:
+        import pyarrow.compute as pc
+
         plan = cached.plan
         if self._catalog.has_young_streamed_rows(record.uid):
             raise invalid_query(

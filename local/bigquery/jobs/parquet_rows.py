@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from local.bigquery import schemas
 from local.bigquery.errors import invalid, not_implemented
@@ -37,6 +36,8 @@ def read(
     Columns that are given and not in the file are NULL. Raises invalid for a file that is none and for types that
     differ, notImplemented for types without a counterpart here.
     """
+    import pyarrow.parquet as pq
+
     try:
         file = pq.ParquetFile(pa.BufferReader(media))
         rows = file.read(use_threads=False)

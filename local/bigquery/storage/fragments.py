@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from local.bigquery.sql import types as t
 
@@ -97,5 +96,7 @@ def _measure(array: pa.Array, kind: t.Type, path: str, out: dict[str, int]) -> N
     if kind.kind in _WIDTH:
         size = count * _WIDTH[kind.kind]
     else:
+        import pyarrow.compute as pc  # takes longer than the rest of pyarrow: not at the start
+
         size = 2 * count + int(pc.sum(pc.binary_length(array)).as_py() or 0)
     out[path] = out.get(path, 0) + size
