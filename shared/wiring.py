@@ -5,7 +5,7 @@ Importing this module imports no vendor's client: a function pays only for the o
 
 import threading
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from shared import settings as environment
@@ -227,17 +227,25 @@ class Instance:
     @once
     def rate_limits(self) -> RateLimits:
         """How often who may call."""
+        is_shared = self.settings.rate_limit_store != "memory://"
+        return RateLimits(
+            lambda: self._stored_limiter if is_shared else self._memory_limiter,
+            lambda: self._memory_limiter,
+            self.clock,
+            self.settings,
+        )
 
+    @once
+    def _memory_limiter(self) -> RateLimiter:
         from shared.adapters.memory_limits import MemoryRateLimiter
 
-        def limiter() -> RateLimiter:
-            from shared.adapters.rate_limits import StoredRateLimiter
+        return MemoryRateLimiter()
 
-            return StoredRateLimiter(store)
+    @once
+    def _stored_limiter(self) -> RateLimiter:
+        from shared.adapters.rate_limits import StoredRateLimiter
 
-        spare: Callable[[], RateLimiter] = cache(MemoryRateLimiter)
-        store = self.settings.rate_limit_store
-        return RateLimits(spare if store == "memory://" else cache(limiter), spare, self.clock, self.settings)
+        return StoredRateLimiter(self.settings.rate_limit_store)
 
     @once
     def mail_allowance(self) -> MailAllowance:
