@@ -1,8 +1,8 @@
 """What importing each function costs a cold start, beside the imports that it cannot do without: make bench.cold.
 
 Each import happens in a fresh interpreter, with bytecode already written. Ours is the function's module and what its
-first request imports late; beside it are the frameworks and clients alone that those are made of. In turns; best of
-several, and the median.
+first request imports late; beside it are the frameworks and clients alone that those are made of. In processor
+time, in turns; best of several, and the median.
 """
 
 import statistics
@@ -38,15 +38,15 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 _TIMED = """
 import importlib, sys, time
-began = time.perf_counter()
+began = time.process_time()
 for name in sys.argv[1:]:
     importlib.import_module(name)
-print(time.perf_counter() - began, len(sys.modules))
+print(time.process_time() - began, len(sys.modules))
 """
 
 
 def imported(*names: str) -> tuple[float, int]:
-    """Seconds that importing these takes in a fresh interpreter, and the modules that are there then."""
+    """Seconds of processor time that importing these takes in a fresh interpreter, and the modules that are there then."""
     command = [sys.executable, "-c", _TIMED, *names]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own
     seconds, modules = said.split()
