@@ -46,7 +46,7 @@ print(time.process_time() - began, len(sys.modules))
 
 
 def imported(*names: str) -> tuple[float, int]:
-    """Seconds of processor time that importing these takes in a fresh interpreter, and the modules that are there then."""
+    """Processor seconds of importing these in a fresh interpreter, and how many modules are there then."""
     command = [sys.executable, "-c", _TIMED, *names]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own
     seconds, modules = said.split()
