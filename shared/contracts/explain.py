@@ -1,5 +1,7 @@
 """Pydantic's findings about a YAML file as faults: the line of each, and what would be right there."""
 
+import difflib
+import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -9,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from shared.contracts import strict_yaml
 from shared.contracts.faults import nearest, words
+from shared.contracts.template_body import STEP_ID
 from shared.errors import Fault
 
 Loc = tuple[str | int, ...]
@@ -46,11 +49,31 @@ def explain(
         # What pydantic adds to say which type of a union it tried is no key of the file; a missing key is one to be.
         named = (*below, *loc) if detail["type"] == "missing" else path
         message = _say(detail, model, also, written=_value(document, path))
-        found.setdefault((path, ".".join(map(str, named))), []).append(message)
+        if detail["type"] == "missing" and (key := _misspelt(str(loc[-1]), _value(document, path), model, loc, also)):
+            path = named = (*path, key)
+            message = _unknown(key, model, loc, also)
+        found.setdefault((path, dotted(document, named)), []).append(message)
     return [
         Fault(f"{file}:{document.line_of(path)}", "template_invalid", ": ".join(filter(None, (named, _joined(all_)))))
         for (path, named), all_ in found.items()
     ]
+
+
+def dotted(document: strict_yaml.Document, path: Loc) -> str:
+    """A place as messages name it: a step by its step_id, where that is one step's, else by its number from 0.
+
+    >>> document = strict_yaml.read("steps: [{step_id: extract}, {step_id: x}, {step_id: x}]", file="x.yml")
+    >>> dotted(document, ("steps", 0, "source", "query")), dotted(document, ("steps", 1, "retry"))
+    ('extract.source.query', 'steps.1.retry')
+    """
+    body: Any = document.value
+    steps = body.get("steps") if isinstance(body, dict) else None
+    if len(path) > 2 and path[0] == "steps" and isinstance(steps, list) and isinstance(path[1], int):
+        ids = [step.get("step_id") if isinstance(step, dict) else None for step in steps]
+        name = ids[path[1]]
+        if isinstance(name, str) and re.fullmatch(STEP_ID, name) and ids.count(name) == 1:
+            path = (name, *path[2:])
+    return ".".join(map(str, path))
 
 
 def _existing(document: strict_yaml.Document, path: Loc) -> Loc:
@@ -64,9 +87,7 @@ def _say(detail: ErrorDetails, model: type[BaseModel], also: Iterable[str], writ
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
-        owner = _owner(model, loc)
-        known = [*_keys(owner), *(also if len(loc) == 1 else ())] if owner else []
-        return f"unknown key; {nearest(str(loc[-1]), known)}"
+        return _unknown(str(loc[-1]), model, loc, also)
     message = words(detail)
     if kind == "literal_error":
         choices = [one.strip("'") for one in str(context["expected"]).replace(" or ", ", ").split(", ")]
@@ -74,6 +95,23 @@ def _say(detail: ErrorDetails, model: type[BaseModel], also: Iterable[str], writ
         return f"{message}; {meant}" if meant.startswith("did you mean") else message
     expected = message.removeprefix("must be ")
     return f"must be {_WRITTEN[expected]}" if expected in _WRITTEN else message
+
+
+def _known(model: type[BaseModel], loc: Loc, also: Iterable[str]) -> list[str]:
+    """The keys that may stand beside the last one of a finding's path."""
+    owner = _owner(model, loc)
+    return [*_keys(owner), *(also if len(loc) == 1 else ())] if owner else []
+
+
+def _unknown(key: str, model: type[BaseModel], loc: Loc, also: Iterable[str]) -> str:
+    return f"unknown key; {nearest(key, _known(model, loc, also))}"
+
+
+def _misspelt(missing: str, beside: object, model: type[BaseModel], loc: Loc, also: Iterable[str]) -> str:
+    """The key that is probably the missing one with a slip of the pen; empty where none is like it."""
+    known = _known(model, loc, also)
+    others = [key for key in beside if key not in known] if isinstance(beside, dict) else []
+    return next(iter(difflib.get_close_matches(missing, others, n=1)), "")
 
 
 def _joined(messages: list[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from shared.contracts import strict_yaml
-from shared.contracts.explain import explain
+from shared.contracts.explain import dotted, explain
 from shared.contracts.faults import nearest
 from shared.contracts.template_body import RESERVED, VARIABLE_NAME, Retry, StepBody, TemplateBody, Trigger
 from shared.contracts.variable_spec import VariableSpec
@@ -245,8 +245,9 @@ def _step_faults(body: TemplateBody, document: strict_yaml.Document, file: str) 
     faults: list[Fault] = []
 
     def fault(index: int, key: str, message: str) -> None:
-        where = f"{file}:{document.line_of(('steps', index, key))}"
-        faults.append(Fault(where, "template_invalid", f"steps.{index}.{key}: {message}"))
+        path = ("steps", index, key)
+        where = f"{file}:{document.line_of(path)}"
+        faults.append(Fault(where, "template_invalid", f"{dotted(document, path)}: {message}"))
 
     seen: dict[str, int] = {}
     for index, step in enumerate(body.steps):

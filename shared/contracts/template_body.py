@@ -19,6 +19,7 @@ FAILURE_BUILT_IN = ("failed_step", "error_code", "error_message", "logs_url")
 
 RESERVED = (*BUILT_IN, *FAILURE_BUILT_IN)
 VARIABLE_NAME = r"[a-z][a-z0-9_]{0,63}"
+STEP_ID = r"[a-z0-9_]{1,64}"
 
 
 class Retry(BaseModel):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from shared.contracts.explain import dotted
 from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, Step
 from shared.contracts.template_body import FAILURE_BUILT_IN
 from shared.contracts.variable_spec import EMAIL
@@ -40,7 +41,7 @@ def advice(template: PipelineTemplate) -> Iterator[Fault]:
             f"{address} is somebody's address: mail goes there only where the operator's list has it;"
             " write {admin_email} or {operator_email}"
         )
-        yield _fault(template, path, ".".join(map(str, path)), message)
+        yield _fault(template, path, dotted(template.document, path), message)
     for step in template.steps:
         if step.trigger == "on_failure" and not used_by(template, dict(step.fields)) & set(FAILURE_BUILT_IN):
             message = f"runs after a failure and does not say which; use {{{'}, {'.join(FAILURE_BUILT_IN)}}}"

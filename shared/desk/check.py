@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from shared.contracts.explain import explain
+from shared.contracts.explain import dotted, explain
 from shared.contracts.pipeline_template import Examined, PipelineTemplate, Step, examine, read_template
 from shared.contracts.shared_sources import SharedSource, examine_sources
 from shared.contracts.sql import Sql
@@ -76,9 +76,9 @@ def check(configs: Path, templates: Path, *, known: Known, services_of: Callable
     tables, misplaced = table_files(templates)
     found += misplaced
     for path in tables:
-        read, faults = examine_tables(path.read_bytes(), file=shown(path), several=path.name == SEVERAL)
-        schemas += len(read)
-        found += findings(faults, file=shown(path))
+        tables_read = examine_tables(path.read_bytes(), file=shown(path), several=path.name == SEVERAL)
+        schemas += len(tables_read.schemas)
+        found += findings(tables_read.faults, file=shown(path))
     sources_file = shown(configs / SOURCES)
     sources = examine_sources((configs / SOURCES).read_bytes() if files.has_sources else b"[]", file=sources_file)
     found += findings(sources.faults, file=sources_file)
@@ -135,7 +135,8 @@ def _engine_faults(examined: Examined, file: str) -> list[Fault]:
             model.model_validate({key: item for key, item in step.items() if key not in STEP_KEYS})
         except TemplateInvalid as error:
             line = document.line_of((*place, "ps_type"))
-            faults.append(Fault(f"{file}:{line} steps.{index}.ps_type", error.code, error.message))
+            named = dotted(document, (*place, "ps_type"))
+            faults.append(Fault(f"{file}:{line} {named}", error.code, error.message))
         except ValidationError as error:
             faults += explain(error, document, file=file, model=model, below=place, also=STEP_KEYS)
     return faults
@@ -239,6 +240,6 @@ def _unresolved_names(plan: Plan) -> Iterator[Fault]:
     places += [((*step.path, "name"), step.name, step.trigger != "on_success") for step in template.steps]
     for path, text, after_failure in places:
         for part in names(text):
-            fault = variables.fault(part, f"{template.where(path)} {'.'.join(map(str, path))}")
+            fault = variables.fault(part, f"{template.where(path)} {dotted(template.document, path)}")
             if fault and not (after_failure and variables.comes_with_failure(part.name)):
                 yield fault

@@ -24,7 +24,4 @@ def metadata_schema(templates_dir: Path, file: str) -> TableSchema:
 
 @cache
 def _read(path: Path) -> TableSchema:
-    tables, faults = examine_tables(path.read_bytes(), file=path.name, several=False)
-    if faults:
-        raise TemplateInvalid(f"{faults[0].where}: {faults[0].message}")
-    return tables[""]
+    return examine_tables(path.read_bytes(), file=path.name, several=False).table("", file=path.name)

@@ -116,7 +116,7 @@ def test_refusals_are_those_of_the_api(desk: Desk) -> None:
     arguments = ("--tenant", "acmeinc_23xv2", "--date", "2025-11-15", "--set", "admin_email=x@rival.example")
     status, shown = desk.preview(*arguments)
     assert status == 1
-    assert "to x@rival.example       refused: the address is not on the tenant's mail domain" in shown
+    assert "to x@rival.example       refused: it is not on the tenant's mail domain" in shown
     assert "mail_refused  x@rival.example is not on the tenant's mail domain or the operator's list" in shown
 
 

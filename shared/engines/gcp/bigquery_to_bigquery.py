@@ -9,9 +9,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.contracts.faults import nearest
 from shared.contracts.sql import Sql
-from shared.contracts.table_files import read_table_schemas
+from shared.contracts.table_files import SEVERAL, ExaminedTables, examine_tables
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema, misfits
 from shared.contracts.tenant import DATASET_TYPE
 from shared.engines.base import Engine, Fields, StepContext, StepResult, about
@@ -178,26 +177,23 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
 
 
 @lru_cache(maxsize=8)
-def _schemas(file: Path, stamp: tuple[int, int]) -> dict[str, TableSchema]:  # noqa: ARG001 - a changed file is read again
-    return dict(read_table_schemas(file))
+def _schemas(file: Path, stamp: tuple[int, int]) -> ExaminedTables:  # noqa: ARG001 - a changed file is read again
+    return examine_tables(file.read_bytes(), file=file.name, several=True)
 
 
 def _template(fields: BigQueryToBigQueryFields, context: StepContext) -> TableSchema | None:
-    """The schema that the step names, if it names one. Raises TemplateInvalid with the known names."""
+    """The schema that the step names, if it names one. Raises TemplateInvalid where it is wrong or not there."""
     if fields.destination.schema_template is None:
         return None
-    file = context.services.settings.templates_dir / "gcp" / "bigquery_to_bigquery" / "schema_template.json"
+    file = context.services.settings.templates_dir / "gcp" / "bigquery_to_bigquery" / SEVERAL
     if not file.is_file():
         raise about("destination.schema_template", TemplateInvalid(f"there is no {file.name} to look it up in"))
     status = file.stat()
+    schemas = _schemas(file, (status.st_mtime_ns, status.st_size))
     try:
-        schemas, name = _schemas(file, (status.st_mtime_ns, status.st_size)), fields.destination.schema_template
-    except TemplateInvalid as error:  # one fault here: the check of the file itself names them all
+        return schemas.table(fields.destination.schema_template, file=file.name)
+    except TemplateInvalid as error:  # one fault of the step: the check of the file itself names them all
         raise about("destination.schema_template", TemplateInvalid(error.message)) from None
-    if name not in schemas:
-        message = f"no schema template {name!r} in {file.name}; {nearest(name, schemas)}"
-        raise about("destination.schema_template", TemplateInvalid(message))
-    return schemas[name]
 
 
 def _mode(fields: BigQueryToBigQueryFields, template: TableSchema | None) -> Mode:

@@ -54,9 +54,9 @@ class EmailNotification(Engine[EmailFields]):
     def check(self, fields: EmailFields, context: StepContext) -> None:
         """Refuse an address that is not the tenant's or the operator's, and a subject that is not one line."""
         refused = [
-            Fault(f"to_emails.{index}", MailRefused.code, f"{address} {_NOT_ALLOWED}")
+            Fault(f"to_emails.{index}", MailRefused.code, f"{address} {refusal}")
             for index, address in enumerate(fields.to_emails)
-            if not may_receive(address, context.tenant, context.services.settings)
+            if (refusal := _refusal(address, context.tenant, context.services.settings))
         ]
         if refused:
             raise MailRefused(f"step {context.step_id}: {refused[0].message}", faults=refused)
@@ -80,9 +80,9 @@ class EmailNotification(Engine[EmailFields]):
         settings = context.services.settings
         return {
             **{
-                f"to {address}": "allowed"
-                if may_receive(address, context.tenant, settings)
-                else f"refused: the address {_NOT_ALLOWED}"
+                f"to {address}": f"refused: it {refusal}"
+                if (refusal := _refusal(address, context.tenant, settings))
+                else "allowed"
                 for address in fields.to_emails
             },
             "from": settings.mail_from,
@@ -109,6 +109,13 @@ class EmailNotification(Engine[EmailFields]):
             )
         )
         return StepResult(mails_sent=self.mails(fields))
+
+
+def _refusal(address: str, tenant: Tenant, settings: Settings) -> str:
+    """Why mail of this tenant may not go to the address; empty where it may."""
+    if not re.fullmatch(EMAIL, address):
+        return "is no address; write name@domain, or {admin_email}"
+    return "" if may_receive(address, tenant, settings) else _NOT_ALLOWED
 
 
 def may_receive(address: str, tenant: Tenant, settings: Settings) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.table_files import read_table_schemas
+from shared.contracts.table_files import examine_tables
 from shared.contracts.tables import Column, DatasetRef
 from shared.contracts.tenant import TENANT_LABEL
 from shared.engines.base import StepContext, StepResult
@@ -34,6 +34,7 @@ PROBE = f"SELECT 1 FROM ({TEXT}\n) LIMIT 1"
 DATASET = DatasetRef(DATA, f"{TENANT}_silver")
 TABLE = DATASET.table("costs")
 SCHEMAS = ROOT / "templates/gcp/bigquery_to_bigquery/schema_template.json"
+WANTED = examine_tables(SCHEMAS.read_bytes(), file=SCHEMAS.name, several=True).schemas["billing_cost"]
 
 
 def row(day: int, cost: float = 1.0) -> dict[str, Any]:
@@ -249,7 +250,7 @@ def test_columns_of_an_hour_ago_are_no_fault_of_a_query_that_fits_now(world: Fak
 def test_a_write_that_bigquery_refuses_for_its_columns_is_a_mismatch_too(world: FakeServices) -> None:
     text = "Provided Schema does not match Table p:d.costs. Field cost has changed type from FLOAT to STRING"
     world.jobs.answer(TEXT, Answer(error=JobError("invalid", text, False)))
-    make_table(world.warehouse, TABLE, read_table_schemas(SCHEMAS)["billing_cost"], TENANT)
+    make_table(world.warehouse, TABLE, WANTED, TENANT)
     with pytest.raises(SchemaMismatch, match="Field cost has changed type"):
         work(world)
 
@@ -348,19 +349,48 @@ def test_the_context_says_whose_job_it_is(world: FakeServices) -> None:
     assert step.job_ids("write") == (TENANT, RUN, "extract", "write")
 
 
+RIGHT = '{"fields": [{"name": "usage_start_time", "type": "TIMESTAMP"}], "partition_field": "usage_start_time"}'
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{"a": {"fields": [{"name": "x", "type": "STRING"}],}}', r"schemas.json:1: no JSON"),
-        ('{"a": {"fields": [{"name": "x"}]}}', r"schemas.json:1: a.fields.0.type: is missing"),
-        ('{"a": {"feilds": []}}', r"did you mean 'fields'"),
-        ('{"a": {"fields": [{"name": "x", "type": "DATE"}], "partition_field": "y"}}', r"no column 'y'"),
-        ('{"a": {}, "a": {}}', r"'a' is there twice"),
+        ('{"billing_cost": {"fields": [{"name": "x", "type": "STRING"}],}}', "schema_template.json:1: no JSON"),
+        ('{"billing_cost": {"fields": [{"name": "x"}]}}', "json:1: billing_cost.fields.0.type: is missing"),
+        ('{"billing_cost": {"feilds": []}}', "did you mean 'fields'"),
+        ('{"billing_cost": {"fields": [{"name": "x", "type": "DATE"}], "partition_field": "y"}}', "no column 'y'"),
+        (f'{{"billing_cost": {RIGHT},\n"billing_cost": {RIGHT}}}', "billing_cost: a key is there twice; keep one"),
+        (f'{{"billing_cost": {RIGHT[:-1]}, "description": "a", "description": ""}}}}', "a key is there twice"),
+        ("{}", "no schema template 'billing_cost' in schema_template.json; there is none"),
+    ],
+)  # fmt: skip
+def test_a_step_is_stopped_by_what_is_wrong_with_its_own_schema_template(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(TemplateInvalid, match=re.escape(says)) as caught:
+        work(with_schemas(tmp_path, text))
+    assert [fault.where for fault in caught.value.faults] == ["destination.schema_template"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        '{"fields": [{"name": "x"}]}',
+        '{"fields": [{"name": "x", "type": "DATE"}], "partition_field": "y"}',
+        '{"fields": [{"name": "x", "type": "DATE"}], "description": "a", "description": "b"}',
+        "5",
     ],
 )
-def test_what_is_wrong_with_schema_templates_is_said_with_its_place(tmp_path: Path, text: str, says: str) -> None:
-    file = tmp_path / "schemas.json"
+@pytest.mark.parametrize("name", ["other", "no name"])
+def test_what_is_wrong_with_another_schema_template_stops_nobody_else(tmp_path: Path, other: str, name: str) -> None:
+    world = with_schemas(tmp_path, f'{{"{name}": {other}, "billing_cost": {RIGHT}}}')
+    assert work(world).rows_written == 1
+
+
+def with_schemas(folder: Path, text: str) -> FakeServices:
+    """A world whose schema templates are these."""
+    world = services()
+    world.jobs.answer(TEXT, Answer(rows=[{"usage_start_time": row(15)["usage_start_time"]}]))
+    file = folder / "gcp" / "bigquery_to_bigquery" / SCHEMAS.name
+    file.parent.mkdir(parents=True)
     file.write_text(text)
-    with pytest.raises(TemplateInvalid) as caught:
-        read_table_schemas(file)
-    assert re.search(says, " ".join(f"{fault.where}: {fault.message}" for fault in caught.value.faults))
+    world.settings = world.settings.model_copy(update={"templates_dir": folder})
+    return world
