@@ -76,7 +76,7 @@ def _body(service: Service, project: str, dataset: str, given: dict[str, Any]) -
         if view.get("useLegacySql") is not False:
             raise not_implemented("views in legacy SQL; set useLegacySql to false")
         location = service.catalog.dataset(project, dataset).location
-        body["schema"] = views.schema(service.catalog, project, location, view["query"])
+        body["schema"], _ = views.schema(service.catalog, project, location, view["query"])
         body["view"] = {"query": view["query"], "useLegacySql": False}
     else:
         body["schema"] = schemas.checked(body.get("schema") or [])

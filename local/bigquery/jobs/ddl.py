@@ -206,7 +206,7 @@ class _Ddl:
             raise ApiError(409, "duplicate", f"Already Exists: Table {key[0]}:{key[1]}.{key[2]}")
         body = {k: v for k, v in definitions.options(node.options, node, self.text).items() if v is not None}
         place, named = self._at(node.query), bool(node.columns)
-        fields = views.schema(self.catalog, self.job.project, self.job.location, node.text, place, named=named)
+        fields, read = views.schema(self.catalog, self.job.project, self.job.location, node.text, place, named=named)
         if node.columns:
             if len(node.columns) != len(fields):
                 raise invalid_query(
@@ -215,6 +215,9 @@ class _Ddl:
             fields = [f | {"name": n} for f, n in zip(fields, node.columns, strict=True)]
         body |= {"schema": fields, "view": {"query": node.text, "useLegacySql": False}}
         self._end("CREATE_VIEW", key, "REPLACE" if existing else "CREATE", lambda: self._create(node, key, body))
+        self.job.statistics["query"]["referencedTables"] = [
+            {"projectId": project, "datasetId": dataset, "tableId": name} for project, dataset, name in read
+        ]
 
     def _create_schema(self, node: st.CreateSchema) -> None:
         project, dataset = (self.job.project, node.path[0]) if len(node.path) == 1 else (node.path[0], node.path[1])

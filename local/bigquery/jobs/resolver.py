@@ -23,7 +23,7 @@ class Resolver:
 
     def __init__(self, catalog: Catalog, project: str, location: str | None) -> None:
         self._catalog = catalog
-        self._project = project
+        self.project = project
         self.records: dict[int, TableRecord] = {}
         self.location: str | None = location
 
@@ -34,7 +34,7 @@ class Resolver:
         if len(parts) == 1:
             raise invalid(f'Table "{parts[0]}" must be qualified with a dataset (e.g. dataset.table).', parts[0])
         if len(parts) == 2:
-            return self._project, parts[0], parts[1]
+            return self.project, parts[0], parts[1]
         if len(parts) == 3:
             return parts[0], parts[1], parts[2]
         if len(parts) > 3 and ":" not in parts[0] and "." in ".".join(parts[:-2]):
@@ -45,7 +45,7 @@ class Resolver:
         """A table; raises notFound with the location, as queries do."""
         upper = [p.upper() for p in parts]
         if "INFORMATION_SCHEMA" in upper[:-1] or upper[-1:] == ["INFORMATION_SCHEMA"]:
-            return information_schema.table(self._catalog, self._project, parts, default)
+            return information_schema.table(self._catalog, self.project, parts, default)
         key = self.key(parts, default)
         if key[2] == "__TABLES_SUMMARY__":
             raise not_implemented(
@@ -58,7 +58,7 @@ class Resolver:
     def _in_location(self, key: Key) -> Key:
         """The same, its dataset's location noted; raises notFound as queries do, accessDenied for another project."""
         try:
-            if key[0] != self._project and not self._catalog.datasets(key[0], "", 1):
+            if key[0] != self.project and not self._catalog.datasets(key[0], "", 1):
                 name = f"{key[0]}:{key[1]}.{key[2]}"
                 raise ApiError(
                     403, "accessDenied",

@@ -12,12 +12,13 @@ from local.bigquery.sql import statements as st
 from local.bigquery.sql.compiler import compile_statement
 from local.bigquery.sql.statement_parser import parse
 from local.bigquery.storage.catalog import Catalog
+from local.bigquery.storage.records import Key
 
 
 def schema(
     catalog: Catalog, project: str, location: str, query: str, where: str = " at [1:1]", *, named: bool = False
-) -> schemas.Fields:
-    """The schema of a view's query over tables of its `location`; raises what analysing it raises.
+) -> tuple[schemas.Fields, list[Key]]:
+    """The schema of a view's query over tables of its `location`, and what it names; raises what analysing it raises.
 
     Without a list of names (`named`) the query must name each column once; `where` is its place for that error.
     """
@@ -29,4 +30,5 @@ def schema(
     assert plan.rows is not None
     if not named:
         plan.rows.check_names("CREATE VIEW", where)
-    return schemas.fields_of(plan.rows.columns)
+    named_tables = [*plan.tables.values(), *plan.views]
+    return schemas.fields_of(plan.rows.columns), [(one.project, one.dataset, one.name) for one in named_tables]

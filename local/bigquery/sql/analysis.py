@@ -43,7 +43,11 @@ class InlineTable:
 
 
 class Catalog(Protocol):
-    """Where table names are looked up."""
+    """Where table names are looked up, for a job of a `project`."""
+
+    @property
+    def project(self) -> str:
+        """The project of the job."""
 
     def table(self, parts: list[str], default: tuple[str, str] | None) -> TableInfo | InlineTable:
         """The table of a path; raises notFound, or invalidQuery for a path that cannot be."""

@@ -222,6 +222,9 @@ def last_day(c: ExpressionCompiler, call: s.Call) -> Value:
 
 def extract(c: ExpressionCompiler, node: s.Extract) -> Value:
     """EXTRACT(part FROM x [AT TIME ZONE z])."""
+    days = _days_between(c, node.value)
+    if days is not None and node.zone is None:
+        return _of_days(c, node, days)
     value = c.compile(node.value)
     kind = value.type.kind
     if kind not in _PARTS:
@@ -244,6 +247,23 @@ def extract(c: ExpressionCompiler, node: s.Extract) -> Value:
         target = t.Type(part)
         return Value(f"CAST({sql} AS {target.duck})", target, fragile=True)
     return Value(part_number(kind, sql, part), t.INT64, fragile=True)
+
+
+def _days_between(c: ExpressionCompiler, node: s.Expr) -> str | None:
+    """DATE - DATE, an INTERVAL of nothing but days: DuckDB text of their number; None for another expression."""
+    if not isinstance(node, s.Binary) or node.op != "-" or isinstance(node.right, s.Interval):
+        return None
+    left, right = c.compile(node.left), c.compile(node.right)
+    if left.type != t.DATE or right.type != t.DATE:
+        return None
+    return f"date_diff('day', {right.sql}, {left.sql})"
+
+
+def _of_days(c: ExpressionCompiler, node: s.Extract, days: str) -> Value:
+    """A part of an INTERVAL of days; all but DAY are 0 (interval_functions page, EXTRACT)."""
+    parts = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"}
+    part = part_of(c, node.part, parts, "EXTRACT")
+    return Value(days if part == "DAY" else f"({days} * 0)", t.INT64, fragile=True)
 
 
 def formatted(c: ExpressionCompiler, call: s.Call) -> Value:

@@ -23,6 +23,7 @@ _SUBSCRIPTS = {"OFFSET", "ORDINAL", "SAFE_OFFSET", "SAFE_ORDINAL"}
 _NAMESPACES = {"NET", "HLL_COUNT", "KEYS", "AEAD", "SAFE", "ML", "ST", "D3A_COUNT", "KLL_QUANTILES"}
 # What may follow a query in parentheses within another.
 _BEHIND_QUERIES = {"UNION", "INTERSECT", "EXCEPT", "ORDER", "LIMIT"}
+_SYSTEM_VARIABLES = {"PROJECT_ID", "DATASET_PROJECT_ID", "DATASET_ID", "TIME_ZONE"}
 _MAX_DEPTH = 200
 
 
@@ -221,7 +222,10 @@ class ExpressionParser(WindowParser):
         if kind == "param":
             self.advance()
             if token.raw.startswith("@@"):
-                raise not_implemented(f"the system variable {token.raw}")
+                variable = token.text.upper().lstrip("@").strip("`")
+                if variable not in _SYSTEM_VARIABLES:
+                    raise not_implemented(f"the system variable {token.raw}")
+                return s.Call(token.pos, f"@@{variable}", [])
             return s.Param(token.pos, token.text.lower())
         if self.is_op("?"):
             self.advance()

@@ -104,7 +104,9 @@ def _arithmetic(c: ExpressionCompiler, op: str, left: Value, right: Value, node:
     if op == "+" and kinds[1] == "DATE" and kinds[0] == "INT64":
         return Value(f"bq_date_add({right.sql}, {left.sql}, 'DAY')", t.DATE, fragile=True)
     if op == "-" and kinds[0] == kinds[1] and kinds[0] in {"DATE", "TIMESTAMP", "DATETIME"}:
-        raise not_implemented(f"{kinds[0]} - {kinds[0]}, which yields an INTERVAL")
+        raise not_implemented(
+            f"{kinds[0]} - {kinds[0]}, which yields an INTERVAL; EXTRACT(DAY FROM …) of DATEs is served"
+        )
     kind = common_type([left, right])
     if kind is None or not kind.is_numeric:
         raise no_operator(c, op, [left, right], node)

@@ -162,6 +162,18 @@ def _session_user(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value("'anonymous@embedded.invalid'", t.STRING)
 
 
+def _system_variable(c: ExpressionCompiler, node: s.Call) -> Value:
+    """A variable of the job: system-variables page."""
+    project, dataset = c.analysis.default_dataset or (None, None)
+    found = {
+        "@@PROJECT_ID": c.analysis.catalog.project,
+        "@@DATASET_PROJECT_ID": project,
+        "@@DATASET_ID": dataset,
+        "@@TIME_ZONE": "UTC",
+    }[node.name]
+    return Value("CAST(NULL AS VARCHAR)" if found is None else t.text(found), t.STRING)
+
+
 def _hll(c: ExpressionCompiler, node: s.Call) -> Value:
     """HLL_COUNT.EXTRACT(HLL_COUNT.INIT(x)): the sketch is never seen, so counting exactly is allowed."""
     arity(c, node, 1, 1)
@@ -200,6 +212,10 @@ SPECIAL: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
     "CONTAINS_SUBSTR": _contains_substr,
     "FORMAT": _format,
     "SESSION_USER": _session_user,
+    "@@PROJECT_ID": _system_variable,
+    "@@DATASET_PROJECT_ID": _system_variable,
+    "@@DATASET_ID": _system_variable,
+    "@@TIME_ZONE": _system_variable,
     "HLL_COUNT.EXTRACT": _hll,
 }
 

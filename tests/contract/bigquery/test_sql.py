@@ -527,3 +527,22 @@ def test_what_is_valid_and_not_served_is_named(db: Database, sql: str, named: st
 
     assert (refused.status, refused.reason) == (501, "notImplemented")
     assert named in refused.message
+
+
+def test_a_difference_of_dates_is_days(db: Database) -> None:
+    """operators#datetime_subtraction, interval_functions#extract: DATE - DATE is an INTERVAL of days alone."""
+    days = "DATE '2021-05-20' - DATE '2020-04-19'"
+
+    assert db.rows(f"SELECT EXTRACT(DAY FROM {days}), EXTRACT(MONTH FROM ({days}))") == [(396, 0)]
+    refused = db.refused(f"SELECT {days}")
+    assert (refused.status, "INTERVAL" in refused.message) == (501, True)
+
+
+def test_system_variables_of_the_job(db: Database) -> None:
+    """Page: docs/reference/system-variables."""
+    asked = "SELECT @@project_id, @@dataset_id, @@dataset_project_id, @@time_zone"
+
+    assert db.rows(asked) == [(db.project, None, None, "UTC")]
+    assert db.rows(asked, default_dataset=db.path) == [(db.project, db.dataset, db.project, "UTC")]
+    refused = db.refused("SELECT @@query_label")
+    assert (refused.status, "@@query_label" in refused.message) == (501, True)

@@ -215,3 +215,12 @@ def test_create_and_drop_schema(db: Database) -> None:
     assert db.client.get_dataset(f"{db.path}_new").location == "EU"
     db.run("DROP SCHEMA {d}_new")
     assert db.refused("DROP SCHEMA {d}_new").status == 404
+
+
+def test_create_view_lists_what_its_query_names(t: Database) -> None:
+    """Page: docs/reference/rest/v2/Job#JobStatistics2 (referencedTables)."""
+    t.run("CREATE VIEW {d}.v AS SELECT id FROM {d}.t")
+
+    job = t.run("CREATE VIEW {d}.w AS SELECT v.id, t.s FROM {d}.v JOIN {d}.t ON v.id = t.id")
+
+    assert sorted(r.table_id for r in job.referenced_tables) == ["t", "v"]
