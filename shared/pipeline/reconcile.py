@@ -154,6 +154,8 @@ class Reconcile:
         record = RunRecord("DEAD", ended_at=now, error_code=RunDeadlineExceeded.code, error_message=message)
         self._runs.add_to_all([(run, record) for run in runs])
         self._runs.doubt_copies(runs)
+        # Whoever is to hear of a failure hears of this one.
+        self._publish([run.model_copy(update={"only": "after_failure"}) for run in runs])
         log("runs_given_up", "WARNING", runs=len(runs))
 
     def _publish(self, runs: list[RunMessage]) -> None:

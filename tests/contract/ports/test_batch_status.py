@@ -270,7 +270,9 @@ def test_past_the_deadline_all_is_published_once_more_then_dead_then_closed(
     assert [one.pipeline_logging_id for one in published if isinstance(one, RunMessage)] == [begun.pipeline_logging_id]
     assert '"batch_overdue"' in capsys.readouterr().err
     assert world.counts() == {"running": 1, "succeeded": 1, "missing": 3}
-    assert world.reconcile(after=timedelta(hours=1)) == []
+    told = world.reconcile(after=timedelta(hours=1))
+    assert [one.only for one in told if isinstance(one, RunMessage)] == ["after_failure"] * 4
+    assert len(told) == 4
     assert world.counts() == {"succeeded": 1, "dead": 4}
     assert [(one.error_code, one.runs) for one in world.state().failures] == [("run_deadline_exceeded", 4)]
     world.reconcile(after=EVERY)
