@@ -139,7 +139,7 @@ def refusals(scene: Scene, acme: Tenant) -> None:
         assert scene.ask("POST", run, acme.key, json=body).status_code == 400
     for text in (f'{{"password": "{SENT["cut"]}', f'{{"a": "{SENT["cut"]}"}} {{', f'["{SENT["cut"]}"]'):
         assert scene.ask("POST", run, acme.key, content=text).status_code == 400
-    given = {
+    given: dict[str, Any] = {
         "headers": {
             "Authorization": f"Bearer {SENT['header']}",
             "Cookie": f"session={SENT['cookie']}",
@@ -239,9 +239,9 @@ def tables(scene: Scene) -> dict[str, str]:
         f"{dataset.dataset_id}.{table.table_id}": json.dumps(
             scene.platform.rows(f"SELECT * FROM `{dataset.dataset_id}.{table.table_id}`"), default=str
         )
-        for dataset in client.list_datasets(retry=None, timeout=20)
+        for dataset in client.list_datasets(timeout=20)
         if dataset.dataset_id != "billing_export"
-        for table in client.list_tables(dataset.dataset_id, retry=None, timeout=20)
+        for table in client.list_tables(dataset.dataset_id, timeout=20)
     }
 
 
