@@ -62,3 +62,6 @@ bench.cold: .venv/bench-stamp  ## imports of each function, beside those that it
 .venv/bench-stamp: .venv/stamp
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	@touch $@
+
+bench.api: .venv/stamp   ## 200 run requests a second for 50 tenants; accepting beside a function that does nothing
+	@$(BIN)/python -m bench.api
