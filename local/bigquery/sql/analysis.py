@@ -9,6 +9,7 @@ from local.bigquery.errors import ApiError, invalid_query
 from local.bigquery.sql import types as t
 from local.bigquery.sql.partition_filters import NO_SCANS, Scan, Scans
 from local.bigquery.sql.scope import Column
+from local.bigquery.sql.statements import CreateFunction
 from local.bigquery.sql.tokens import line_and_column
 
 
@@ -73,6 +74,7 @@ class Analysis:
     counter: int = 0
     scans: list[Scan] = field(default_factory=list)  # of tables that require a filter over partitions
     view_depth: int = 0
+    functions: dict[str, CreateFunction] = field(default_factory=dict)  # of this request, by name in upper case
 
     def scan(self, table: TableInfo) -> Scans:
         """A new reading of a table; no scan when it requires no filter."""

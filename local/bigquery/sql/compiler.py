@@ -28,6 +28,7 @@ def compile_statement(
     analysis = Analysis(sql, catalog, parameters, default)
     queries = QueryCompiler(analysis)
     if isinstance(statement, st.QueryStatement):
+        analysis.functions = statement.functions
         plan = Plan(statement, "SELECT", _rows(analysis, queries, statement.query))
     else:
         plan = DmlCompiler(analysis, queries).compile(statement)

@@ -7,7 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.bigquery.errors import ApiError, not_implemented
-from local.bigquery.sql import aggregates, casts, literals, names, operators, special_functions, window_functions
+from local.bigquery.sql import (
+    aggregates,
+    casts,
+    literals,
+    names,
+    operators,
+    special_functions,
+    sql_functions,
+    window_functions,
+)
 from local.bigquery.sql import syntax as s
 from local.bigquery.sql import types as t
 from local.bigquery.sql.function_table import FUNCTIONS
@@ -177,6 +186,8 @@ class ExpressionCompiler:
     # -- calls and subqueries --------------------------------------------------------------------------
 
     def _call(self, node: s.Call) -> Value:
+        if node.name in self.analysis.functions:
+            return sql_functions.call(self, self.analysis.functions[node.name], node)
         if node.named and node.name not in special_functions.NAMED_ARGUMENTS:
             raise not_implemented(f"named arguments of {node.name}")
         if node.over is not None:

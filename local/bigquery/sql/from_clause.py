@@ -135,14 +135,14 @@ class FromCompiler:
         if analysis.view_depth >= _MAX_VIEW_DEPTH:
             raise self.analysis.error("View nesting is too deep or recursive", pos)
         assert table.view is not None
-        saved = (analysis.sql, analysis.default_dataset, analysis.parameters)
-        analysis.sql, analysis.default_dataset, analysis.parameters = table.view, None, {}
+        saved = (analysis.sql, analysis.default_dataset, analysis.parameters, analysis.functions)
+        analysis.sql, analysis.default_dataset, analysis.parameters, analysis.functions = table.view, None, {}, {}
         analysis.view_depth += 1
         try:
             # a view knows nothing of the query around it: neither its CTEs nor its parameters
             compiled = QueryCompiler(analysis).query(StatementParser(table.view).query(), None)
         finally:
-            analysis.sql, analysis.default_dataset, analysis.parameters = saved
+            analysis.sql, analysis.default_dataset, analysis.parameters, analysis.functions = saved
             analysis.view_depth -= 1
         if table.columns:
             for column, (column_name, _) in zip(list(compiled.columns), table.columns, strict=False):

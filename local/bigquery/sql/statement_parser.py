@@ -5,6 +5,8 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from local.bigquery.errors import not_implemented
 from local.bigquery.sql import statements as st
 from local.bigquery.sql import syntax as s
@@ -22,20 +24,35 @@ def parse(sql: str) -> list[st.Statement]:
     return StatementParser(sql).script()
 
 
+def _with_functions(statement: st.Statement, functions: dict[str, st.CreateFunction]) -> st.Statement:
+    if isinstance(statement, st.QueryStatement):
+        return replace(statement, functions=functions)
+    if functions:
+        raise not_implemented("SQL functions in another statement than a query")
+    return statement
+
+
 class StatementParser(QueryParser):
     """Whole statements."""
 
     def script(self) -> list[st.Statement]:
         """Statements separated by semicolons, up to the end."""
         statements: list[st.Statement] = []
+        functions: dict[str, st.CreateFunction] = {}
         while self.token.kind != "end":
             if self.take_op(";"):
                 continue
-            statements.append(self.statement())
+            statement = self.statement()
+            if isinstance(statement, st.CreateFunction):
+                functions = {**functions, statement.name.upper(): replace(statement, known=functions)}
+            else:
+                statements.append(_with_functions(statement, functions))
             if self.token.kind != "end" and not self.is_op(";"):
                 raise syntax_error(
                     self.sql, self.token.pos, f"Expected end of input but got {self.describe(self.token)}"
                 )
+        if functions and not statements:
+            raise not_implemented("a function without a query behind it")
         if not statements:
             raise syntax_error(self.sql, 0, "Unexpected end of statement")
         return statements
@@ -185,10 +202,34 @@ class StatementParser(QueryParser):
             unless = self.take_word("IF", "NOT", "EXISTS")
             path = self.table_ref(alias=False).parts
             return st.CreateSchema(pos, path, unless, self._options())
-        for words in (("TEMP",), ("TEMPORARY",), ("EXTERNAL",), ("SNAPSHOT",), ("MATERIALIZED",), ("AGGREGATE",)):
-            if self.take_word(*words):
-                raise not_implemented(f"CREATE {words[0]} {self.token.raw}")
+        if self.take_word("TEMP", "FUNCTION") or self.take_word("TEMPORARY", "FUNCTION"):
+            return self._create_function(pos)
+        for word in ("TEMP", "TEMPORARY", "EXTERNAL", "SNAPSHOT", "MATERIALIZED", "AGGREGATE"):
+            if self.take_word(word):
+                raise not_implemented(f"CREATE {word} {self.token.raw}")
         raise not_implemented(f"CREATE {self.token.raw}")
+
+    def _create_function(self, pos: int) -> st.CreateFunction:
+        self.take_word("IF", "NOT", "EXISTS")
+        name = self.identifier()
+        self.expect_op("(")
+        parameters = [] if self.is_op(")") else self.comma_separated(self._parameter)
+        self.expect_op(")")
+        returns = self.type_name() if self.take_word("RETURNS") else None
+        if self.is_word("LANGUAGE") or self.is_word("DETERMINISTIC") or self.is_word("REMOTE"):
+            raise not_implemented("functions in other languages than SQL")
+        self.expect_word("AS")
+        self.expect_op("(")
+        start = self.at
+        body = self.expression()
+        if any(token.kind == "word" and token.text == "SELECT" for token in self.tokens[start : self.at]):
+            raise not_implemented("SQL functions with a subquery")
+        self.expect_op(")")
+        return st.CreateFunction(pos, name, parameters, returns, body, {})
+
+    def _parameter(self) -> tuple[str, s.TypeName | None]:
+        name = self.identifier()
+        return name, None if self.take_word("ANY", "TYPE") else self.type_name()
 
     def _options(self) -> dict[str, s.Expr]:
         return self.options() if self.is_word("OPTIONS") else {}

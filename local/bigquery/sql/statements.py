@@ -15,10 +15,22 @@ class Statement(s.Node):
 
 
 @dataclass(slots=True)
+class CreateFunction(Statement):
+    """CREATE TEMP FUNCTION of SQL; a parameter without a type is ANY TYPE, `known` are those defined before."""
+
+    name: str
+    parameters: list[tuple[str, s.TypeName | None]]
+    returns: s.TypeName | None
+    body: s.Expr
+    known: dict[str, CreateFunction]
+
+
+@dataclass(slots=True)
 class QueryStatement(Statement):
-    """SELECT."""
+    """SELECT, and the functions that the statements before it define, by their names in upper case."""
 
     query: s.Query
+    functions: dict[str, CreateFunction] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
