@@ -1,7 +1,7 @@
 """What becomes of a message that Pub/Sub gave up delivering.
 
 A busy service uses up deliveries as well as a broken one, so the run is looked at first: one that has ended needs
-nothing; one that was never begun, or whose job is alive, is published again; any other is DEAD.
+nothing; one that was never begun, or whose job is alive, is published again, and any run once; what is left is DEAD.
 """
 
 import json
@@ -82,7 +82,9 @@ class DeadLetters:
             self._keep(push, letter, DeliveryExhausted(f"what follows a failure did not run to its end: {times}"), run)
             return
         is_dead = state is not None and state.status == "DEAD"
-        if not is_dead and run.revived < MOST_REVIVALS and (not _begun(events, run) or self._has_live_job(run, state)):
+        # A run that kills its process takes the others there with it, and their deliveries: each has a second chance.
+        may_live = run.revived == 0 or not _begun(events, run) or self._has_live_job(run, state)
+        if not is_dead and run.revived < MOST_REVIVALS and may_live:
             self._publish(run.model_copy(update={"revived": run.revived + 1}))
             log("run_revived", revived=run.revived + 1)
             return

@@ -185,16 +185,23 @@ def test_a_run_whose_job_is_alive_is_published_again(world: FakeServices) -> Non
     assert published(world) == [("pipeline-runs", run(revived=1))]
 
 
+def test_a_run_that_was_begun_has_a_second_chance(world: FakeServices) -> None:
+    begin(world, run())
+    settle(world, letter(run()))
+    assert published(world) == [("pipeline-runs", run(revived=1))]
+    assert not state(world).ended
+
+
 def test_a_run_whose_job_is_done_is_dead_all_the_same(world: FakeServices) -> None:
     start_job(world)
-    begin(world, run())
-    settle(world, letter(run()), QUERY)
+    begin(world, run(revived=1))
+    settle(world, letter(run(revived=1)), QUERY)
     assert state(world).status == "DEAD"
 
 
 def test_a_run_whose_template_is_gone_has_no_job_that_could_be_found(world: FakeServices) -> None:
-    begin(world, run(template_name="gone"))
-    settle(world, letter(run(template_name="gone")))
+    begin(world, run(template_name="gone", revived=1))
+    settle(world, letter(run(template_name="gone", revived=1)))
     assert state(world).status == "DEAD"
 
 
@@ -202,19 +209,19 @@ def test_a_run_whose_template_is_gone_has_no_job_that_could_be_found(world: Fake
 
 
 def test_a_run_that_was_begun_and_never_answered_is_dead_and_kept(world: FakeServices) -> None:
-    begin(world, run())
-    settle(world, letter(run()))
+    begin(world, run(revived=1))
+    settle(world, letter(run(revived=1)))
     facts = state(world).facts
     assert (facts["status"], facts["error_code"], facts["failed_step"]) == ("DEAD", "delivery_exhausted", "first")
-    assert published(world) == [("pipeline-runs", run(only="after_failure"))]
+    assert published(world) == [("pipeline-runs", run(only="after_failure", revived=1))]
     (row,) = kept(world)
     assert (row["pipeline_logging_id"], row["deliveries"], row["source_subscription"]) == (RUN, 5, "pipeline-runs-push")
-    assert RunMessage.model_validate_json(base64.b64decode(row["data"])) == run()
+    assert RunMessage.model_validate_json(base64.b64decode(row["data"])) == run(revived=1)
 
 
 def test_what_follows_a_failure_is_run_and_nothing_else(world: FakeServices) -> None:
-    begin(world, run())
-    settle(world, letter(run()))
+    begin(world, run(revived=1))
+    settle(world, letter(run(revived=1)))
     world.mailer.sent.clear()
     deliver(world, published(world)[0][1])
     assert [mail.subject for mail in world.mailer.sent] == ["alarm", "report"]
@@ -224,9 +231,9 @@ def test_what_follows_a_failure_is_run_and_nothing_else(world: FakeServices) -> 
 
 
 def test_what_follows_a_failure_is_not_run_twice(world: FakeServices) -> None:
-    begin(world, run())
+    begin(world, run(revived=1))
     for message_id in ("1", "2"):
-        settle(world, letter(run(), message_id=message_id))
+        settle(world, letter(run(revived=1), message_id=message_id))
     world.mailer.sent.clear()
     for _, message in published(world):
         deliver(world, message)
@@ -235,25 +242,25 @@ def test_what_follows_a_failure_is_not_run_twice(world: FakeServices) -> None:
 
 
 def test_a_step_that_succeeded_before_is_not_said_to_have_failed(world: FakeServices) -> None:
-    begin(world, run())
-    run_log(world).add(run(), [StepRecord("first", "x", "SUCCEEDED")])
-    settle(world, letter(run()))
+    begin(world, run(revived=1))
+    run_log(world).add(run(revived=1), [StepRecord("first", "x", "SUCCEEDED")])
+    settle(world, letter(run(revived=1)))
     deliver(world, published(world)[0][1])
     steps = {step.step_id: step.status for step in state(world).steps}
     assert (steps["first"], steps["second"]) == ("SUCCEEDED", "FAILED")
 
 
 def test_another_delivery_of_a_dead_run_runs_nothing(world: FakeServices) -> None:
-    begin(world, run())
-    settle(world, letter(run()))
+    begin(world, run(revived=1))
+    settle(world, letter(run(revived=1)))
     world.mailer.sent.clear()
-    deliver(world, run(), attempt=2)
+    deliver(world, run(revived=1), attempt=2)
     assert world.mailer.sent == []
 
 
 def test_a_dead_run_whose_tenant_is_gone_stays_dead(world: FakeServices) -> None:
-    begin(world, run(epoch="former"))
-    settle(world, letter(run(epoch="former")))
+    begin(world, run(epoch="former", revived=1))
+    settle(world, letter(run(epoch="former", revived=1)))
     deliver(world, published(world)[0][1])
     assert (state(world).status, state(world).facts["error_code"]) == ("DEAD", "delivery_exhausted")
 
@@ -261,8 +268,8 @@ def test_a_dead_run_whose_tenant_is_gone_stays_dead(world: FakeServices) -> None
 def test_what_follows_a_failure_and_cannot_be_delivered_either_is_kept_and_goes_round_no_more(
     world: FakeServices,
 ) -> None:
-    run_log(world).add(run(), [RunRecord("DEAD")])
-    settle(world, letter(run(only="after_failure")))
+    run_log(world).add(run(revived=1), [RunRecord("DEAD")])
+    settle(world, letter(run(only="after_failure", revived=1)))
     assert published(world) == []
     assert (len(kept(world)), len(world.mailer.sent)) == (1, 1)
 
@@ -273,15 +280,15 @@ def test_what_follows_a_failure_and_cannot_be_delivered_either_is_kept_and_goes_
 def test_wherever_it_is_interrupted_the_redelivered_letter_completes_it(
     world: FakeServices, port: str, method: str, after: bool, nth: int
 ) -> None:
-    begin(world, run())
+    begin(world, run(revived=1))
     error = NotConfirmed("?") if port == "bus" else Unavailable("?")
     getattr(world, port).fail(method, error, after=after, times=nth)
     for _ in range(nth):
         with pytest.raises((Unavailable, NotConfirmed)):
-            settle(world, letter(run()))
-    settle(world, letter(run()))
+            settle(world, letter(run(revived=1)))
+    settle(world, letter(run(revived=1)))
     assert state(world).status == "DEAD"
-    assert published(world)[-1] == ("pipeline-runs", run(only="after_failure"))
+    assert published(world)[-1] == ("pipeline-runs", run(only="after_failure", revived=1))
     assert len(kept(world)) == 1
     assert [mail.to for mail in world.mailer.sent][-1] == (OPERATOR,)
     assert len(world.mailer.sent) == 1 or after
@@ -291,8 +298,8 @@ def test_wherever_it_is_interrupted_the_redelivered_letter_completes_it(
 
 
 def test_the_mail_says_which_run_and_what_to_do(world: FakeServices) -> None:
-    begin(world, run())
-    settle(world, letter(run()))
+    begin(world, run(revived=1))
+    settle(world, letter(run(revived=1)))
     (mail,) = world.mailer.sent
     assert mail.to == (OPERATOR,)
     assert f"python -m cli replay --run {RUN}" in mail.text
@@ -330,9 +337,9 @@ def test_an_operator_whose_address_is_refused_stops_nothing(world: FakeServices)
     [
         (b"not json", "pipeline-runs-push"),
         (b'{"schedule": "nightly"}', "pipeline-batches-push"),
-        (run().model_dump_json().encode(), "pipeline-batches-push"),
-        (run().model_dump_json().encode(), "pipeline-from-billing-push"),
-        (run().model_dump_json().encode(), "pipeline-from-strangers-push"),
+        (run(revived=1).model_dump_json().encode(), "pipeline-batches-push"),
+        (run(revived=1).model_dump_json().encode(), "pipeline-from-billing-push"),
+        (run(revived=1).model_dump_json().encode(), "pipeline-from-strangers-push"),
         (ONBOARD.model_dump_json().encode(), "pipeline-runs-push"),
     ],
     ids=["no json", "a batch", "a run by the batches", "a run by a publisher", "no publisher", "an onboarding"],
