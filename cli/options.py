@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import typer
 
+from shared.contracts.template_body import RESERVED
+
 Repeated = list[str]
 
 
@@ -19,4 +21,17 @@ def assignments(given: Sequence[str], option: str) -> dict[str, str]:
         if not equals or not name:
             raise typer.BadParameter(f"{one!r} is no name=value", param_hint=option)
         values[name] = value
+    return values
+
+
+def variables(given: Sequence[str], option: str) -> dict[str, str]:
+    """The same for variables. Raises typer.BadParameter also for those that the platform sets itself.
+
+    >>> variables(["region=europe"], "--operator")
+    {'region': 'europe'}
+    """
+    values = assignments(given, option)
+    for name in values:
+        if name in RESERVED:
+            raise typer.BadParameter(f"{name!r} is built in; the platform sets it", param_hint=option)
     return values

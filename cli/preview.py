@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from cli.deployment import Deployment, find
-from cli.options import Repeated, assignments
+from cli.options import Repeated, assignments, variables
 from cli.preview_text import show, show_errors
 from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, TemplateAddress
 from shared.contracts.tenant import Tenant, is_tenant_id
@@ -53,9 +53,10 @@ def preview(  # noqa: PLR0917 - typer calls it by name
     `make up`. Without either, from the options alone. Exit status 1 when the run would be refused.
     """
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
-    given = assignments(tenant_variable, "--tenant-variable")
+    given = variables(tenant_variable, "--tenant-variable")
+    operators = variables(operator, "--operator")
     try:
-        deployment = find(stack, operator=assignments(operator, "--operator"), configs=configs, templates=templates)
+        deployment = find(stack, operator=operators, configs=configs, templates=templates)
         here = Instance(deployment.settings)
         address = TemplateAddress.parse(f"{template}.yml")
         day = _date(date)
@@ -90,6 +91,9 @@ def preview(  # noqa: PLR0917 - typer calls it by name
             console.print(json.dumps({"errors": [asdict(fault) for fault in faults]}, indent=2, ensure_ascii=False))
         else:
             show_errors("Refused:", faults, console)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        console.print(f"{error.filename} cannot be read: {error.strerror}", style="red")
         raise typer.Exit(1) from None
     note = f"from {deployment.origin}" if deployment.is_there else "no BigQuery to ask: bytes unknown"
     if as_json:
@@ -140,4 +144,4 @@ def _request(template: PipelineTemplate, given: dict[str, str]) -> dict[str, Val
 
 
 def _wrong(option: str, message: str) -> RequestInvalid:
-    return RequestInvalid(f"{option}: {message}", faults=[Fault(option, "malformed", message)])
+    return RequestInvalid(f"{option}: {message}", faults=[Fault(option, "variable_invalid", message)])

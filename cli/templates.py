@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.deployment import settings_of_environment
-from cli.options import Repeated, assignments
+from cli.options import Repeated, assignments, variables
 from shared.desk.check import Known, check
 from shared.desk.findings import Finding
-from shared.errors import SettingsInvalid
+from shared.errors import RequestInvalid, SettingsInvalid
 from shared.settings import ROOT
 from shared.wiring import Instance
 
@@ -46,12 +46,12 @@ def templates(
     try:
         known = Known(
             settings_of_environment(),
-            assignments(operator, "--operator"),
-            assignments(tenant_variable, "--tenant-variable"),
+            variables(operator, "--operator"),
+            variables(tenant_variable, "--tenant-variable"),
             {name: int(value) for name, value in sizes.items()},
         )
         report = check(configs, templates, known=known, services_of=Instance)
-    except SettingsInvalid as error:
+    except (SettingsInvalid, RequestInvalid) as error:
         output.print(error.message, style="red")
         raise typer.Exit(2) from None
     for finding in report.findings:

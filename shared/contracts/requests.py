@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from shared.contracts.batches import MOST_DAYS, MOST_TENANTS_NAMED, TenantId
 from shared.contracts.messages import Value
@@ -34,10 +35,14 @@ Email = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string
 
 
 def _iso_date(value: object) -> object:
-    """Only `YYYY-MM-DD`: pydantic would also take a number of seconds."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        return value
-    raise ValueError("a date is written YYYY-MM-DD, e.g. 2025-11-15")
+    """Only `YYYY-MM-DD`: pydantic would also take a number of seconds. A wrong date is what a wrong variable is."""
+    try:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            return dt.date.fromisoformat(value)
+        message = "a date is written YYYY-MM-DD, e.g. 2025-11-15"
+    except ValueError:
+        message = "there is no such day; a date is written YYYY-MM-DD, e.g. 2025-11-15"
+    raise PydanticCustomError("variable_invalid", message)
 
 
 IsoDate = Annotated[dt.date, BeforeValidator(_iso_date)]

@@ -7,25 +7,12 @@ from shared.contracts.explain import dotted
 from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, Step
 from shared.contracts.template_body import FAILURE_BUILT_IN
 from shared.contracts.variable_spec import EMAIL
+from shared.desk.links import link_advice
+from shared.desk.used import used_by
 from shared.errors import Fault
 from shared.templating.identifiers import is_naming_field
-from shared.templating.placeholders import names, texts
+from shared.templating.placeholders import texts
 from shared.templating.resolution import is_protected
-
-
-def used_by(template: PipelineTemplate, value: object) -> set[str]:
-    """The variables of all texts in a value, and those that they refer to."""
-    used: set[str] = set()
-    pending = [part.name for _, text in texts(value) for part in names(text)]
-    while pending:
-        name = pending.pop()
-        if name not in used:
-            used.add(name)
-            spec = template.variables.get(name)
-            pending += [part.name for _, text in texts(spec.default if spec else None) for part in names(text)]
-    if "pipeline_id" in used:
-        used |= {part.name for part in names(template.pipeline_id)}
-    return used
 
 
 def advice(template: PipelineTemplate) -> Iterator[Fault]:
@@ -33,6 +20,7 @@ def advice(template: PipelineTemplate) -> Iterator[Fault]:
     yield from _how_it_is_called(template)
     yield from _unused(template)
     yield from _open_destinations(template)
+    yield from link_advice(template)
     if template.address != ONBOARDING and not any(step.trigger != "on_success" for step in template.steps):
         message = "no step says that a run failed; add one with trigger: on_failure"
         yield _fault(template, ("steps",), "steps", message)

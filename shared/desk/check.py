@@ -7,19 +7,29 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from shared.contracts.explain import dotted, explain
+from shared.contracts.faults import nearest
 from shared.contracts.pipeline_template import Examined, PipelineTemplate, Step, examine, read_template
 from shared.contracts.shared_sources import SharedSource, examine_sources
 from shared.contracts.sql import Sql
 from shared.contracts.table_files import SEVERAL, examine_tables
 from shared.contracts.template_body import STEP_KEYS
 from shared.desk import stand_ins
-from shared.desk.advice import addresses, advice, unreachable, used_by
+from shared.desk.advice import addresses, advice, unreachable
 from shared.desk.files import SOURCES, configs_files, shown, table_files
 from shared.desk.findings import Finding, findings
 from shared.desk.sources import filter_faults, scan
+from shared.desk.used import used_by
 from shared.engines.base import Services
 from shared.engines.registry import engine
-from shared.errors import ConvergenceError, Fault, PermanentError, QueryFailed, SchemaMismatch, TemplateInvalid
+from shared.errors import (
+    ConvergenceError,
+    Fault,
+    PermanentError,
+    QueryFailed,
+    RequestInvalid,
+    SchemaMismatch,
+    TemplateInvalid,
+)
 from shared.pipeline.query_places import queries
 from shared.pipeline.resolve import Plan
 from shared.settings import Settings
@@ -69,7 +79,10 @@ class Known:
 
 
 def check(configs: Path, templates: Path, *, known: Known, services_of: Callable[[Settings], Services]) -> Report:
-    """Everything that is wrong with the files of the two folders, all at once. Nothing is run or written."""
+    """Everything that is wrong with the files of the two folders, all at once. Nothing is run or written.
+
+    Raises RequestInvalid where `known.source_bytes` names no shared source.
+    """
     files = configs_files(configs)
     found = list(files.findings)
     schemas = 0
@@ -82,6 +95,9 @@ def check(configs: Path, templates: Path, *, known: Known, services_of: Callable
     sources_file = shown(configs / SOURCES)
     sources = examine_sources((configs / SOURCES).read_bytes() if files.has_sources else b"[]", file=sources_file)
     found += findings(sources.faults, file=sources_file)
+    shared = [source.name for source in sources.sources.values()]
+    if not sources.faults and (wrong := sorted(known.source_bytes.keys() - shared)):
+        raise RequestInvalid(f"no shared source {wrong[0]!r} in {sources_file}; {nearest(wrong[0], shared)}")
     read_templates = []
     for address, path in sorted(files.templates.items()):
         data, file = path.read_bytes(), shown(path)

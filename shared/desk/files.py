@@ -50,7 +50,7 @@ def configs_files(folder: Path) -> Files:
                 templates[TemplateAddress.parse(name)] = path
             except TemplateNotFound as error:
                 found.append(Finding(shown(path), 1, _misplaced(name, str(error))))
-    if not templates:
+    if not templates and not found:
         found.append(Finding(shown(folder), 1, "no template in this folder; the first is provider/domain/name.yml"))
     return Files(templates, has_sources, tuple(found))
 
@@ -81,7 +81,9 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _unread(path: Path) -> str:
     """Why a file is not read: a link is another file's text, or nobody's; a pipe has no end."""
     if not path.is_symlink():
-        return "" if path.is_file() else "no plain file; put one here, or take it away"
+        if not path.is_file():
+            return "no plain file; put one here, or take it away"
+        return "" if os.access(path, os.R_OK) else "cannot be read; give whoever checks it the right to (chmod u+r)"
     if not path.exists():
         return "a link to nothing; put the file itself here"
     return "a link; put the file itself here: what it points to is not deployed with this folder, or is there twice"

@@ -229,6 +229,8 @@ class _Resolution:
         else:
             filled = default
         try:
+            if name == "pipeline_id" and not str(filled).strip():
+                raise ValueError("is empty")  # noqa: TRY301 - said as any other wrong value
             self._set(name, spec.read(filled, from_text=True), origin, spec)
         except ValueError as error:
             message = f"{name!r} {error}, once its references are filled in"

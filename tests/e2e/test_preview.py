@@ -186,3 +186,64 @@ def test_templates_are_checked_from_any_folder(tmp_path: Path) -> None:
 
     done = Desk(tmp_path).run("templates", "--configs", "nowhere")
     assert (done.returncode, "no folder nowhere" in done.stderr) == (2, True)
+
+
+TWO_STEPS = """pipeline_id: "{tenant_id}-two-steps"
+description: ""
+steps:
+  - step_id: stage
+    ps_type: gcp.bigquery_to_bigquery
+    source:
+      query: |
+        SELECT DATE(usage_start_time) AS day, cost
+        FROM `{billing_export_table}`
+        WHERE DATE(usage_start_time) = '{date}'
+    destination: {dataset_type: new_stage, table: staged}
+  - step_id: report
+    ps_type: gcp.bigquery_to_bigquery
+    source:
+      query: |
+        SELECT day, SUM(cost) AS cost
+        FROM `{tenant_id}_new_stage.staged`
+        GROUP BY day
+    destination: {dataset_type: new_stage, table: daily}
+"""
+
+
+def test_before_the_first_run_a_step_may_read_what_an_earlier_one_makes(desk: Desk) -> None:
+    template = desk.folder / "staged" / "gcp" / "x" / "two_steps.yml"
+    template.parent.mkdir(parents=True)
+    sources = (ROOT / "configs" / "sources.yml").read_text()
+    (desk.folder / "staged" / "sources.yml").write_text(sources)
+    given = ("preview", "gcp/x/two_steps", "--tenant", "acmeinc_23xv2", "--date", "2025-11-15", "--configs", "staged")
+
+    template.write_text(TWO_STEPS)
+    done = desk.run(*given)
+    assert (done.returncode, "known once step 'stage' has run" in done.stdout) == (0, True), done.stdout
+
+    template.write_text(TWO_STEPS.replace("_new_stage.staged", "_new_stage.stagd"))
+    done = desk.run(*given)
+    assert (done.returncode, "not_found" in done.stdout) == (1, True), done.stdout
+
+    template.write_text(TWO_STEPS.replace("AS day, cost\n", "AS day,\n          cots\n"))
+    done = desk.run(*given)
+    assert (done.returncode, "two_steps.yml:9 stage.source.query" in done.stdout) == (1, True), done.stdout
+
+
+def test_columns_that_the_schema_template_does_not_take_are_refused(desk: Desk) -> None:
+    template = desk.folder / "columns" / "gcp" / "x" / "columns.yml"
+    template.parent.mkdir(parents=True)
+    template.write_text("""pipeline_id: "{tenant_id}-columns"
+description: ""
+steps:
+  - step_id: extract
+    ps_type: gcp.bigquery_to_bigquery
+    source: {query: "SELECT TIMESTAMP '{date} 00:00:00' AS usage_start_time, '5' AS cost, 1 AS surprise"}
+    destination: {dataset_type: silver, table: columns, schema_template: billing_cost}
+""")
+    given = ("--tenant", "acmeinc_23xv2", "--date", "2025-11-15", "--configs", "columns")
+    done = desk.run("preview", "gcp/x/columns", *given)
+
+    assert done.returncode == 1
+    assert "schema_mismatch  the query's columns do not fit schema template 'billing_cost': cost is" in done.stdout
+    assert "surprise (INT64) is not in it" in done.stdout

@@ -129,7 +129,7 @@ def test_only_the_operator_may(
         ({"provider": "customer", "domain": "x", "template_name": "onboarding"}, 404, []),
         ({"provider": "../gcp"}, 404, []),
         ({"date": None}, 400, [("body.date", "missing")]),
-        ({"date": "yesterday"}, 400, [("body.date", "value_error")]),
+        ({"date": "yesterday"}, 400, [("body.date", "variable_invalid")]),
         ({"from": "2025-11-01", "to": "2025-11-02"}, 400, [("body", "value_error")]),
         ({"date": None, "from": "2025-11-01"}, 400, [("body", "value_error")]),
         ({"date": None, "from": "2025-11-02", "to": "2025-11-01"}, 400, [("body", "value_error")]),

@@ -52,3 +52,38 @@ def test_an_operator_setting_that_could_be_none_is_refused_by_its_name() -> None
     assert status == 2
     assert [line.partition(":")[0] for line in lines] == ["an operator setting could be none"]
     assert "operator.gcp_project_id: " in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--source-bytes", "gcp_biling_export=5"], "no shared source 'gcp_biling_export' in "),
+        (["--tenant-variable", "tenant_id=x"], "'tenant_id' is built in; the platform sets it"),
+        (["--operator", "date=2025-11-15"], "'date' is built in; the platform sets it"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(arguments: list[str], says: str) -> None:
+    status, lines = said(*SHIPPED, *arguments)
+
+    assert (status, says in " ".join(" ".join(lines).replace("│", " ").split())) == (2, True), lines
+
+
+def test_a_template_of_another_extension_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "gcp" / "cost").mkdir(parents=True)
+    (tmp_path / "gcp" / "cost" / "x.yaml").touch()
+
+    _, lines = said("templates", "--configs", str(tmp_path))
+
+    assert [line for line in lines if "configs" in line or "yml" in line] == [
+        f"{tmp_path}/gcp/cost/x.yaml:1: the extension is .yml; rename it to gcp/cost/x.yml"
+    ]
+
+
+def test_a_file_that_may_not_be_read_is_a_fault(tmp_path: Path) -> None:
+    file = tmp_path / "gcp" / "cost" / "x.yml"
+    file.parent.mkdir(parents=True)
+    file.touch(mode=0o000)
+    if os.access(file, os.R_OK):
+        pytest.skip("who runs these tests may read every file")
+
+    assert said("templates", "--configs", str(tmp_path))[1][0].startswith(f"{file}:1: cannot be read; ")

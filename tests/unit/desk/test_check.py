@@ -144,6 +144,7 @@ def test_the_originals_templates_have_none_either() -> None:
         ("message: \"{pipeline_id} {date} {failed_step}\"", "message: ''", "19: tell.message: must not be empty"),
         ("usage_day", "{usage_dy}", "4: no variable {usage_dy}; known: admin_email, billing_export_table, date, "),
         ("usage_day", "{day_column}", "4: 'day_column' refers to itself: day_column → day_column"),
+        ("\"{tenant_id}-{template_name}\"\nvariables:", "\"{spare}\"\nvariables:\n  spare: ''", "2: 'pipeline_id' is empty, once its references are filled in"),
         ("day_column: \"usage_day\"", "date: x", "4: variables.date: built in; the platform sets it, choose another name"),
         ("day_column: \"usage_day\"", "day_column: {type: strng}", "4: variables.day_column.type: no type 'strng'; known types: string, int, float, bool, date, email, identifier, table, dataset_type, and list[…] of these"),
         ("day_column: \"usage_day\"", "day_column: {typ: string}", "4: variables.day_column.typ: unknown key; did you mean 'type'?"),
@@ -179,6 +180,7 @@ def test_a_fault_is_said_with_its_line_and_what_would_be_right(
         ("{pipeline_id} {date}", "{date}", "19: warning: tell.message: does not say which pipeline; put {pipeline_id} into it"),
         ("{pipeline_id} {date}", "{pipeline_id}", "19: warning: tell.message: does not say which day; put {date} or {run_date} into it"),
         ("\"{admin_email}\"", "finance@acme.example", "17: warning: tell.to_emails.0: finance@acme.example is somebody's address"),
+        ("subject:", "html: '<a href={pipeline_id}>run</a>'\n    subject:", "18: warning: tell.html: {pipeline_id} is an attribute's value without quotes; write \"{pipeline_id}\""),
         ("day_column: \"usage_day\"", "day_column: \"usage_day\"\n  where_to: {default: daily, overridable: true}", "5: warning: variables.where_to: "),
     ],
 )  # fmt: skip
@@ -186,6 +188,33 @@ def test_what_is_probably_not_meant_is_a_warning(folder: Folder, right: str, wro
     folder.template(right, wrong)
 
     assert any(one.startswith(says) for one in folder.in_template()), folder.in_template()
+
+
+@pytest.mark.parametrize(
+    ("spec", "text", "says"),
+    [
+        ("a.example", "https://{site}/x", ["{site} chooses where a link leads, and a request that sets it is refused"]),
+        ("{default: a.example, overridable: false}", "https://{site}/x", []),
+        ("a.example", "https://b.example/{site}", []),
+    ],
+)
+def test_a_link_whose_host_a_request_chooses_is_pointed_at(
+    folder: Folder, spec: str, text: str, says: list[str]
+) -> None:
+    given = GOOD.replace("variables:\n", f"variables:\n  site: {spec}\n").replace(
+        "{failed_step}", f"{{failed_step}} {text}"
+    )
+    folder.write("configs/gcp/cost/x.yml", given)
+
+    found = folder.in_template()
+    assert len(found) == len(says)
+    assert all(f"20: warning: tell.message: {one}" in line for one, line in zip(says, found, strict=True))
+
+
+def test_a_quoted_attribute_is_no_matter(folder: Folder) -> None:
+    folder.template("    subject:", "    html: '<a href=\"{pipeline_id}\">{date}</a> a={date}'\n    subject:")
+
+    assert folder.in_template() == []
 
 
 def test_without_a_step_for_failures_a_run_fails_unseen(folder: Folder) -> None:
