@@ -13,9 +13,12 @@ from typing import Annotated
 import typer
 
 from local.data_dir import make_folder
+from local.functions import FUNCTIONS
+from local.ports import API
 from local.stack import Options, Ready, Stack, StackError
 
 _OPTIONS = Options()
+BY_NAME = {one.name: one for one in FUNCTIONS}
 # Where `python -m cli` looks for a running stack, from the same working folder.
 READY_FILE = Path(".local/stack.json")
 
@@ -44,10 +47,17 @@ def up(  # noqa: PLR0917 - typer calls it by name
         Path, typer.Option(help="Written as JSON once everything answers, and after each restart; removed at the end.")
     ] = READY_FILE,
     verbose: Annotated[bool, typer.Option(help="Show the logs of all processes on stderr.")] = False,
+    functions: Annotated[
+        str, typer.Option(help="Run api and these functions only, a comma between; messages for others wait.")
+    ] = ",".join(BY_NAME),
 ) -> None:
     """Start everything and serve until Ctrl-C."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
+    names = {API, *functions.split(",")}
+    if unknown := sorted(names - BY_NAME.keys()):
+        print(f"no function {unknown[0]!r}; known: {', '.join(BY_NAME)}", file=sys.stderr)
+        raise typer.Exit(2)
     options = Options(
         port=port,
         data_dir=data_dir,
@@ -56,6 +66,7 @@ def up(  # noqa: PLR0917 - typer calls it by name
         sample=sample,
         ready_file=ready_file,
         verbose=verbose,
+        functions=tuple(one for one in FUNCTIONS if one.name in names),
     )
     try:
         print("Starting Convergence …", flush=True)

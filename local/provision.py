@@ -49,6 +49,7 @@ def provision(
 def provision_pubsub(address: str, push_endpoints: dict[str, str]) -> None:
     """Topics, a push subscription for each `{topic: endpoint}`, and one that keeps dead letters.
 
+    Without an endpoint ("") a subscription waits to be pulled, or for a stack that has the function.
     Dead letters themselves have nowhere to go: they are pushed until they are taken.
     """
     from google.pubsub_v1 import PublisherClient, SubscriberClient

@@ -135,7 +135,9 @@ class Stack:
         for child in (services, *self._functions):
             child.start()
         await_answer(services, f"{endpoints.sendgrid}/mails")
-        push_endpoints = {topic: f"{ports.url(one.name)}/" for one in options.functions for topic in one.topics}
+        # What is published for a function that does not run waits in its subscription.
+        push_endpoints = dict.fromkeys((topic for one in FUNCTIONS for topic in one.topics), "")
+        push_endpoints |= {topic: f"{ports.url(one.name)}/" for one in options.functions for topic in one.topics}
         provision(endpoints, keys, push_endpoints, options.templates, sample=options.sample)
         for function, child in zip(options.functions, self._functions, strict=True):
             # /robots.txt is answered by functions-framework itself (FACTS 26): a subscriber must not take the

@@ -15,6 +15,8 @@ from google.cloud import bigquery
 from local.sample_billing import TABLE_NAME
 
 COST_BILLING = "gcp/cost/cost_billing"
+# How long a run may take on a machine that is busy with something else; less than a test's own limit.
+ENDS_WITHIN_S = 150.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Platform:
         return self.ended(tenant, accepted.json())
 
     def ended(self, tenant: Tenant, accepted: dict[str, Any]) -> dict[str, Any]:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + ENDS_WITHIN_S
         while time.monotonic() < deadline:
             answer = self.client.get(accepted["status_url"], headers={"X-API-Key": tenant.key})
             assert answer.status_code == 200, answer.text
@@ -54,7 +56,7 @@ class Platform:
             if run["status"] in ("SUCCEEDED", "FAILED", "DEAD"):
                 return run
             time.sleep(0.02)
-        raise AssertionError(f"{accepted} did not end")
+        raise AssertionError(f"{accepted} did not end within {ENDS_WITHIN_S:.0f} s: {run}")
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         return [dict(row.items()) for row in self.warehouse.query_and_wait(sql)]
@@ -65,7 +67,7 @@ class Platform:
 
     def unacknowledged(self) -> int:
         """Messages that Pub/Sub would still deliver, once the pushes that are just being answered are over."""
-        left, deadline = 1, time.monotonic() + 10
+        left, deadline = 1, time.monotonic() + 30
         while left and time.monotonic() < deadline:
             subscriptions = httpx.get(f"{self.sendgrid}/pubsub").json()["subscriptions"]
             left = sum(subscription["unacked"] for subscription in subscriptions.values())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,21 +13,33 @@ from typing import Any
 
 import pytest
 
-from local.functions import ROOT
+from local.functions import FUNCTIONS, ROOT, Function
 from local.stack import Options, Ready, Stack
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 90.0
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Ready]:
+def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pipeline templates of `stack`, a copy of ours: tests may add their own below `test/`."""
+    return Path(shutil.copytree(ROOT / "configs", tmp_path_factory.mktemp("stack") / "configs"))
+
+
+@pytest.fixture(scope="session")
+def stack(configs: Path) -> Iterator[Ready]:
     """Everything up, with the sample billing export; one a worker. Tests keep apart by tenants of their own."""
-    with Stack(Options(port=0)) as ready:
+    with Stack(Options(port=0, configs=configs)) as ready:
         yield ready
 
 
-def eventually(holds: Callable[[], Any], timeout_s: float = 10.0) -> Any:
-    """What `holds` returns, once that is true; polls."""
+def only(*names: str) -> tuple[Function, ...]:
+    """The functions of these names: each that a test does without is a process less."""
+    found = {one.name: one for one in FUNCTIONS}
+    return tuple(found[name] for name in names)
+
+
+def eventually(holds: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+    """What `holds` returns, once that is true; polls. The limit is for what never comes, also on a busy machine."""
     deadline = time.monotonic() + timeout_s
     while not (value := holds()):
         assert time.monotonic() < deadline, f"{holds} did not hold within {timeout_s} s"
@@ -63,7 +76,7 @@ class Up:
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, wait for the end; the exit status."""
         self.process.send_signal(number)
-        status = self.process.wait(timeout=10)
+        status = self.process.wait(timeout=START_TIMEOUT_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status

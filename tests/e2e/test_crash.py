@@ -11,8 +11,9 @@ import pytest
 from tests.e2e.client import COST_BILLING, by_day, client_of, source
 from tests.e2e.conftest import Up, eventually
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 DAYS = [f"2025-11-{day:02d}" for day in range(12, 20)]
+FUNCTIONS = "--functions=api,run_pipeline"
 Start = Callable[..., Up]
 
 
@@ -23,7 +24,7 @@ def alive(stack: Up, gone: int) -> int:
 
 
 def test_killed_functions_end_every_accepted_run_once(up: Start) -> None:
-    stack = up()
+    stack = up(FUNCTIONS)
     ready = stack.wait()
     with client_of(ready["api"], ready["bigquery"], ready["sendgrid"]) as platform:
         acme = platform.onboard("acmeinc_23xv2")
@@ -46,7 +47,7 @@ def test_killed_functions_end_every_accepted_run_once(up: Start) -> None:
 
 def test_after_the_whole_stack_was_killed_keys_work_and_tables_are_there(up: Start, tmp_path: Path) -> None:
     kept = f"--data-dir={tmp_path / 'kept'}"
-    first = up(kept)
+    first = up(FUNCTIONS, kept)
     ready = first.wait()
     with client_of(ready["api"], ready["bigquery"], ready["sendgrid"]) as platform:
         acme = platform.onboard("acmeinc_23xv2")
@@ -58,7 +59,7 @@ def test_after_the_whole_stack_was_killed_keys_work_and_tables_are_there(up: Sta
         os.killpg(pid, signal.SIGKILL)
     first.process.wait()
 
-    ready = up(kept, f"--port={ready['api'].rpartition(':')[2]}").wait()
+    ready = up(FUNCTIONS, kept, f"--port={ready['api'].rpartition(':')[2]}").wait()
 
     with client_of(ready["api"], ready["bigquery"], ready["sendgrid"]) as platform:
         assert platform.ended(acme, under_way)["status"] == "SUCCEEDED"

@@ -19,7 +19,7 @@ import pytest
 from local.functions import FUNCTIONS, PROJECT
 from local.stack import Options, Ready, Stack
 from tests.e2e.client import COST_BILLING, Platform, Tenant, client_of
-from tests.e2e.conftest import eventually, processes
+from tests.e2e.conftest import eventually, only, processes
 from tests.e2e.killer import Killer, grpc_proxy, http_proxy
 
 pytestmark = pytest.mark.timeout(280)
@@ -27,7 +27,6 @@ pytestmark = pytest.mark.timeout(280)
 TABLES = {"api_keys", "cloud_credentials", "pipeline_runs", "step_logs", "dq_results", "tenant"}
 # Fewer would mean that the proxies see nothing.
 LEAST_CALLS, LEAST_CALLS_OF_OFF_BOARDING = 12, 6
-RUN_PIPELINE = next(one for one in FUNCTIONS if one.name == "run_pipeline")
 KILLS = os.environ.get("ONBOARDING_KILLS", "")
 A_FEW = 4
 
@@ -89,7 +88,7 @@ def onboarding() -> Iterator[Onboarding]:
         through = {"BIGQUERY_ENDPOINT": bigquery, "SENDGRID_ENDPOINT": sendgrid, "KMS_ENDPOINT": kms}
         api = replace(FUNCTIONS[0], settings={**FUNCTIONS[0].settings, **through})
         with (
-            Stack(Options(port=0, functions=(api, RUN_PIPELINE), sample=False)) as ready,
+            Stack(Options(port=0, functions=(api, *only("run_pipeline")), sample=False)) as ready,
             client_of(ready.api, ready.bigquery, ready.sendgrid) as platform,
         ):
             killer.upstream.update(

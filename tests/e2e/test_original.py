@@ -11,6 +11,7 @@ import pytest
 
 from local.stack import Options, Stack
 from tests.e2e.client import COST_BILLING, Platform, Tenant, by_day, client_of, source
+from tests.e2e.conftest import only
 
 ORIGINAL = Path(__file__).parent / "original"
 SELLERS = ("acmeinc_23xv2", "techcorp_99zx4")
@@ -19,7 +20,7 @@ SELLERS = ("acmeinc_23xv2", "techcorp_99zx4")
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
     with (
-        Stack(Options(port=0, configs=ORIGINAL)) as ready,
+        Stack(Options(port=0, configs=ORIGINAL, functions=only("api", "run_pipeline"))) as ready,
         client_of(ready.api, ready.bigquery, ready.sendgrid) as client,
     ):
         client.warehouse.create_dataset("shared_sales")

@@ -1,6 +1,5 @@
 """The main job, end to end: HTTP, Pub/Sub, functions, BigQuery, mail; every process is the real one."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from local.functions import ROOT
 from local.sample_billing import EMPTY_DAY
-from local.stack import Options, Stack
+from local.stack import Ready
 from tests.e2e.client import COST_BILLING, Platform, Tenant, by_day, client_of, source, table
 
 pytestmark = [pytest.mark.timeout(180)]
@@ -61,16 +59,12 @@ TEMPLATES = {
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    configs = Path(shutil.copytree(ROOT / "configs", tmp_path_factory.mktemp("e2e") / "configs"))
-    (configs / "test" / "e2e").mkdir(parents=True)
+def platform(stack: Ready, configs: Path) -> Iterator[Platform]:
+    (configs / "test" / "e2e").mkdir(parents=True, exist_ok=True)
     for name, text in TEMPLATES.items():
         (configs / "test" / "e2e" / f"{name}.yml").write_text(text)
-    with (
-        Stack(Options(port=0, configs=configs)) as ready,
-        client_of(ready.api, ready.bigquery, ready.sendgrid) as client,
-    ):
-        client.logs = Path(ready.logs)
+    with client_of(stack.api, stack.bigquery, stack.sendgrid) as client:
+        client.logs = Path(stack.logs)
         yield client
 
 

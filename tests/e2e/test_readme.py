@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import httpx
 import pytest
 
 from local.functions import ROOT
-from tests.e2e.conftest import eventually
+from tests.e2e.conftest import Up, eventually
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -79,22 +78,26 @@ curl -X GET "http://localhost:8080/api/v1/pipelines/status/acmeinc_23xv2/{pipeli
 }
 
 
+@pytest.fixture(scope="module")
+def ready_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """That of `make up` on a free port."""
+    stack = Up(tmp_path_factory.mktemp("readme"))
+    try:
+        stack.wait()
+        yield stack.ready_file
+    finally:
+        assert stack.end(signal.SIGINT) == 0
+
+
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[str]:
-    """`make up` on a free port; the address of the API."""
-    ready = tmp_path / "ready.json"
-    command = [sys.executable, "-m", "local", "up", "--port", "0", "--ready-file", str(ready)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as up:
-        try:
-            deadline = time.monotonic() + 60
-            while not ready.exists():
-                assert up.poll() is None, "make up ended"
-                assert time.monotonic() < deadline, "make up is not ready after 60 s"
-                time.sleep(0.05)
-            yield json.loads(ready.read_text())["api"]
-        finally:
-            up.send_signal(signal.SIGINT)
-            assert up.wait(20) == 0
+def api(ready_file: Path) -> Iterator[str]:
+    """The address of the API, which has no tenant at the beginning and at the end of a test."""
+    ready = json.loads(ready_file.read_text())
+    yield ready["api"]
+    with httpx.Client(base_url=ready["api"], headers={"X-Admin-Key": ready["admin_key"]}, timeout=60) as operator:
+        for tenant_id in ("acmeinc_23xv2", "techcorp_99zx4"):
+            left = operator.delete(f"/api/v1/customers/{tenant_id}", params={"force": "true"})
+            assert left.status_code == 200 or left.json()["code"] == "tenant_unknown", left.text
 
 
 def shell(command: str, api: str, **environment: str) -> dict[str, Any]:
@@ -113,13 +116,12 @@ def shell(command: str, api: str, **environment: str) -> dict[str, Any]:
 
 
 def ended(api: str, path: str, key: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        run: dict[str, Any] = httpx.get(f"{api}{path}", headers={"X-API-Key": key}).json()
-        if run["status"] not in ("QUEUED", "RUNNING"):
-            return run
-        time.sleep(0.05)
-    raise AssertionError(f"{path} did not end")
+    def run() -> dict[str, Any]:
+        shown: dict[str, Any] = httpx.get(f"{api}{path}", headers={"X-API-Key": key}, timeout=60).json()
+        return shown if shown["status"] not in ("QUEUED", "RUNNING") else {}
+
+    found: dict[str, Any] = eventually(run, 120)
+    return found
 
 
 def batch_ended(api: str, batch_id: str, admin_key: str) -> None:
@@ -127,7 +129,7 @@ def batch_ended(api: str, batch_id: str, admin_key: str) -> None:
         url = f"{api}/api/v1/pipelines/batch/{batch_id}"
         return bool(httpx.get(url, headers={"X-Admin-Key": admin_key}).json()["status"] == "ENDED")
 
-    eventually(status, 60)
+    eventually(status, 120)
 
 
 def assert_shaped_like(answer: Any, example: Any) -> None:
@@ -145,9 +147,9 @@ def assert_shaped_like(answer: Any, example: Any) -> None:
         assert answer == example
 
 
-def test_the_commands_of_the_readme_answer_what_it_shows(api, tmp_path):
+def test_the_commands_of_the_readme_answer_what_it_shows(api, ready_file):
     blocks = re.findall(r"^```(bash|json)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    environment: dict[str, str] = {"ADMIN_KEY": json.loads((tmp_path / "ready.json").read_text())["admin_key"]}
+    environment: dict[str, str] = {"ADMIN_KEY": json.loads(ready_file.read_text())["admin_key"]}
     answer: dict[str, Any] = {}
     ran = 0
     for language, text in blocks:
@@ -170,23 +172,23 @@ def test_the_commands_of_the_readme_answer_what_it_shows(api, tmp_path):
     assert ran >= 5
 
 
-def test_the_operators_commands_print_what_the_readme_shows(api, tmp_path):
+def test_the_operators_commands_print_what_the_readme_shows(api, ready_file):
     for name in ("onboard_acme", "onboard_techcorp"):
         shell(ORIGINAL[name], api)
     consoles = re.findall(r"^```console\n\$ python (-m cli batch .*)\n((?:.*\n)*?)^```", README, re.MULTILINE)
     for command, shown in consoles:
-        arguments = [sys.executable, *shlex.split(command), "--stack", str(tmp_path / "ready.json")]
+        arguments = [sys.executable, *shlex.split(command), "--stack", str(ready_file)]
         done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
         assert done.stdout.endswith(shown), done.stdout
     assert len(consoles) == 1
 
 
-def test_the_authors_commands_print_what_the_readme_shows(api, tmp_path):
+def test_the_authors_commands_print_what_the_readme_shows(api, ready_file):
     shell(ORIGINAL["onboard_acme"], api)
     consoles = re.findall(r"^```console\n\$ (make (?:templates|preview).*)\n((?:.*\n)*?)^```", README, re.MULTILINE)
     for command, shown in consoles:
         # The stamp is not what is tested, and this test's stack has its ready file elsewhere.
-        arguments = [*shlex.split(command), "--silent", "--old-file=.venv/stamp", f"STACK={tmp_path / 'ready.json'}"]
+        arguments = [*shlex.split(command), "--silent", "--old-file=.venv/stamp", f"STACK={ready_file}"]
         done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
         # Numbers (lines, schemas, bytes) are of the day on which they were pasted.
         lines = iter(re.sub(r"\d+", "0", done.stdout).splitlines())

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.functions import FUNCTIONS
 from local.stack import Options, Ready, Stack
+from tests.e2e.conftest import only
 
 pytestmark = pytest.mark.timeout(3_600)
 
@@ -31,7 +31,8 @@ def ready() -> Iterator[Ready]:
     """A stack as closed as production: onboarding needs the admin key. Only the rate limits are out of the way."""
     settings = {"OPEN_ONBOARDING": "false", **{f"RATE_LIMIT_{name}": "1000000/minute" for name in LIMITS}}
     functions = tuple(
-        replace(one, settings={**one.settings, **settings}) if one.name == "api" else one for one in FUNCTIONS
+        replace(one, settings={**one.settings, **settings}) if one.name == "api" else one
+        for one in only("api", "run_pipeline")
     )
     with Stack(Options(port=0, functions=functions)) as ready:
         yield ready
