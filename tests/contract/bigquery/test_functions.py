@@ -460,7 +460,8 @@ def test_every_function_of_the_allow_list_has_a_case() -> None:
         "CURRENT_TIMESTAMP"
     }
 
-    assert (set(FUNCTIONS) | set(SPECIAL) | set(DATE_FUNCTIONS)) - tested - ELSEWHERE == set()
+    variables = {name for name in SPECIAL if name.startswith("@@")}  # test_sql.py asks for them
+    assert (set(FUNCTIONS) | set(SPECIAL) | set(DATE_FUNCTIONS)) - tested - ELSEWHERE - variables == set()
 
 
 @pytest.mark.parametrize(
