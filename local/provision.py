@@ -179,7 +179,7 @@ def _load_sample(client: Any) -> None:
     except NotFound:
         client.create_dataset(f"{PROJECT}.{BILLING_DATASET}", exists_ok=True, **_CALL)
     # Truncating: a load that was cut short leaves nothing behind that would count twice.
-    as_lists = bigquery.ParquetOptions()
+    as_lists = bigquery.ParquetOptions()  # type: ignore[no-untyped-call]  # it has no types
     as_lists.enable_list_inference = True
     config = bigquery.LoadJobConfig(
         source_format="PARQUET",
