@@ -240,7 +240,7 @@ class RowOutsidePartition(PermanentError):
 
 
 class SchemaMismatch(PermanentError):
-    """The destination table has a column of the same name and another type."""
+    """The query's columns are not those of the schema template, or the template's not those of the table that is there."""
 
     code = "schema_mismatch"
 
