@@ -15,7 +15,7 @@ from tests.attacks.selects import selects
 from tests.attacks.two_tenants import EXPORT, SOURCES, Database, canaries
 from tests.builders import CONTROL, DATA, TENANT
 
-EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "80"))
 POLICY = Policy.of(
     TENANT,
     data_project=DATA,

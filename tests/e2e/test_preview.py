@@ -40,7 +40,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     made = Desk(tmp_path_factory.mktemp("desk"))
-    command = [sys.executable, "-m", "local", "up", "--port=0"]
+    command = [sys.executable, "-m", "local", "up", "--port=0", "--functions=api"]
     with subprocess.Popen(command, cwd=made.folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL) as up:
         try:
             eventually(lambda: made.stack_file.exists() or up.poll() is not None, START_TIMEOUT_S)
