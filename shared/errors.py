@@ -240,7 +240,7 @@ class RowOutsidePartition(PermanentError):
 
 
 class SchemaMismatch(PermanentError):
-    """The query's columns are not those of the schema template, or the template's not those of the table that is there."""
+    """The query's columns are not those of the schema template, or its columns not those of the table there."""
 
     code = "schema_mismatch"
 
