@@ -128,23 +128,23 @@ class Snapshots:
         return _Snapshot(name, 0, 0)
 
     def _load(self, table: TableRecord, snapshot: _Snapshot) -> None:
-        cursor = self._cursor()
-        for seq, part, rows, data, file in self._catalog.manifest(table.uid, after=snapshot.seq):
-            if seq > table.seq:
-                break
-            content = self._catalog.read(table, data, file)
+        parts = []
+        for seq, part, content in self._catalog.additions(table, after=snapshot.seq):
+            rows = content.num_rows
             if table.info.ingestion_time:
-                content = content.append_column(
-                    PARTITION_TIME, pa.array([partition_start(part)] * rows, pa.timestamp("us"))
-                )
-            cursor.register("bq_incoming", content)
+                begins = pa.array([partition_start(part)] * rows, pa.timestamp("us"))
+                content = content.append_column(PARTITION_TIME, begins)  # noqa: PLW2901 - the same rows, with more in them
+            parts.append(content.append_column(SEQUENCE, pa.array([seq] * rows, pa.int64())))
+        if parts:
+            incoming, cursor = pa.concat_tables(parts), self._cursor()
+            cursor.register("bq_incoming", incoming)
             try:
-                cursor.execute(f"INSERT INTO {snapshot.name} SELECT *, {seq} FROM bq_incoming")
+                cursor.execute(f"INSERT INTO {snapshot.name} SELECT * FROM bq_incoming")
             finally:
                 cursor.unregister("bq_incoming")
-            snapshot.size += content.nbytes
+            snapshot.size += incoming.nbytes
             with self._lock:
-                self._size += content.nbytes
+                self._size += incoming.nbytes
         snapshot.seq = max(snapshot.seq, table.seq)
 
     def _drop(self, key: tuple[int, int]) -> None:

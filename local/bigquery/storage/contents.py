@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +27,8 @@ _FEW = 8
 # A file that no manifest names any more is deleted after this; what is left at the end goes at the next start.
 _LINGER_S = 60.0
 _INSERT = (
-    "INSERT INTO fragments (uid, seq, part, rows, bytes, leaves, streamed, created_ms, data, file)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO fragments (uid, seq, part, rows, bytes, leaves, streamed, created_ms, data, file, additions)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 
@@ -113,10 +113,11 @@ class Contents:
                 db.execute(
                     _INSERT,
                     (change.uid, seq, piece.part, piece.rows, piece.size, piece.leaves, change.streamed, now,
-                     piece.data, piece.file),
+                     piece.data, piece.file, json.dumps([[seq, piece.rows]])),
                 )  # fmt: skip
-            merged = change.replace is None and self._merge_small(old, seq)
-            renewed = change.replace is not None or change.fields is not None or merged
+            if change.replace is None:
+                self._merge_small(old, seq)
+            renewed = change.replace is not None or change.fields is not None
             new = dataclasses.replace(
                 old,
                 body=old.body if change.fields is None else old.body | {"schema": change.fields},
@@ -134,10 +135,14 @@ class Contents:
             self.changed(new)
         return new
 
-    def _merge_small(self, table: TableRecord, seq: int) -> bool:
-        """Merge many small fragments into one, so that a table fed row by row stays quick to read."""
+    def _merge_small(self, table: TableRecord, seq: int) -> None:
+        """Merge many small fragments into one, so that a table fed row by row stays quick to read.
+
+        The content stays the same, and the merged fragment still says which of its rows came with which addition:
+        whoever has read up to one of them goes on from there.
+        """
         if seq % _MERGE_AT:
-            return False
+            return
         with self.database.transaction() as db:
             small = "uid = ? AND data IS NOT NULL"
             groups = db.execute(
@@ -146,28 +151,41 @@ class Contents:
             ).fetchall()
             for part, streamed in groups:
                 rows = db.execute(
-                    "SELECT id, data, seq, created_ms FROM fragments"
+                    "SELECT id, data, seq, created_ms, additions FROM fragments"
                     f" WHERE {small} AND part = ? AND streamed = ? ORDER BY seq",
                     (table.uid, part, streamed),
                 ).fetchall()
                 pieces = [schemas_fit(fragments.decode(r[1]), table.arrow) for r in rows]
                 whole = fragments.write(self.files, pa.concat_tables(pieces), table.columns, part)
+                additions = [addition for r in rows for addition in json.loads(r[4])]
                 db.executemany("DELETE FROM fragments WHERE id = ?", [(r[0],) for r in rows])
                 db.execute(
                     _INSERT,
-                    (table.uid, rows[0][2], part, whole.rows, whole.size, whole.leaves, streamed, rows[-1][3],
-                     whole.data, whole.file),
+                    (table.uid, rows[-1][2], part, whole.rows, whole.size, whole.leaves, streamed, rows[-1][3],
+                     whole.data, whole.file, json.dumps(additions)),
                 )  # fmt: skip
-        return bool(groups)
 
-    def manifest(self, uid: int, *, after: int = 0, stored_only: bool = False) -> list[tuple[Any, ...]]:
+    def additions(self, table: TableRecord, *, after: int) -> Iterator[tuple[int, str, pa.Table]]:
+        """(seq, partition, rows) of each addition to the table after one, up to what its record knows of."""
+        found = self.database.rows(
+            "SELECT part, data, file, additions FROM fragments WHERE uid = ? AND seq > ? ORDER BY seq, id",
+            table.uid, after,
+        )  # fmt: skip
+        for part, data, file, listed in found:
+            content, start = None, 0
+            for seq, rows in json.loads(listed):
+                if after < seq <= table.seq:
+                    content = content or self.read(table, data, file)
+                    yield seq, part, content.slice(start, rows)
+                start += rows
+
+    def manifest(self, uid: int, *, stored_only: bool = False) -> list[tuple[Any, ...]]:
         """(seq, part, rows, data, file) of a table's fragments in order; `stored_only` leaves out streamed rows."""
         young = self.clock_ms() - STREAMING_MS
         condition = "AND NOT (streamed AND created_ms > ?)" if stored_only else "AND ? IS NOT NULL"
         return self.database.rows(
-            f"SELECT seq, part, rows, data, file FROM fragments WHERE uid = ? AND seq > ? {condition} ORDER BY seq, id",
-            uid, after, young,
-        )  # fmt: skip
+            f"SELECT seq, part, rows, data, file FROM fragments WHERE uid = ? {condition} ORDER BY seq, id", uid, young
+        )
 
     def leaves(self, uid: int) -> list[tuple[str, str]]:
         """(partition, leaf sizes as JSON) of every fragment."""

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS tables (
 CREATE TABLE IF NOT EXISTS fragments (
   id INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER NOT NULL, seq INTEGER NOT NULL, part TEXT NOT NULL,
   rows INTEGER NOT NULL, bytes INTEGER NOT NULL, leaves TEXT NOT NULL, streamed INTEGER NOT NULL,
-  created_ms INTEGER NOT NULL, data BLOB, file TEXT);
+  created_ms INTEGER NOT NULL, data BLOB, file TEXT, additions TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS fragments_by_table ON fragments (uid, seq);
 CREATE INDEX IF NOT EXISTS fragments_in_files ON fragments (file) WHERE file IS NOT NULL;
 CREATE TABLE IF NOT EXISTS jobs (
@@ -40,7 +40,7 @@ CREATE INDEX IF NOT EXISTS jobs_unfinished ON jobs (state) WHERE state <> 'DONE'
 
 
 # Counts changes of the tables above; a directory of another layout is refused.
-_LAYOUT = 2
+_LAYOUT = 3
 
 
 class InUse(OSError):

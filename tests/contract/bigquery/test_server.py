@@ -164,6 +164,18 @@ def test_a_table_fed_row_by_row_stays_in_few_pieces(service: Service, feed: Call
     assert len(manifest) <= 72
 
 
+def test_who_looks_again_and_again_while_rows_stream_in_sees_each_once(db: Database) -> None:
+    db.run("CREATE TABLE {d}.streamed (id INT64, day DATE) PARTITION BY day")
+    written, looks = 0, [1, 7, 63, 64, 65, 90, 127, 128, 130, 191, 200, 256, 300]
+    for count in looks:
+        for number in range(written, count):
+            row = {"id": number, "day": f"2025-11-{15 + number % 2}"}
+            assert db.client.insert_rows_json(f"{db.path}.streamed", [row]) == []
+        written = count
+        (seen,) = db.rows("SELECT COUNT(*), COUNT(DISTINCT id), MAX(id) FROM {d}.streamed")
+        assert tuple(seen) == (count, count, count - 1)
+
+
 def test_a_table_that_is_replaced_often_does_not_grow_on_disk(service: Service, feed: Callable[..., int]) -> None:
     feed(50, replace="all")
     before = disk(service)
