@@ -52,9 +52,7 @@ class World:
         self.clock = self.targets.clock
         self.fan_out = FanOut(
             targets=lambda: self.targets,
-            batch_log=BatchLog(
-                lambda: FakeRows(self.warehouse), lambda: FakeJobs(self.warehouse), self.clock, CONTROL
-            ),
+            batch_log=BatchLog(lambda: FakeRows(self.warehouse), lambda: FakeJobs(self.warehouse), self.clock, CONTROL),
             bus=lambda: self.bus,
             templates=FakeTemplates(mails("first")),
             clock=self.clock,
