@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 from local.data_dir import DataDir
 from local.functions import FUNCTIONS, ROOT, Function
 from local.pubsub import Broker, handlers
-from local.stack import Options, Stack, StackError
+from local.stack import Options, Ready, Stack, StackError
 from tests.e2e.conftest import Up, are_gone, eventually
 from tests.loop_thread import LoopThread
 
@@ -246,22 +247,21 @@ def test_a_killed_stack_leaves_no_process_and_loses_nothing(up: Start, tmp_path:
 
 
 def test_a_message_waits_for_the_function_of_the_next_stack(tmp_path: Path) -> None:
-    options = Options(port=0, data_dir=tmp_path / "kept", sample=False, functions=echoes(tmp_path, "run_pipeline_bulk"))
-    stack = Stack(options)
+    api, bulk = echoes(tmp_path, "run_pipeline_bulk")
+    without = Options(port=0, data_dir=tmp_path / "kept", sample=False, functions=(api,))
+    subscription = f"{PROJECT}/subscriptions/pipeline-runs-bulk-push"
+
+    def state(ready: Ready) -> Any:
+        return httpx.get(f"{ready.sendgrid}/pubsub", timeout=20).json()["subscriptions"][subscription]
+
+    stack = Stack(without)
     with stack as ready:
-        httpx.post(f"{ready.sendgrid}/pubsub/hold", timeout=20).raise_for_status()
         publish(vars(ready), "pipeline-runs-bulk", b"{}")
-        subscriptions = httpx.get(f"{ready.sendgrid}/pubsub", timeout=20).json()["subscriptions"]
-        assert subscriptions[f"{PROJECT}/subscriptions/pipeline-runs-bulk-push"]["unacked"] == 1
+        assert state(ready)["unacked"] == 1
     assert stack.pids == {}
-    with stack as ready:
-        subscription = f"{PROJECT}/subscriptions/pipeline-runs-bulk-push"
-
-        def state() -> Any:
-            return httpx.get(f"{ready.sendgrid}/pubsub", timeout=20).json()["subscriptions"][subscription]
-
-        eventually(lambda: state()["unacked"] == 0)
-        (pushed,) = httpx.get(state()["push_endpoint"], timeout=20).json()
+    with Stack(replace(without, functions=(api, bulk))) as ready:
+        eventually(lambda: state(ready)["unacked"] == 0)
+        (pushed,) = httpx.get(state(ready)["push_endpoint"], timeout=20).json()
         assert pushed["subscription"] == subscription
         assert pushed["deliveryAttempt"] == 1
 
