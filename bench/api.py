@@ -25,7 +25,7 @@ from bench import load
 from local.functions import CONTROL_DATASET, ROOT
 from local.stack import Options, Ready, Stack
 from tests.e2e.client import COST_BILLING, Platform, Tenant, client_of
-from tests.e2e.instances import Instance, instance
+from tests.e2e.instances import API, Instance, instance
 
 CONNECTIONS = 8  # as many as the api has threads
 UNLIMITED = {f"RATE_LIMIT_{name}": "100000000/minute" for name in ("RUNS", "ENDPOINT", "GLOBAL", "LOOKUPS")}
@@ -161,7 +161,7 @@ def main() -> None:
         asked = requests(tenants)
         steady(ready, platform, asked, options.rate, options.seconds)
         logs = Path(cleanup.enter_context(TemporaryDirectory()))
-        api = cleanup.enter_context(instance(ready, logs, **UNLIMITED))
+        api = cleanup.enter_context(instance(ready, logs, source=API, target="api", **UNLIMITED))
         bare = cleanup.enter_context(instance(ready, logs, source=BARE, target="bare"))
         ratio(api, bare, asked, 3, options.times)
 

@@ -275,34 +275,28 @@ class BigQueryJobs:
 
     def stream(self, sql: Sql) -> Iterator[dict[str, Any]]:
         """See the port."""
-        config = bigquery.QueryJobConfig(query_parameters=[_parameter(each) for each in sql.parameters])
         with translated("BigQuery"):
-            found = self._client.query_and_wait(
-                sql.text,
-                job_config=config,
-                page_size=PAGE_ROWS,
-                api_timeout=CALL_TIMEOUT_S,
-                wait_timeout=CALL_TIMEOUT_S * 10,
-                retry=_RETRY,
-                job_retry=cast(Any, None),  # the client takes None; its types do not say so
-            )
-            for row in found:
+            for row in self._answered(sql, wait_s=CALL_TIMEOUT_S * 10, page_size=PAGE_ROWS):
                 yield dict(row.items())
 
     def select(self, sql: Sql, *, max_rows: int = 1_000) -> list[dict[str, Any]]:
         """See the port."""
-        config = bigquery.QueryJobConfig(query_parameters=[_parameter(each) for each in sql.parameters])
         with translated("BigQuery"):
-            found = self._client.query_and_wait(
-                sql.text,
-                job_config=config,
-                max_results=max_rows,
-                api_timeout=CALL_TIMEOUT_S,
-                wait_timeout=CALL_TIMEOUT_S * 3,
-                retry=_RETRY,
-                job_retry=cast(Any, None),  # the client takes None; its types do not say so
-            )
-            return [dict(row.items()) for row in found]
+            return [dict(row.items()) for row in self._answered(sql, wait_s=CALL_TIMEOUT_S * 3, max_results=max_rows)]
+
+    def _answered(
+        self, sql: Sql, *, wait_s: float, page_size: int | None = None, max_results: int | None = None
+    ) -> Iterable[Any]:
+        return self._client.query_and_wait(
+            sql.text,
+            job_config=bigquery.QueryJobConfig(query_parameters=[_parameter(each) for each in sql.parameters]),
+            api_timeout=CALL_TIMEOUT_S,
+            wait_timeout=wait_s,
+            retry=_RETRY,
+            job_retry=cast(Any, None),  # the client takes None; its types do not say so
+            page_size=page_size,
+            max_results=max_results,
+        )
 
     def _query_job(self, job_id: str) -> bigquery.QueryJob:
         job = self._client.get_job(job_id, **_CALL)
