@@ -19,10 +19,10 @@ import pytest
 from google.pubsub_v1 import PublisherClient, PubsubMessage
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from local.functions import FUNCTIONS, ROOT
+from local.functions import ROOT
 from local.stack import Options, Ready, Stack
 from tests.e2e.client import Platform, client_of
-from tests.e2e.conftest import eventually
+from tests.e2e.conftest import eventually, only
 from tests.e2e.faulty import Fault, Faults, http_proxy, kill_worker
 from tests.e2e.many_tenants import make, tenant_ids
 
@@ -107,7 +107,7 @@ def neighbourhood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbou
             replace(one, threads=2, settings={**one.settings, "BIGQUERY_ENDPOINT": bigquery, "WORKERS": "8"})
             if one.name == "run_pipeline_bulk"
             else one
-            for one in FUNCTIONS
+            for one in only("api", "run_pipeline_bulk", "fan_out", "dead_letter")
         )
         with (
             Stack(Options(port=0, configs=configs, functions=functions, sample=False)) as ready,
