@@ -49,9 +49,7 @@ def test_what_is_refused_is_allowed_after_the_wait_that_was_said_and_not_before(
         if not said.allowed:
             begun, wall.now = wall.now, wall.now + said.wait_s - 0.01
             assert not wall.allowed(limit=f"{most}/minute")
-            wall.now = (
-                begun + said.wait_s + 1e-5
-            )  # seconds since 1970 have no finer steps, as a float, after a few sums
+            wall.now = begun + said.wait_s + 1e-5  # at 0.0 of a window, all of the one before still counts
             assert wall.allowed(limit=f"{most}/minute")
 
 
