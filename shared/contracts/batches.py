@@ -23,6 +23,8 @@ MOST_TENANTS_NAMED = 10_000
 BATCH_ID = r"^[0-9a-f]{32}$"
 # Far above what the clocks of two machines differ by.
 CLOCKS_DIFFER = dt.timedelta(hours=1)
+# Nobody asked for a batch before.
+FIRST_YEAR = 2000
 
 TenantId = Annotated[str, Field(pattern=TENANT_ID)]
 
@@ -33,6 +35,16 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError):
         raise ValueError("is no time zone, such as Europe/Berlin") from None
     return name
+
+
+def _moment(moment: dt.datetime) -> dt.datetime:
+    """In UTC. Days, deadlines and partitions are counted from it, which neither end of the calendar lets."""
+    if not FIRST_YEAR <= moment.year < dt.MAXYEAR:
+        raise ValueError(f"is no time of the years from {FIRST_YEAR} to {dt.MAXYEAR - 1}")
+    return moment.astimezone(dt.UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
 
 
 class Position(BaseModel):
@@ -73,8 +85,8 @@ class BatchMessage(BaseModel):
     trigger_by: Text = "batch"
     attempt: int = Field(1, ge=1, le=1_000)
     only: Literal["failed", "missing"] | None = None
-    asked_at: AwareDatetime | None = None
-    first_asked_at: AwareDatetime | None = None
+    asked_at: Moment | None = None
+    first_asked_at: Moment | None = None
     asked_before: bool = False
     after: Position | None = None
 
@@ -88,6 +100,8 @@ class BatchMessage(BaseModel):
             raise ValueError("from and to go together")
         if self.first and self.last and not 0 <= (self.last - self.first).days < MOST_DAYS:
             raise ValueError(f"from comes before to, and there are at most {MOST_DAYS} days")
+        if isinstance(self.date, dt.date) and self.date.toordinal() <= self.lookback_days:
+            raise ValueError("lookback_days would go back before the year 1")
         return self
 
     @property

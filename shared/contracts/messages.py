@@ -20,6 +20,8 @@ Text = Annotated[str, StringConstraints(max_length=1_000)]
 Value = str | int | float | bool | None | list[str | int | float | bool]
 # So often is a dead letter published again before its run is given up.
 MOST_REVIVALS = 3
+# A publisher's clock may be ahead of ours by so much.
+CLOCKS_DIFFER = dt.timedelta(minutes=10)
 
 
 class RunMessage(BaseModel):

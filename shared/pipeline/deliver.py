@@ -6,7 +6,7 @@ Returning means: acknowledge. A TransientError that passes means: let it be rede
 from collections.abc import Callable
 from datetime import timedelta
 
-from shared.contracts.messages import Push, RunMessage
+from shared.contracts.messages import CLOCKS_DIFFER, Push, RunMessage
 from shared.contracts.pipeline_template import ONBOARDING
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
@@ -27,9 +27,6 @@ from shared.pipeline.resolve import Resolver
 from shared.pipeline.run_log import RunLog, RunRecord
 from shared.ports import MessageBus
 from shared.tenants.directory import Directory
-
-# A publisher's clock may be ahead of ours by so much.
-CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 def run_of(push: Push) -> RunMessage:

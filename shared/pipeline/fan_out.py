@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from shared.contracts.batches import Batch, BatchMessage, Position, read_batch
-from shared.contracts.messages import Push, RunMessage, batch_key, run_id
+from shared.contracts.messages import CLOCKS_DIFFER, Push, RunMessage, batch_key, run_id
 from shared.contracts.pipeline_template import ONBOARDING
 from shared.errors import MessageRejected, TemplateInvalid, TemplateNotFound
 from shared.logs import log, log_context
@@ -62,6 +62,9 @@ class FanOut:
     def _batch(self, message: BatchMessage, published_at: datetime) -> Batch:
         try:
             batch = Batch.of(message, published_at)
+            if max(batch.asked_at, batch.first_asked_at or batch.asked_at) > published_at + CLOCKS_DIFFER:
+                # None of its runs would be taken, and its deadline would be as far off as it likes.
+                raise MessageRejected(f"asked_at is more than {CLOCKS_DIFFER} after the message was published")
             if batch.address == ONBOARDING:
                 raise MessageRejected("a message can never run an onboarding")
             self._templates.get(batch.address)

@@ -191,6 +191,12 @@ def test_what_is_not_confirmed_is_published_again_by_the_redelivery() -> None:
         {"from": "2025-11-01"},
         {"date": None, "from": "2025-11-01", "to": "2025-10-31"},
         {"date": None, "from": "2024-01-01", "to": "2025-01-01"},
+        {"date": "0001-01-01", "lookback_days": 1},
+        {"asked_at": "0001-01-01T00:00:00Z"},
+        {"first_asked_at": "0001-01-01T00:00:00+14:00"},
+        {"asked_at": "9999-12-31T23:59:59-14:00"},
+        {"asked_at": "2025-11-20T08:20:00Z"},  # published at 08:00: none of its runs would be taken
+        {"first_asked_at": "2025-11-20T08:20:00Z"},
         {"no_such_field": 1},
     ],
 )
