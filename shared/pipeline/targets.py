@@ -71,7 +71,11 @@ class Targets:
     def _again(
         self, batch: Batch, position: Position | None, tenants: str, parameters: tuple[Parameter, ...]
     ) -> Iterator[Target]:
-        """`failed`: days whose latest attempt before this one failed. `missing`: days that nobody has begun."""
+        """`failed`: days whose latest attempt failed, or is this one. `missing`: days that nobody has begun.
+
+        Of a retry that is made again after a crash, what has begun meanwhile is among its targets again: it is the same
+        runs, and the retry is as many as it was.
+        """
         given = [
             *parameters,
             Parameter("batch_id", "STRING", batch.batch_id),
@@ -81,13 +85,15 @@ class Targets:
         if days:
             given.append(Parameter("days", "DATE", days, array=True))
         every_day = "UNNEST(@days) AS day" if days else "(SELECT CAST(NULL AS DATE) AS day)"
-        wanted = "latest.status IS NULL"
+        wanted, previous = "latest.status IS NULL", "latest.pipeline_logging_id"
         if batch.only == "failed":
             given.append(Parameter("attempt", "INT64", batch.attempt))
-            wanted = "latest.run_attempt < @attempt AND latest.status IN ('FAILED', 'DEAD')"
+            failed = "latest.run_attempt < @attempt AND latest.status IN ('FAILED', 'DEAD')"
+            wanted = f"({failed}) OR latest.run_attempt = @attempt"
+            previous = "IF(latest.run_attempt = @attempt, latest.previous_run, latest.pipeline_logging_id)"
         text = f"""\
 WITH {latest_runs(self._runs)}
-SELECT tenants.tenant_id, tenants.onboarding_epoch, day, latest.pipeline_logging_id
+SELECT tenants.tenant_id, tenants.onboarding_epoch, day, {previous} AS previous_run
 FROM ({tenants}) AS tenants
 CROSS JOIN {every_day}
 LEFT JOIN latest
@@ -98,7 +104,7 @@ ORDER BY tenants.tenant_id, day"""
         for row in self._jobs.stream(Sql(text, tuple(given))):
             if position and row["tenant_id"] == position.tenant_id and not _is_after(row["day"], position.date):
                 continue
-            yield Target(row["tenant_id"], row["onboarding_epoch"], row["day"], attempt, row["pipeline_logging_id"])
+            yield Target(row["tenant_id"], row["onboarding_epoch"], row["day"], attempt, row["previous_run"])
 
 
 def _is_after(day: dt.date | None, other: dt.date | None) -> bool:

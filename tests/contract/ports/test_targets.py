@@ -47,12 +47,15 @@ class World:
             data_project=warehouse.project,
         )
 
-    def happened(self, tenant_id: str, day: date, *statuses: str, attempt: int = 1) -> str:
+    def happened(
+        self, tenant_id: str, day: date, *statuses: str, attempt: int = 1, previous_run: str | None = None
+    ) -> str:
         message = run(
             pipeline_logging_id=f"{abs(hash((tenant_id, day, attempt))):032x}"[-32:],
             tenant_id=tenant_id,
             date=day,
             run_attempt=attempt,
+            previous_run=previous_run,
             batch_id=BATCH.batch_id,
         )
         self.log.add(message, [RunRecord(status) for status in statuses])
@@ -108,18 +111,26 @@ def test_a_retry_is_for_what_failed_as_the_next_attempt(world: World) -> None:
     world.happened("alpha_0001", DAYS[1], "RUNNING", "SUCCEEDED", "FAILED")
     dead = world.happened("beta_0002", DAYS[0], "DEAD", "RUNNING")
     world.happened("beta_0002", DAYS[1], "RUNNING")
-    world.happened("zeta_0006", DAYS[0], "FAILED")
-    world.happened("zeta_0006", DAYS[0], "RUNNING", attempt=2)
     assert list(world.targets.after(again(2, "failed"), None)) == [
         Target("alpha_0001", "e", DAYS[0], 2, failed),
         Target("beta_0002", "e", DAYS[0], 2, dead),
     ]
 
 
+def test_a_retry_made_again_after_a_crash_is_the_same_runs_whatever_became_of_them(world: World) -> None:
+    made = []
+    for who, status in (("alpha_0001", "FAILED"), ("beta_0002", "RUNNING"), ("zeta_0006", "SUCCEEDED")):
+        failed = world.happened(who, DAYS[0], "FAILED")
+        world.happened(who, DAYS[0], status, attempt=2, previous_run=failed)
+        made.append(Target(who, "e", DAYS[0], 2, failed))
+    left = world.happened("zeta_0006", DAYS[1], "FAILED")
+    assert list(world.targets.after(again(2, "failed"), None)) == [*made, Target("zeta_0006", "e", DAYS[1], 2, left)]
+
+
 def test_the_same_retry_again_makes_no_third_attempt(world: World) -> None:
     world.happened("alpha_0001", DAYS[0], "FAILED")
     world.happened("alpha_0001", DAYS[0], "FAILED", attempt=2)
-    assert list(world.targets.after(again(2, "failed"), None)) == []
+    assert [one.run_attempt for one in world.targets.after(again(2, "failed"), None)] == [2]
     assert [one.run_attempt for one in world.targets.after(again(3, "failed"), None)] == [3]
 
 
