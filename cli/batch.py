@@ -14,7 +14,7 @@ from cli.options import Repeated, assignments
 from cli.preview_text import show_errors
 from shared.contracts.pipeline_template import TemplateAddress
 from shared.contracts.variable_spec import VariableSpec
-from shared.errors import ConvergenceError
+from shared.errors import ConvergenceError, Unavailable
 
 # As a shell says of a program that was ended by Ctrl-C.
 _INTERRUPTED = 130
@@ -69,7 +69,8 @@ def batch(  # noqa: PLR0917 - typer calls it by name
         raise typer.Exit(_INTERRUPTED) from None
     except ConvergenceError as error:
         show_errors(error.message, error.faults, console)
-        if batch_id:
+        # What the API refuses, such as a batch that it does not know, goes on nowhere.
+        if batch_id and isinstance(error, Unavailable):
             console.print(f"The batch goes on. To watch it again: python -m cli batch --watch {batch_id}")
         raise typer.Exit(1) from None
     report(found, console)

@@ -82,7 +82,8 @@ def report(batch: Batch, console: Console) -> None:
     for failure in batch["failures"]:
         tenants = ", ".join(failure["tenants"][:_TENANTS_SHOWN])
         more = " …" if len(failure["tenants"]) > _TENANTS_SHOWN else ""
-        console.print(f"  {failure['error_code']}: {failure['runs']:,} runs: {tenants}{more}")
+        runs = "1 run" if failure["runs"] == 1 else f"{failure['runs']:,} runs"
+        console.print(f"  {failure['error_code']}: {runs}: {tenants}{more}")
     if batch["failures"]:
         console.print(f"To run these again: python -m cli batch --retry {batch['batch_id']}")
 

@@ -39,7 +39,9 @@ def onboard(  # noqa: PLR0917 - typer calls it by name
         float, typer.Option(min=0.01, max=1_000, help="Tenants a second, at most; less while the API is busy.")
     ] = TENANTS_A_SECOND,
     at_once: Annotated[int, typer.Option(min=1, max=100, help="Calls in flight, at most.")] = AT_ONCE,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read and check the CSV; send nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check the CSV, not whether its templates exist; send nothing.")
+    ] = False,
     stack: Annotated[
         Path | None, typer.Option(help="Ready file of a stack; without it API_URL, then .local/stack.json.")
     ] = None,

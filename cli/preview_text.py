@@ -43,9 +43,11 @@ def show(preview: Preview, note: str, console: Console) -> None:
 
 
 def show_errors(title: str, faults: Iterable[Fault], console: Console) -> None:
-    """Print refusals as the API's problem documents have them: where, code, message."""
+    """Print refusals as the API's problem documents have them: where, code, message; not one that the title says."""
     console.print(Text(title, style="bold red"))
     for fault in faults:
+        if title.endswith(f"{fault.where}: {fault.message}"):
+            continue
         console.print(Text(f"  {fault.where}"))
         _pairs([(fault.code, fault.message)], console, indent=4)
 

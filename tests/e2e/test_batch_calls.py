@@ -178,7 +178,7 @@ def test_the_command_starts_shows_fails_and_retries(world: World, tmp_path: Path
     batch_id = shown.split()[1]
     assert status == 1, shown
     assert "ENDED: 3 of 3 published, 0 queued, 0 running, 2 succeeded, 1 failed" in shown
-    assert f"  query_failed: 1 runs: {WRONG}" in shown
+    assert f"  query_failed: 1 run: {WRONG}" in shown
     assert f"python -m cli batch --retry {batch_id}" in shown
 
     world.template.write_text(DIVIDING.replace("DIVISOR", "2"))
@@ -186,6 +186,7 @@ def test_the_command_starts_shows_fails_and_retries(world: World, tmp_path: Path
     assert status == 0, shown
     assert f"batch {batch_id}, attempt 2" in shown
     assert world.cli(f"--watch={batch_id}")[0] == 0
+    assert world.cli("--watch=nobodys") == (1, "batch_not_found: no batch 'nobodys'\n")
     assert world.call("POST", f"/{batch_id}/retry").json()["code"] == "nothing_failed"
     attempts = world.platform.rows(
         "SELECT tenant_id, COUNT(DISTINCT pipeline_logging_id) AS runs FROM convergence__control.x_meta_runs"
