@@ -6,7 +6,8 @@ from functools import cache
 
 import flask
 import functions_framework
-from werkzeug.exceptions import HTTPException, RequestTimeout, RequestURITooLarge
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout, RequestURITooLarge
 from werkzeug.routing import BaseConverter
 
 from functions.api import (
@@ -54,6 +55,10 @@ def api(request: flask.Request) -> flask.Response:
             given = _body(request)
         except OSError:
             return problems.from_http(RequestTimeout(f"no more of the body came within {RECEIVE_TIMEOUT_S:g} seconds"))
+        except ParseException:
+            return problems.from_http(BadRequest("the body's chunks are not those of HTTP"))
+        except BadRequest as error:
+            return problems.from_http(error)
         with app.request_context({**request.environ, "wsgi.input": given}):
             return app.full_dispatch_request()
 
@@ -62,14 +67,20 @@ def _body(request: flask.Request) -> io.BytesIO:
     """The body, read once for both apps, and no more of it than says that it is too large.
 
     functions-framework reads the body to its end after the answer (its after_request hook), however long it is: it
-    finds an empty one. `body.read` answers 413, after the key was checked. Raises OSError when the client stops.
+    finds an empty one. `body.read` answers 413, after the key was checked. Raises OSError when the client stops,
+    gunicorn's ParseException for chunks that are none, BadRequest for less than was announced: what came of it may be
+    JSON all the same, and nothing at all is what a call without options sends.
     """
     stream, request.stream = request.stream, io.BytesIO()
-    if (request.content_length or 0) > body.MOST_BYTES:
+    announced = request.content_length or 0
+    if announced > body.MOST_BYTES:
         return io.BytesIO()
     if connection := request.environ.get("gunicorn.socket"):
         connection.settimeout(RECEIVE_TIMEOUT_S)
-    return io.BytesIO(stream.read(body.MOST_BYTES + 1))
+    came = stream.read(body.MOST_BYTES + 1)
+    if len(came) < announced:
+        raise BadRequest(f"the body is cut off: {len(came)} of {announced} bytes came")
+    return io.BytesIO(came)
 
 
 @cache

@@ -32,11 +32,12 @@ class PageToken:
         try:
             stamp, _, run = urlsafe_b64decode(text.encode()).decode().partition(" ")
             accepted_at = dt.datetime.fromisoformat(stamp)
-        except (binascii.Error, ValueError):
+            in_utc = accepted_at.astimezone(dt.UTC)
+        except (binascii.Error, ValueError, OverflowError):
             raise ValueError(problem) from None
         if accepted_at.tzinfo is None or not re.fullmatch(RUN_ID, run):
             raise ValueError(problem)
-        return cls(accepted_at, run)
+        return cls(in_utc, run)
 
     def __str__(self) -> str:
         return urlsafe_b64encode(f"{self.accepted_at.isoformat()} {self.pipeline_logging_id}".encode()).decode()
@@ -47,7 +48,7 @@ def _page_token(text: str) -> str:
     return text
 
 
-def moment(value: object) -> object:
+def _moment(value: object) -> object:
     """A day is its first moment in UTC. A time needs its zone: pydantic would also take a number of seconds."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         return f"{value}T00:00:00Z"
@@ -56,6 +57,17 @@ def moment(value: object) -> object:
     ):
         return value
     raise ValueError("is a day (2025-11-15) or a time with its zone (2025-11-15T08:00:00Z)")
+
+
+def _in_utc(value: dt.datetime) -> dt.datetime:
+    """The same time in UTC: BigQuery knows none before the year 1 or after 9999, and a zone can lead there."""
+    try:
+        return value.astimezone(dt.UTC)
+    except OverflowError:
+        raise ValueError("is outside of the years 1 to 9999 in UTC") from None
+
+
+Moment = Annotated[dt.datetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
 
 
 def _true_or_false(text: object) -> object:
@@ -86,7 +98,7 @@ class RunsQuery(BaseModel):
         pattern=r"^[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,63}$",
         description="Only runs of this template, as `gcp/cost/cost_billing`.",
     )
-    since: Annotated[dt.datetime, BeforeValidator(moment)] | None = Field(
+    since: Moment | None = Field(
         None,
         description="Only runs accepted then or later: a day (UTC), or a time with its zone. 30 days ago if not given.",
     )

@@ -3,12 +3,12 @@
 import datetime as dt
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.contracts.answers import Answer, Count, RunId, TenantId
 from shared.contracts.batches import BATCH_ID
 from shared.contracts.messages import RUN_ID
-from shared.contracts.queries import moment
+from shared.contracts.queries import Moment
 
 # PRODUCT 6: a call replays at most so many.
 MOST_REPLAYED = 10_000
@@ -32,7 +32,7 @@ class ReplayRequest(BaseModel):
     run: str | None = Field(None, pattern=RUN_ID, description="This run, FAILED or DEAD; nothing else is given then.")
     batch_id: str | None = Field(None, pattern=BATCH_ID, description="Runs of this batch that are FAILED or DEAD.")
     error_code: ErrorCode | None = Field(None, description="Runs that ended with this `error_code`.")
-    since: Annotated[dt.datetime, BeforeValidator(moment)] | None = Field(
+    since: Moment | None = Field(
         None,
         description="Only runs of which something happened then or later: a day (UTC), or a time with its zone. 30 days"
         " ago if not given.",

@@ -1,4 +1,4 @@
-"""Clients that begin a request and do not end it: they lose their connection, the others are served."""
+"""Clients that begin a request and do not end it well: nothing is done for them, the others are served."""
 
 import socket
 import time
@@ -42,3 +42,22 @@ def test_a_body_that_does_not_come_is_408(stack: Ready) -> None:
         answer = client.recv(4_096)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}xx0\r\n\r\n",
+        b"Content-Length: 3\r\n\r\n{}",
+        b"Content-Length: 13\r\n\r\n",
+    ],
+    ids=["no size of a chunk", "no end of a chunk", "cut off", "cut off before it began"],
+)
+def test_a_body_that_is_not_whole_is_400(stack: Ready, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", int(stack.api.rpartition(":")[2])), timeout=MOST_S) as client:
+        client.sendall(b"POST /api/v1/customers/onboard HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + sent)
+        client.shutdown(socket.SHUT_WR)
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"bad_request"' in answer

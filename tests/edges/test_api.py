@@ -1,13 +1,14 @@
 """The HTTP API from outside: who may ask what, in which order it is checked, and how it says no."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from werkzeug.test import Client, TestResponse
 
 from shared.contracts.messages import RunMessage
+from shared.contracts.queries import PageToken
 from shared.errors import MailRefused, NotConfirmed, QuotaExceeded, Unavailable
 from shared.pipeline.run_log import RunLog
 from tests.builders import (
@@ -48,6 +49,10 @@ def post(api: Client, body: Any = None, *, url: str = RUN_URL, key: str | None =
 def onboard(api: Client, body: Any = None, key: str | None = ADMIN_KEY, **given: Any) -> TestResponse:
     headers = {"X-Admin-Key": key} if key is not None else {}
     return post(api, NEWCOMER if body is None else body, url=ONBOARD_URL, key=None, headers=headers, **given)
+
+
+def page_token(stamp: str) -> str:
+    return str(PageToken(datetime.fromisoformat(stamp), "0" * 32))
 
 
 def problem(response: TestResponse) -> tuple[int, str]:
@@ -403,7 +408,11 @@ def test_health_asks_nobody(world: FakeServices, api: Client, url: str) -> None:
         ("since=1763424000", "query.since"),
         ("since=2025-11-15T08:00:00", "query.since"),
         ("since=2025-02-30", "query.since"),
+        ("since=0001-01-01T00:00:00%2B01:00", "query.since"),
+        ("since=9999-12-31T23:59:59-01:00", "query.since"),
         ("page_token=abc", "query.page_token"),
+        (f"page_token={page_token('0001-01-01T00:00:00+01:00')}", "query.page_token"),
+        (f"page_token={page_token('9999-12-31T23:59:59-01:00')}", "query.page_token"),
         ("page_token=é", "query.page_token"),
         ("page_token=" + "a" * 300, "query.page_token"),
         ("stauts=FAILED", "query.stauts"),
