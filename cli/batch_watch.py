@@ -56,7 +56,9 @@ def line(batch: Batch, rate: float) -> str:
     expected = "?" if batch["expected"] is None else f"{batch['expected']:,}"
     parts = [f"{batch['published']:,} of {expected} published"]
     parts += [f"{batch[name]:,} {name}" for name in ("queued", "running", "succeeded")]
-    parts += [f"{batch[name]:,} {name}" for name in ("failed", "dead", "missing") if batch[name]]
+    # Until it has ended, what is missing is what is not published yet.
+    worse = ("failed", "dead", "missing") if batch["status"] == "ENDED" else ("failed", "dead")
+    parts += [f"{batch[name]:,} {name}" for name in worse if batch[name]]
     return f"{batch['status']}: {', '.join(parts)}" + (f"; {_speed(batch, rate)}" if rate else "")
 
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from cli.api import Api, connect
-from cli.batch_watch import Rate, all_succeeded, report, watch
+from cli.batch_watch import Rate, all_succeeded, line, report, watch
 from shared.errors import RequestInvalid, SettingsInvalid, Unavailable
 
 BATCH_ID = "b" * 32
@@ -59,6 +59,11 @@ def test_the_report_names_what_failed_and_the_command_that_runs_it_again() -> No
     text = shown(lambda console: report(batch("ENDED", 20, succeeded=8, failed=12, failures=failures), console))
     assert f"  query_failed: 12 runs: {', '.join(many[:10])} …\n" in text
     assert f"python -m cli batch --retry {BATCH_ID}" in text
+
+
+@pytest.mark.parametrize(("status", "said"), [("PUBLISHING", False), ("ENDED", True)])
+def test_a_run_is_missing_only_once_the_batch_has_ended(status: str, said: bool) -> None:
+    assert ("missing" in line(batch(status, 10, missing=10), 0.0)) is said
 
 
 def test_a_batch_of_nobody_has_not_succeeded() -> None:
