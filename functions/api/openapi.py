@@ -55,7 +55,7 @@ _RATE_LIMIT = tuple(name for name in HEADERS if name.startswith("RateLimit"))
 _MEANT = {
     202: "Accepted: it will happen.",
     204: "Done; there is nothing to say.",
-    400: "The request is wrong; `errors` names every fault.",
+    400: "The request is wrong; `errors` names every fault, where it is one of HTTP.",
     401: "No valid key.",
     403: "The key is good, but not for this.",
     404: "There is no such thing.",
@@ -97,7 +97,7 @@ def path_of(rule: Rule) -> str:
 def refusals(rule: Rule, call: Call) -> dict[int, dict[str, str]]:
     """Every problem that the call can answer: status → code → what it means. Sorted."""
     kinds: list[type[ConvergenceError]] = [*call.who.raises, *call.raises, *FAILURES, *PASSING_FAILURES]
-    statuses = [408, 414]
+    statuses = [400, 408, 414]
     if call.body or call.query:
         kinds.append(RequestInvalid)
     if call.body:

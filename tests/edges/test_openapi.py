@@ -277,6 +277,12 @@ def test_an_unknown_query_parameter_is_refused(world: FakeServices, api: Client,
 
 
 @each_call
+def test_a_body_that_is_cut_off_is_refused(world: FakeServices, api: Client, endpoint: str) -> None:
+    cut = {"CONTENT_LENGTH": "60000", "wsgi.input_terminated": True}  # as gunicorn hands it over
+    assert code(send(api, endpoint, environ_overrides=cut)) == (400, "bad_request")
+
+
+@each_call
 def test_an_endless_url_is_refused(world: FakeServices, api: Client, endpoint: str) -> None:
     assert code(send(api, endpoint, query_string={"x": "x" * 10_000})) == (414, "url_too_long")
 
