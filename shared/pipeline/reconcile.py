@@ -11,8 +11,8 @@ from itertools import islice
 
 from shared.contracts.batches import Batch
 from shared.contracts.messages import Push, RunMessage
-from shared.errors import RunDeadlineExceeded
-from shared.logs import log, log_context
+from shared.errors import RunDeadlineExceeded, TransientError
+from shared.logs import log, log_bug, log_context
 from shared.pipeline.accept import message_of as message_of_run
 from shared.pipeline.batch_log import BatchLog
 from shared.pipeline.batch_status import BatchState, BatchStatus
@@ -84,10 +84,18 @@ class Reconcile:
             if self._clock.now() >= until:
                 break
             with log_context(batch_id=batch_id):
-                self._see_to(self._status.read(batch_id), now)
+                self._see_to_batch(batch_id, now)
         self._see_to_runs(self._open_runs.quiet_since(now - EVERY, since=since), now, until)
         copied = self._copies.mend(before=now - EVERY, limit=MOST_COPIES, until=until)
         log("reconciled", copied=copied)
+
+    def _see_to_batch(self, batch_id: str, now: datetime) -> None:
+        try:
+            self._see_to(self._status.read(batch_id), now)
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a batch that cannot be read stops neither the others nor the runs
+            log_bug("batch_bug", error)
 
     def _see_to(self, state: BatchState, now: datetime) -> None:
         if state.has_ended:

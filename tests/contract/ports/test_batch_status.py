@@ -209,6 +209,18 @@ def test_a_batch_whose_runs_have_all_ended_is_closed_once(world: World) -> None:
     assert world.state().closed_at == ASKED_AT
 
 
+def test_a_batch_that_cannot_be_read_stops_no_other(world: World) -> None:
+    now = ASKED_AT.isoformat()
+    other = {"batch_id": "a" * 32, "event": "STARTED", "attempt": 1, "asked_at": now, "event_time": now}
+    world.warehouse.rows.append(
+        world.warehouse.dataset.table("x_meta_batches"), [("other", {**other, "message": '{"of": "another version"}'})]
+    )
+    world.batches.add(BATCH, "ASKED")
+    (again,) = world.reconcile(after=timedelta(minutes=15))
+    assert isinstance(again, BatchMessage)
+    assert again.batch_id == BATCH.batch_id
+
+
 def test_what_nobody_has_begun_is_published_again_less_and_less_often(world: World) -> None:
     world.published()
     again: list[list[Any]] = [world.reconcile(after=EVERY) for _ in range(8)]
