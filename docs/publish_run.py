@@ -26,5 +26,7 @@ def publish_run(project: str, topic: str, message: dict[str, object]) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: publish_run.py PROJECT TOPIC MESSAGE, the message as a JSON object")
     project, topic, message = sys.argv[1:]
     print(publish_run(project, topic, json.loads(message)))
