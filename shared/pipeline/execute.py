@@ -107,6 +107,8 @@ class Execution:
         self._steps()
         if self._ended:
             log("run_ended_before", status=self._ended.status)
+            # The delivery that ended it may have been killed before it wrote the copy.
+            self._log.doubt_copies([self._run])
             return Outcome(self._ended)
         return self._end()
 

@@ -126,13 +126,15 @@ class RunLog:
         unsaid: Sequence[StepRecord],
         delivery: int,
     ) -> None:
-        """The run ended: `unsaid` steps and the end to the control table, and the copy to the tenant, all at once.
+        """The run ended: `unsaid` steps and the end to the control table, then the copies to the tenant, at once.
 
         Raises TransientError when the control table could not be written: the end may then be said again. The copy
         never fails a run (PRODUCT 6), nor asks for a redelivery, which would find that the run has ended.
+        Never the copy first: a redelivery that does not find the end would write it again, when its insertId is
+        forgotten (FACTS 6).
         """
+        self.add(run, [*unsaid, end], delivery=delivery)
         copies: list[Callable[[], None]] = [
-            lambda: self.add(run, [*unsaid, end], delivery=delivery),
             lambda: self._copy(run, "x_meta_pipeline_runs", [_copy_of_run(run, end)]),
         ]
         if steps:

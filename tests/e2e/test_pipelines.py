@@ -10,6 +10,7 @@ import pytest
 from local.sample_billing import EMPTY_DAY
 from local.stack import Ready
 from tests.e2e.client import COST_BILLING, Platform, Tenant, by_day, client_of, source, table
+from tests.e2e.conftest import eventually
 
 pytestmark = [pytest.mark.timeout(180)]
 
@@ -159,10 +160,11 @@ def test_the_tenant_has_a_copy_of_its_runs_and_steps(platform, acme):
     run = platform.run(acme, COST_BILLING, date="2025-11-13")
 
     where = f"WHERE pipeline_logging_id = '{run['pipeline_logging_id']}'"
-    runs = platform.rows(f"SELECT status FROM `convergence-local.acmeinc_23xv2.x_meta_pipeline_runs` {where}")
-    steps = platform.rows(f"SELECT step_id, status FROM `convergence-local.acmeinc_23xv2.x_meta_step_logs` {where}")
-    assert runs == [{"status": "SUCCEEDED"}]
-    assert steps == [{"step_id": "extract_billing_costs", "status": "SUCCEEDED"}]
+    runs = f"SELECT status FROM `convergence-local.acmeinc_23xv2.x_meta_pipeline_runs` {where}"
+    steps = f"SELECT step_id, status FROM `convergence-local.acmeinc_23xv2.x_meta_step_logs` {where}"
+    # Written once the run has ended for all to see.
+    assert eventually(lambda: platform.rows(runs)) == [{"status": "SUCCEEDED"}]
+    assert eventually(lambda: platform.rows(steps)) == [{"step_id": "extract_billing_costs", "status": "SUCCEEDED"}]
 
 
 def test_the_history_lists_the_tenants_runs_page_by_page(platform, acme):

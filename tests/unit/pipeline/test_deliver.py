@@ -148,7 +148,8 @@ def test_a_double_of_a_run_that_has_ended_says_that_it_runs_and_no_second_end(wo
     handler.handle(push(run()))
     appended = world.rows.calls.count("append")
     handler.handle(push(run()))
-    assert (world.rows.calls.count("append"), state(world).status) == (appended + 1, "SUCCEEDED")
+    # That it runs, and that the copy may lack: whoever ended it may have been killed right then.
+    assert (world.rows.calls.count("append"), state(world).status) == (appended + 2, "SUCCEEDED")
 
 
 def test_a_run_that_failed_is_not_run_again(world: FakeServices) -> None:

@@ -148,6 +148,8 @@ def test_an_end_that_could_not_be_written_may_be_said_again(world: FakeServices)
     world.rows.broken["x_meta_runs"] = Unavailable("down")
     with pytest.raises(Unavailable):
         end(world)
+    # Neither was the copy: a later redelivery would double it.
+    assert world.warehouse.events(DatasetRef(DATA, TENANT).table("x_meta_pipeline_runs")) == []
     world.rows.broken.clear()
     end(world)
     found = log_of(world).read(TENANT, RUN)
