@@ -121,12 +121,12 @@ def test_a_reader_sees_all_rows_of_a_load_or_none(db: Database) -> None:
 
 @contextlib.contextmanager
 def long_query(db: Database, count: int = 1) -> Iterator[list[bigquery.QueryJob]]:
-    jobs = [db.client.query(LONG, job_retry=None, **CALL) for _ in range(count)]
-    try:
-        yield jobs
-    finally:
-        for job in jobs:
-            job.cancel(**CALL)
+    with ThreadPoolExecutor(count) as pool:  # at once: the answer to each comes after a moment that it may end in
+        jobs = list(pool.map(lambda _: db.client.query(LONG, job_retry=None, **CALL), range(count)))
+        try:
+            yield jobs
+        finally:
+            list(pool.map(lambda job: job.cancel(**CALL), jobs))
 
 
 def test_other_calls_are_answered_while_a_query_runs(db: Database) -> None:
