@@ -22,7 +22,9 @@ class Marked:
 
     def __init__(self, text: str, tenant_id: str) -> None:
         self._tenant_id = tenant_id
-        self.is_marked = tenant_id in text and MARKER not in text
+        # A name without backquotes stays as it is, and could then not be told to be the same as one with them.
+        is_bare = tenant_id in text and tenant_id in _PIECES.sub(" ", text)
+        self.is_marked = tenant_id in text and MARKER not in text and not is_bare
         self.text = _PIECES.sub(self._mark, text) if self.is_marked else text
 
     def _mark(self, piece: re.Match[str]) -> str:

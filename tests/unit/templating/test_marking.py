@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.sql import Sql
@@ -32,6 +32,7 @@ def outcome(act: Any) -> Any:
 
 
 @settings(deadline=None)
+@example([PIECES[1], " AS `{t}`", ", {t}.labels"], "acmeinc_23xv2")
 @given(st.lists(st.sampled_from(PIECES), max_size=8), st.sampled_from(["acmeinc_23xv2", "ab_1234"]))
 def test_a_marked_query_is_guarded_as_the_query_itself(pieces: list[str], tenant_id: str) -> None:
     sql = Sql(("SELECT 1 FROM " + "".join(pieces)).replace("{t}", tenant_id))
