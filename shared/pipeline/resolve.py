@@ -209,17 +209,18 @@ class Plan:
 
 def _check_request_texts(step: Step, variables: Variables, limit: int | None) -> None:
     """Refuse long texts and URLs of the request's, also through other variables, where the engine wants none."""
-    if limit is None:
+    asked = variables.requested & set(variables) - set(FAILURE_BUILT_IN)
+    if limit is None or not asked:
         return
     written = [text for _, text in texts(dict(step.fields))]
-    asked = variables.requested & set(variables) - set(FAILURE_BUILT_IN)
     faults = [
         Fault(f"body.{name}", "variable_invalid", f"{name!r} goes into a mail: at most {limit} characters, no URL")
         for name in sorted({part.name for text in written for part in names(text)} & asked)
         if len(variables.text(name)) > limit or _URL.search(variables.text(name))
     ]
     for text in written if not faults else ():
-        if linked := sorted({part.name for part in names(text)} & asked) if _makes_link(text, variables, asked) else []:
+        linked = sorted({part.name for part in names(text)} & asked)
+        if linked and _makes_link(text, variables, asked):
             message = f"{', '.join(map(repr, linked))}: would make a link of the mail's text, or choose where one leads"
             faults.append(Fault(f"body.{linked[0]}", "variable_invalid", message))
     if faults:
