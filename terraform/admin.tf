@@ -1,0 +1,32 @@
+# The operator's HTTP API: IAM lets in named members only, and the admin key is asked for besides.
+
+module "admin" {
+  source = "./modules/function"
+
+  name        = "admin"
+  description = "HTTP API of the operator: tenants, keys, batches"
+  entry_point = "api"
+  size        = local.sizes.admin
+  timeout_s   = 600 # off-boarding a tenant with many tables
+  ingress     = "ALLOW_ALL"
+  connector   = local.connector
+  invokers    = { for member in var.admin_invokers : member => member }
+  environment = merge(local.behind_a_proxy, { for name in [
+    "ADMIN_KEY_SECRET",
+    "API_KEY_GRACE_S",
+    "CONTROL_DATASET",
+    "DATA_PROJECT_ID",
+    "DEPLOYMENT",
+    "GCP_PROJECT_ID",
+    "KMS_API_KEYS_KEY",
+    "LOCATION",
+    "OPERATOR_EMAIL",
+  ] : name => local.settings[name] }, { ROUTES = "admin" })
+
+  project_id = var.project_id
+  region     = var.region
+  runtime    = var.runtime
+  bundle     = local.bundle.api
+  build      = local.build
+  depends_on = [terraform_data.build_is_ready]
+}

@@ -1,0 +1,51 @@
+# The value of each setting of shared/settings.py in this deployment. Which of them a function gets is said where it is
+# made; tests/repo/test_terraform.py compares that with what the function reads.
+
+locals {
+  data_project = var.data_project_id == "" ? var.project_id : var.data_project_id
+
+  settings = {
+    GCP_PROJECT_ID        = var.project_id
+    DATA_PROJECT_ID       = local.data_project
+    LOCATION              = var.location
+    CONTROL_DATASET       = local.control_dataset
+    DEPLOYMENT            = "production"
+    OPERATOR_EMAIL        = var.operator_email
+    OPERATOR_MAIL_DOMAINS = join(",", var.operator_mail_domains)
+    MAIL_FROM             = var.mail_from
+    TEMPLATE_VARIABLES    = jsonencode(var.template_variables)
+    LOGS_URL              = "https://console.cloud.google.com/logs/query;query=labels.pipeline_logging_id%3D%22{pipeline_logging_id}%22?project=${var.project_id}"
+
+    PIPELINE_RUNS_TOPIC                = local.topics.runs
+    PIPELINE_RUNS_SUBSCRIPTION         = "${local.topics.runs}-push"
+    PIPELINE_RUNS_BULK_TOPIC           = local.topics.runs_bulk
+    PIPELINE_RUNS_BULK_SUBSCRIPTION    = "${local.topics.runs_bulk}-push"
+    PIPELINE_BATCHES_TOPIC             = local.topics.batches
+    PIPELINE_BATCHES_SUBSCRIPTION      = "${local.topics.batches}-push"
+    PIPELINE_DEAD_LETTERS_SUBSCRIPTION = "${local.topics.dead_letters}-push"
+    PUBLISHERS                         = jsonencode(local.publishers)
+    MAX_DELIVERY_ATTEMPTS              = tostring(var.delivery_attempts.interactive)
+    PUSH_DEADLINE_S                    = tostring(local.ack_deadline_s)
+
+    RUN_DEADLINE_S                 = tostring(var.limits.run_deadline_s)
+    MAXIMUM_BYTES_BILLED           = tostring(var.limits.maximum_bytes_billed)
+    RATE_LIMIT_STORE               = local.rate_limit_store
+    RATE_LIMIT_RUNS                = var.limits.rate_limit_runs
+    RATE_LIMIT_READS               = var.limits.rate_limit_reads
+    RATE_LIMIT_ENDPOINT            = var.limits.rate_limit_endpoint
+    RATE_LIMIT_GLOBAL              = var.limits.rate_limit_global
+    RATE_LIMIT_LOOKUPS             = var.limits.rate_limit_lookups
+    RATE_LIMIT_LOOKUPS_PER_ADDRESS = var.limits.rate_limit_lookups_per_address
+    TRUSTED_PROXIES                = "1" # Google's own in front of every function
+    API_KEY_GRACE_S                = tostring(var.limits.api_key_grace_s)
+
+    ADMIN_KEY_SECRET    = "${google_secret_manager_secret.this["admin-key"].id}/versions/${var.secret_versions.admin_key}"
+    SENDGRID_KEY_SECRET = "${google_secret_manager_secret.this["sendgrid-key"].id}/versions/${var.secret_versions.sendgrid_key}"
+    KMS_API_KEYS_KEY    = google_kms_crypto_key.this["api-keys"].id
+    KMS_CREDENTIALS_KEY = google_kms_crypto_key.this["credentials"].id
+  }
+
+  # What the server around a function reads: gunicorn believes X-Forwarded-Proto of whoever it is connected to, which is
+  # Google's proxy, so that addresses in answers begin with https.
+  behind_a_proxy = { FORWARDED_ALLOW_IPS = "*" }
+}

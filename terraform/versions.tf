@@ -1,0 +1,30 @@
+terraform {
+  required_version = ">= 1.9" # a variable's validation may look at other variables
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 8.0"
+    }
+    google-beta = { # for google_project_service_identity alone
+      source  = "hashicorp/google-beta"
+      version = "~> 8.0"
+    }
+  }
+
+  # terraform init -backend-config=bucket=… ; terraform/bootstrap makes the bucket.
+  backend "gcs" {
+    prefix = "convergence"
+  }
+}
+
+provider "google" {
+  project        = var.project_id
+  region         = var.region
+  default_labels = { app = "convergence" }
+}
+
+provider "google-beta" {
+  project = var.project_id
+  region  = var.region
+}
