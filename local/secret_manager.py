@@ -1,4 +1,4 @@
-"""Embedded Secret Manager: create a secret, add versions, access one by number or `latest`.
+"""Embedded Secret Manager: create, list and delete secrets, add versions, access one by number or `latest`.
 
 What is not registered here is answered UNIMPLEMENTED.
 """
@@ -9,6 +9,7 @@ from typing import Any
 
 import google_crc32c
 from google.cloud.secretmanager_v1 import types as secrets
+from google.protobuf.empty_pb2 import Empty
 
 from local import rpc
 from local.database import open_database
@@ -26,6 +27,7 @@ CREATE TABLE IF NOT EXISTS versions (secret TEXT, version INTEGER, data BLOB NOT
 
 _Secret, _SecretVersion = rpc.raw(secrets.Secret), rpc.raw(secrets.SecretVersion)
 _AccessResponse = rpc.raw(secrets.AccessSecretVersionResponse)
+_ListResponse = rpc.raw(secrets.ListSecretsResponse)
 _ENABLED = int(secrets.SecretVersion.State.ENABLED)
 
 
@@ -47,6 +49,8 @@ class SecretManager:
             {
                 "CreateSecret": rpc.Method(secrets.CreateSecretRequest, secrets.Secret, self._create),
                 "GetSecret": rpc.Method(secrets.GetSecretRequest, secrets.Secret, self._get),
+                "ListSecrets": rpc.Method(secrets.ListSecretsRequest, secrets.ListSecretsResponse, self._list),
+                "DeleteSecret": rpc.Method(secrets.DeleteSecretRequest, Empty, self._delete),
                 "AddSecretVersion": rpc.Method(add, secrets.SecretVersion, self._add_version),
                 "AccessSecretVersion": rpc.Method(access, secrets.AccessSecretVersionResponse, self._access),
             },
@@ -71,6 +75,23 @@ class SecretManager:
         if secret is None:
             raise Refused(Code.NOT_FOUND, f"Secret [{request.name}] not found.")
         return secret
+
+    async def _list(self, request: Any) -> Any:
+        """All of a project, on one page."""
+        if request.filter:
+            raise Refused(Code.UNIMPLEMENTED, "The embedded Secret Manager does not honour filter.")
+        found = self._database.execute(
+            "SELECT body FROM secrets WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name",
+            (f"{request.parent}/secrets/",),
+        ).fetchall()
+        return _ListResponse(secrets=[_Secret.FromString(body) for (body,) in found], total_size=len(found))
+
+    async def _delete(self, request: Any) -> Any:
+        if self._secret(request.name) is None:
+            raise Refused(Code.NOT_FOUND, f"Secret [{request.name}] not found.")
+        self._database.execute("DELETE FROM versions WHERE secret = ?", (request.name,))
+        self._database.execute("DELETE FROM secrets WHERE name = ?", (request.name,))
+        return Empty()
 
     async def _add_version(self, request: Any) -> Any:
         secret, payload = request.parent, request.payload

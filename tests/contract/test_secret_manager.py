@@ -102,9 +102,29 @@ def test_creating_twice_says_that_it_is_there(secrets: Secrets) -> None:
     assert secrets.client.get_secret(name=SECRET, **CALL).name == SECRET
 
 
+def test_a_project_lists_its_own(secrets: Secrets) -> None:
+    secrets.create("second-key")
+    other = {"parent": "projects/p2", "secret_id": "x", "secret": {"replication": {"automatic": {}}}}
+    secrets.client.create_secret(request=other, **CALL)
+    listed = secrets.client.list_secrets(parent="projects/p", **CALL)
+    assert [one.name for one in listed] == [SECRET, "projects/p/secrets/second-key"]
+
+
+def test_a_deleted_secret_is_gone_with_its_versions(secrets: Secrets) -> None:
+    secrets.add(b"first")
+    secrets.client.delete_secret(name=SECRET, **CALL)
+    with pytest.raises(exceptions.NotFound):
+        secrets.client.delete_secret(name=SECRET, **CALL)
+    secrets.create()
+    with pytest.raises(exceptions.NotFound):
+        secrets.access("1")
+
+
 def test_what_is_not_embedded_is_unimplemented(secrets: Secrets) -> None:
     with pytest.raises(exceptions.MethodNotImplemented):
-        secrets.client.delete_secret(name=SECRET, **CALL)
+        secrets.client.destroy_secret_version(name=f"{SECRET}/versions/1", **CALL)
+    with pytest.raises(exceptions.MethodNotImplemented, match="does not honour filter"):
+        secrets.client.list_secrets(request={"parent": "projects/p", "filter": "name:x"}, **CALL)
 
 
 def test_secrets_are_kept_on_disk(loop_thread: Any, tmp_path: Path, secrets: Secrets) -> None:
