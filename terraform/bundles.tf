@@ -78,7 +78,7 @@ resource "google_project_iam_member" "build_logs" {
 }
 
 resource "google_artifact_registry_repository_iam_member" "build" {
-  repository = google_artifact_registry_repository.functions.name
+  repository = google_artifact_registry_repository.functions.repository_id
   location   = google_artifact_registry_repository.functions.location
   role       = "roles/artifactregistry.writer"
   member     = google_service_account.build.member

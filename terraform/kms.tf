@@ -30,7 +30,14 @@ resource "google_kms_crypto_key_iam_member" "this" {
     "credentials/run_pipeline_bulk" = "roles/cloudkms.cryptoKeyDecrypter"
   }
 
-  crypto_key_id = google_kms_crypto_key.this[split("/", each.key)[0]].id
+  crypto_key_id = local.keys[split("/", each.key)[0]]
   role          = each.value
   member        = local.members[split("/", each.key)[1]]
+}
+
+locals {
+  # By their names, not their ids: a plan can tell them.
+  keys = { for name, one in google_kms_crypto_key.this : name =>
+    "projects/${var.project_id}/locations/${var.region}/keyRings/${google_kms_key_ring.this.name}/cryptoKeys/${one.name}"
+  }
 }

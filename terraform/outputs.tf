@@ -12,7 +12,7 @@ output "secrets_to_fill" {
   description = "Secrets that want a version before anything runs, with the version that is read."
   value = {
     for name, version in { admin-key = var.secret_versions.admin_key, sendgrid-key = var.secret_versions.sendgrid_key } :
-    name => "${google_secret_manager_secret.this[name].id}/versions/${version}"
+    name => "${local.secrets[name]}/versions/${version}"
   }
 }
 

@@ -26,7 +26,7 @@ resource "google_service_account" "push" {
 }
 
 resource "google_service_account_iam_member" "push_token" {
-  service_account_id = google_service_account.push.name
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${google_service_account.push.email}"
   role               = "roles/iam.serviceAccountOpenIdTokenCreator"
   member             = local.agents["pubsub"]
 }

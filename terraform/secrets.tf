@@ -20,7 +20,11 @@ resource "google_secret_manager_secret_iam_member" "reader" {
     "sendgrid-key/dead_letter",
   ])
 
-  secret_id = google_secret_manager_secret.this[split("/", each.key)[0]].id
+  secret_id = google_secret_manager_secret.this[split("/", each.key)[0]].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = local.members[split("/", each.key)[1]]
+}
+
+locals {
+  secrets = { for name, one in google_secret_manager_secret.this : name => "projects/${var.project_id}/secrets/${one.secret_id}" }
 }

@@ -39,10 +39,10 @@ locals {
     TRUSTED_PROXIES                = "1" # Google's own in front of every function
     API_KEY_GRACE_S                = tostring(var.limits.api_key_grace_s)
 
-    ADMIN_KEY_SECRET    = "${google_secret_manager_secret.this["admin-key"].id}/versions/${var.secret_versions.admin_key}"
-    SENDGRID_KEY_SECRET = "${google_secret_manager_secret.this["sendgrid-key"].id}/versions/${var.secret_versions.sendgrid_key}"
-    KMS_API_KEYS_KEY    = google_kms_crypto_key.this["api-keys"].id
-    KMS_CREDENTIALS_KEY = google_kms_crypto_key.this["credentials"].id
+    ADMIN_KEY_SECRET    = "${local.secrets["admin-key"]}/versions/${var.secret_versions.admin_key}"
+    SENDGRID_KEY_SECRET = "${local.secrets["sendgrid-key"]}/versions/${var.secret_versions.sendgrid_key}"
+    KMS_API_KEYS_KEY    = local.keys["api-keys"]
+    KMS_CREDENTIALS_KEY = local.keys["credentials"]
   }
 
   # What the server around a function reads: gunicorn believes X-Forwarded-Proto of whoever it is connected to, which is

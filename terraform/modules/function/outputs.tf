@@ -22,3 +22,8 @@ output "environment" {
   description = "Its environment variables, as deployed."
   value       = google_cloudfunctions2_function.this.service_config[0].environment_variables
 }
+
+output "invokers" {
+  description = "Who may call it."
+  value       = var.invokers
+}
