@@ -91,8 +91,11 @@ class Catalog(Protocol):
         """The names of a dataset's tables, sorted; none where there is no such dataset."""
         ...
 
-    def delete_dataset(self, ref: DatasetRef) -> bool:
-        """Delete a dataset with all that is in it, for good; False if it was not there."""
+    def delete_dataset(self, dataset: Dataset) -> bool:
+        """Delete a dataset with all that is in it, for good, if it is still as `get_dataset` gave it (its etag).
+
+        False if it was not there any more, or changed, or another one of its name had taken its place.
+        """
         ...
 
     def get_schema(self, table: TableRef) -> TableSchema | None:

@@ -162,7 +162,8 @@ def make_tenant(warehouse: FakeBigQuery, who: Tenant, *keys: str, **key: datetim
     ]
     warehouse.tables[dataset.table("x_meta_api_keys")].stored.extend(rows)
     if TENANTS in warehouse.tables:
-        warehouse.tables[TENANTS].stored.append({"tenant_id": who.tenant_id, "status": who.status})
+        row = {"tenant_id": who.tenant_id, "status": who.status, "onboarding_epoch": who.epoch}
+        warehouse.tables[TENANTS].stored.append(row)
     put_record(warehouse, who)
 
 

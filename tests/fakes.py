@@ -123,6 +123,12 @@ class FakeBigQuery:
         self._etags += 1
         self.datasets[dataset] = Dataset(dataset, dict(labels), f"etag-{self._etags}")
 
+    def drop(self, dataset: DatasetRef) -> None:
+        """Remove a dataset with all that is in it."""
+        for table in [each for each in self.tables if each.dataset_ref == dataset]:
+            del self.tables[table]
+        del self.datasets[dataset]
+
     def events(self, table: TableRef) -> list[dict[str, Any]]:
         """Every row of a table, streamed ones too, as a query sees them."""
         found = self.table(table)
@@ -169,11 +175,13 @@ class FakeCatalog(Fallible):
         with self._call("tables"):
             return sorted(table.table for table in self._warehouse.tables if table.dataset_ref == ref)
 
-    def delete_dataset(self, ref: DatasetRef) -> bool:
+    def delete_dataset(self, dataset: Dataset) -> bool:
         with self._call("delete_dataset"):
-            for table in [each for each in self._warehouse.tables if each.dataset_ref == ref]:
-                del self._warehouse.tables[table]
-            return self._warehouse.datasets.pop(ref, None) is not None
+            found = self._warehouse.datasets.get(dataset.ref)
+            if found is None or found.etag != dataset.etag:
+                return False
+            self._warehouse.drop(dataset.ref)
+            return True
 
     def get_schema(self, table: TableRef) -> TableSchema | None:
         with self._call("get_schema"):

@@ -32,6 +32,11 @@ class OffBoarding:
 
     A dataset is removed only where its label names the tenant *and* its name parses to exactly this tenant: a
     neighbour whose id begins alike, and whatever bears no label, is never touched (PRODUCT 3).
+
+    What was there when the call began is removed, and no other onboarding of the id: a call that is held up may be
+    overtaken by another one that completes it, and the id be onboarded anew. Every change is bound to what was seen:
+    the record's and the registry's rows by their onboarding epoch, each dataset by its etag, and the etag counts only
+    while the tenant's own dataset, which every onboarding makes or claims, is as it was at first.
     """
 
     def __init__(
@@ -48,16 +53,24 @@ class OffBoarding:
     def remove(self, tenant_id: str, *, force: bool, request: str) -> Removed:
         """Suspend the tenant, then remove its datasets, its own `{tenant_id}` last, then its row of the registry.
 
-        Raises TenantUnknown where there is nothing to remove; OnboardingInProgress; RunsLive unless `force`: the tenant
-        stays suspended then, so that no run begins any more.
+        Raises TenantUnknown where there is nothing to remove, or no longer what there was when the call began;
+        OnboardingInProgress; RunsLive unless `force`: the tenant stays suspended then, so that no run begins any more.
         """
-        registry = Registry(self._jobs(), self._settings)
-        found, is_registered = self._inventory(tenant_id), registry.has(tenant_id)
-        if not found and not is_registered:
+        if not is_tenant_id(tenant_id):
             raise TenantUnknown(f"there is no tenant {tenant_id[:64]!r}")
-        if any(is_claimed(dataset, self._clock.now()) for dataset in found):
+        registry = Registry(self._jobs(), self._settings)
+        # Before all else: what is read after it belongs to the same onboarding for as long as this stays as it is.
+        own = self._catalog.get_dataset(DatasetRef(self._settings.data_project, tenant_id))
+        record = self._records.get(tenant_id)
+        epoch = record.tenant.epoch if record else registry.epoch(tenant_id)
+        found = self._inventory(tenant_id)
+        if not found and epoch is None:
+            raise TenantUnknown(f"there is no tenant {tenant_id!r}")
+        if own and is_claimed(own, self._clock.now()):
             raise OnboardingInProgress(f"{tenant_id} is being onboarded; ask again in a minute")
-        self._suspend(tenant_id, registry, request)
+        self._confirm(tenant_id, own)
+        if record:
+            self._suspend(record.tenant, registry, request)
         live = [] if force else self._live_runs(tenant_id)
         if live:
             raise RunsLive(
@@ -67,29 +80,37 @@ class OffBoarding:
         removed: dict[str, list[str]] = {}
         for _ in range(_LOOKS):
             for dataset in found:
-                self._remove(dataset.ref, tenant_id, removed)
+                self._remove(dataset.ref, tenant_id, own, removed)
             found = self._inventory(tenant_id)
             if not found:
-                was_registered = registry.remove(tenant_id, request=request)
+                was_registered = epoch is not None and registry.remove(tenant_id, epoch, request=request)
                 log("tenant_off_boarded", datasets=len(removed))
                 return Removed(removed, was_registered)
         raise Unavailable(f"datasets of {tenant_id} are made while they are removed; try again")
 
     def _inventory(self, tenant_id: str) -> list[Dataset]:
         """The tenant's datasets, the one of its record last: until the end that says that it is suspended."""
-        if not is_tenant_id(tenant_id):
-            return []
         labelled = self._catalog.datasets(self._settings.data_project, labels={TENANT_LABEL: tenant_id})
         ours = [dataset for dataset in labelled if owner_of_dataset(dataset.ref.dataset) == tenant_id]
         return sorted(ours, key=lambda dataset: (dataset.ref.dataset == tenant_id, dataset.ref.dataset))
 
-    def _suspend(self, tenant_id: str, registry: Registry, request: str) -> None:
+    def _confirm(self, tenant_id: str, own: Dataset | None) -> None:
+        """Raise TenantUnknown where the tenant's own dataset is neither as it was seen at first nor gone.
+
+        A tenant has no other dataset before it has that one.
+        """
+        now = self._catalog.get_dataset(DatasetRef(self._settings.data_project, tenant_id))
+        if now and (own is None or now.etag != own.etag):
+            raise _overtaken(tenant_id)
+
+    def _suspend(self, seen: Tenant, registry: Registry, request: str) -> None:
         def suspended(tenant: Tenant) -> Tenant:
+            if tenant.epoch != seen.epoch:
+                raise _overtaken(seen.tenant_id)
             return replace(tenant, status="suspended")
 
-        if self._records.get(tenant_id) is not None:
-            self._records.change(tenant_id, suspended, request=request)
-            registry.follow(tenant_id, self._records, request=request)
+        self._records.change(seen.tenant_id, suspended, request=request)
+        registry.follow(seen.tenant_id, self._records, request=request)
 
     def _live_runs(self, tenant_id: str) -> list[str]:
         settings = self._settings
@@ -99,14 +120,22 @@ class OffBoarding:
         found = self._jobs().select(live_runs(events, tenant_id, since.isoformat()), max_rows=1)
         return [row["pipeline_logging_id"] for row in found]
 
-    def _remove(self, ref: DatasetRef, tenant_id: str, removed: dict[str, list[str]]) -> None:
-        """Remove the dataset if it is still the tenant's at this moment."""
+    def _remove(self, ref: DatasetRef, tenant_id: str, own: Dataset | None, removed: dict[str, list[str]]) -> None:
+        """Remove the dataset if it is still the tenant's, and no new tenant's, at this moment."""
         dataset = self._catalog.get_dataset(ref)
         if dataset is None or dataset.labels.get(TENANT_LABEL) != tenant_id:
             return
         tables = self._catalog.tables(ref)
-        if self._catalog.delete_dataset(ref):
+        self._confirm(tenant_id, own)  # after the etag was read, which then is not a new tenant's
+        if self._catalog.delete_dataset(dataset):
             removed.setdefault(ref.dataset, tables)
+
+
+def _overtaken(tenant_id: str) -> TenantUnknown:
+    return TenantUnknown(
+        f"{tenant_id} is no longer the tenant that it was when this call began: its dataset was removed or changed"
+        " meanwhile. If it was onboarded anew, that is left alone; to remove what is there now, ask again"
+    )
 
 
 def live_runs(events: TableRef, tenant_id: str, since: str) -> Sql:

@@ -91,10 +91,10 @@ class TenantRecords:
             parameters.append(Parameter("seen", "TIMESTAMP", seen.updated_at.isoformat()))
         table = metadata_table(self._data_project, wanted.tenant_id, "x_meta_tenant")
         parameters.append(Parameter("tenant_id", "STRING", wanted.tenant_id))
-        sql = Sql(
-            f"UPDATE `{table}` SET {assigned} WHERE tenant_id = @tenant_id AND {as_seen}",  # one row
-            tuple(parameters),
-        )
+        parameters.append(Parameter("epoch", "STRING", wanted.epoch))
+        # One row, and none where the tenant was off-boarded and onboarded anew meanwhile.
+        of_it = f"tenant_id = @tenant_id AND onboarding_epoch = @epoch AND {as_seen}"
+        sql = Sql(f"UPDATE `{table}` SET {assigned} WHERE {of_it}", tuple(parameters))
         count = change(
             self._jobs(), sql, tenant_id=wanted.tenant_id, request=request, table=table.table, operation="update"
         )

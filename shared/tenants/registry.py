@@ -26,8 +26,13 @@ class Registry:
 
     def has(self, tenant_id: str) -> bool:
         """Whether the tenant is entered."""
-        sql = f"SELECT tenant_id FROM `{self._table}` WHERE tenant_id = @tenant_id LIMIT 1"
-        return bool(self._jobs.select(Sql(sql, (Parameter("tenant_id", "STRING", tenant_id),))))
+        return self.epoch(tenant_id) is not None
+
+    def epoch(self, tenant_id: str) -> str | None:
+        """The epoch of the onboarding that entered the tenant, or None where it is not entered."""
+        sql = f"SELECT onboarding_epoch FROM `{self._table}` WHERE tenant_id = @tenant_id LIMIT 1"
+        found = self._jobs.select(Sql(sql, (Parameter("tenant_id", "STRING", tenant_id),)))
+        return str(found[0]["onboarding_epoch"]) if found else None
 
     def enter(self, tenant: Tenant, *, onboarded_at: datetime, request: str) -> None:
         """Add the tenant's row."""
@@ -66,12 +71,11 @@ class Registry:
         parameters = (*parameters, Parameter("tenant_id", "STRING", tenant.tenant_id))
         self._change(Sql(sql, parameters), tenant.tenant_id, request, "update")
 
-    def remove(self, tenant_id: str, *, request: str) -> bool:
-        """Take the tenant's row out; whether there was one."""
-        sql = Sql(
-            f"DELETE FROM `{self._table}` WHERE tenant_id = @tenant_id", (Parameter("tenant_id", "STRING", tenant_id),)
-        )
-        return self._change(sql, tenant_id, request, "delete") > 0
+    def remove(self, tenant_id: str, epoch: str, *, request: str) -> bool:
+        """Take out the row that the onboarding of this epoch has entered; whether there was one."""
+        sql = f"DELETE FROM `{self._table}` WHERE tenant_id = @tenant_id AND onboarding_epoch = @epoch"
+        parameters = Parameter("tenant_id", "STRING", tenant_id), Parameter("epoch", "STRING", epoch)
+        return self._change(Sql(sql, parameters), tenant_id, request, "delete") > 0
 
     def _change(self, sql: Sql, tenant_id: str, request: str, operation: str) -> int:
         return change(

@@ -126,7 +126,7 @@ def merged(old: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 async def delete(request: Request) -> Response:
     """datasets.delete."""
-    record_of(request)
+    check_etag(request, record_of(request).etag)
     contents = request.query.get("deleteContents", "").lower() == "true"
     request.service.catalog.delete_dataset(request.project, request.parts[1], contents=contents)
     return Response(None, 204)

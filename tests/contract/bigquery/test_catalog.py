@@ -75,6 +75,20 @@ def test_an_update_with_an_old_etag_is_refused_with_412(db: Database) -> None:
     assert db.client.get_dataset(db.path, **CALL).labels == {"a": "1"}
 
 
+def test_a_delete_with_an_old_etag_is_refused_with_412(db: Database) -> None:
+    """googleapis/google-cloud-java, issue 468: Dataset.delete fails if If-Match does not match."""
+    old = db.client.get_dataset(db.path, **CALL)
+    db.call("PATCH", f"datasets/{db.dataset}", {"labels": {"a": "1"}})
+
+    def delete() -> None:
+        db.client._call_api(None, method="DELETE", path=old.path, headers={"If-Match": old.etag})
+
+    refused = refusal(delete)
+
+    assert (refused.status, refused.reason) == (412, "conditionNotMet")
+    assert db.client.get_dataset(db.path, **CALL).labels == {"a": "1"}
+
+
 def test_a_patch_keeps_what_it_does_not_name(db: Database) -> None:
     dataset = db.client.get_dataset(db.path, **CALL)
     dataset.labels, dataset.description = {"a": "1"}, "d"

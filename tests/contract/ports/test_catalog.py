@@ -8,7 +8,7 @@ from shared.contracts.tenant import TENANT_LABEL
 from shared.errors import NotFound, PayloadRefused
 from shared.ports import QueryJob
 from tests.builders import schema, table_schema
-from tests.contract.ports.conftest import Warehouse
+from tests.contract.ports.cloud import Warehouse
 
 SHAPE = table_schema("day DATE", "cost FLOAT64", partition_field="day")
 
@@ -38,7 +38,9 @@ def test_a_dataset_comes_back_with_its_labels(warehouse: Warehouse) -> None:
 
 def test_a_dataset_is_made_once_and_the_first_one_stays(warehouse: Warehouse) -> None:
     warehouse.make_dataset(first="1")
-    again = warehouse.catalog.create_dataset(warehouse.dataset, location="US", labels={"second": "2"}, description="")
+    again = warehouse.catalog.create_dataset(
+        warehouse.dataset, location=warehouse.location, labels={"second": "2"}, description=""
+    )
     found = warehouse.catalog.get_dataset(warehouse.dataset)
     assert found is not None
     assert (again, found.labels) == (False, {"first": "1"})
@@ -155,10 +157,31 @@ def test_a_dataset_goes_with_all_that_is_in_it_and_once(warehouse: Warehouse) ->
     for name in ("costs", "a_first"):
         warehouse.make_table(SHAPE, name)
     assert warehouse.catalog.tables(warehouse.dataset) == ["a_first", "costs"]
-    assert [warehouse.catalog.delete_dataset(warehouse.dataset) for _ in range(2)] == [True, False]
+    seen = warehouse.catalog.get_dataset(warehouse.dataset)
+    assert seen is not None
+    assert [warehouse.catalog.delete_dataset(seen) for _ in range(2)] == [True, False]
     assert warehouse.catalog.get_dataset(warehouse.dataset) is None
     assert warehouse.catalog.get_schema(warehouse.dataset.table("costs")) is None
     assert warehouse.catalog.tables(warehouse.dataset) == []
+
+
+def test_a_dataset_that_changed_since_it_was_looked_at_stays(warehouse: Warehouse) -> None:
+    warehouse.make_table(SHAPE)
+    seen = warehouse.catalog.get_dataset(warehouse.dataset)
+    assert seen is not None
+    assert warehouse.catalog.set_labels(seen, {"a": "1"})
+    assert not warehouse.catalog.delete_dataset(seen)
+    assert warehouse.catalog.tables(warehouse.dataset) == ["costs"]
+
+
+def test_another_dataset_of_its_name_stays(warehouse: Warehouse) -> None:
+    warehouse.make_table(SHAPE)
+    seen = warehouse.catalog.get_dataset(warehouse.dataset)
+    assert seen is not None
+    assert warehouse.catalog.delete_dataset(seen)
+    warehouse.make_table(SHAPE)
+    assert not warehouse.catalog.delete_dataset(seen)
+    assert warehouse.catalog.tables(warehouse.dataset) == ["costs"]
 
 
 def test_a_table_is_no_view_and_neither_is_nothing(warehouse: Warehouse) -> None:
@@ -167,9 +190,9 @@ def test_a_table_is_no_view_and_neither_is_nothing(warehouse: Warehouse) -> None
     assert not warehouse.catalog.is_view(warehouse.dataset.table("nothing"))
 
 
-def test_a_view_is_one(embedded_warehouse: Warehouse) -> None:
-    table = embedded_warehouse.make_table(SHAPE)
-    view, job_id = embedded_warehouse.dataset.table("seen"), embedded_warehouse.job_id()
-    embedded_warehouse.jobs.insert(job_id, QueryJob(Sql(f"CREATE VIEW `{view}` AS SELECT day FROM `{table}`")))
-    embedded_warehouse.jobs.wait(job_id, timeout_s=30)
-    assert embedded_warehouse.catalog.is_view(view)
+def test_a_view_is_one(cloud_warehouse: Warehouse) -> None:
+    table = cloud_warehouse.make_table(SHAPE)
+    view, job_id = cloud_warehouse.dataset.table("seen"), cloud_warehouse.job_id()
+    cloud_warehouse.jobs.insert(job_id, QueryJob(Sql(f"CREATE VIEW `{view}` AS SELECT day FROM `{table}`")))
+    cloud_warehouse.jobs.wait(job_id, timeout_s=30)
+    assert cloud_warehouse.catalog.is_view(view)

@@ -140,7 +140,7 @@ def test_for_a_removed_tenant_nothing_is_made_however_lately_it_was_seen(
     assert world.directory.get(TENANT) is not None
     if has_dataset:
         world.warehouse.put(DATASET, {TENANT_LABEL: TENANT})
-    world.catalog.delete_dataset(DatasetRef(DATA, TENANT))
+    world.warehouse.drop(DatasetRef(DATA, TENANT))
     with pytest.raises(TenantUnknown):
         ensure(world)
     assert TABLE not in world.warehouse.tables
@@ -157,7 +157,7 @@ def test_for_a_suspended_tenant_nothing_is_made(world: FakeServices) -> None:
 
 def test_for_a_tenant_that_came_back_all_is_looked_at_again(world: FakeServices) -> None:
     ensure(world)
-    world.catalog.delete_dataset(DATASET)
+    world.warehouse.drop(DATASET)
     put_record(world.warehouse, tenant(epoch="another life"))
     world.directory.forget(TENANT)
     ensure(world)

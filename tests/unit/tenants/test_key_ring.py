@@ -180,7 +180,7 @@ def test_rotated_a_thousand_times_the_newest_key_is_still_found(world: FakeServi
 
 
 def test_keys_of_a_tenant_without_a_table_cannot_be_made(world: FakeServices, ring: KeyRing) -> None:
-    world.catalog.delete_dataset(DatasetRef(DATA, TENANT))
+    world.warehouse.drop(DatasetRef(DATA, TENANT))
     with pytest.raises(TenantUnknown):
         rotate(ring)
 

@@ -1,5 +1,7 @@
 """Off-boarding removes all that is the tenant's and nothing else; cut short anywhere, the same call completes it."""
 
+from contextlib import suppress
+
 import pytest
 
 from shared.contracts.tables import DatasetRef
@@ -105,12 +107,12 @@ def test_the_own_dataset_goes_last_and_says_until_then_that_the_tenant_is_suspen
     seen: list[tuple[str, str]] = []
 
     class Watched(FakeCatalog):
-        def delete_dataset(self, ref: DatasetRef) -> bool:
+        def delete_dataset(self, dataset: Dataset) -> bool:
             found = world.directory
             found.forget(TENANT)
             now = found.get(TENANT)
-            seen.append((ref.dataset, now.status if now else "gone"))
-            return super().delete_dataset(ref)
+            seen.append((dataset.ref.dataset, now.status if now else "gone"))
+            return super().delete_dataset(dataset)
 
     world.catalog = Watched(world.warehouse)
     remove(world)
@@ -133,10 +135,10 @@ def test_what_a_run_makes_meanwhile_goes_too(world: FakeServices) -> None:
     late = DatasetRef(DATA, f"{TENANT}_late")
 
     class Late(FakeCatalog):
-        def delete_dataset(self, ref: DatasetRef) -> bool:
-            if ref == OWN:
+        def delete_dataset(self, dataset: Dataset) -> bool:
+            if dataset.ref == OWN:
                 world.warehouse.put(late, {TENANT_LABEL: TENANT})
-            return super().delete_dataset(ref)
+            return super().delete_dataset(dataset)
 
     world.catalog = Late(world.warehouse)
     assert list(remove(world).datasets) == [SILVER.dataset, OWN.dataset, late.dataset]
@@ -195,8 +197,8 @@ def test_a_half_finished_onboarding_can_be_removed(world: FakeServices) -> None:
 # ── cut short ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CALLS = [
-    ("catalog", "datasets", 2), ("catalog", "get_dataset", 2), ("catalog", "tables", 2),
-    ("catalog", "delete_dataset", 2), ("jobs", "select", 2), ("jobs", "insert", 3), ("rows", "stored", 4),
+    ("catalog", "datasets", 2), ("catalog", "get_dataset", 6), ("catalog", "tables", 2),
+    ("catalog", "delete_dataset", 2), ("jobs", "select", 1), ("jobs", "insert", 3), ("rows", "stored", 4),
 ]  # fmt: skip
 
 
@@ -226,6 +228,64 @@ def test_cut_short_anywhere_the_same_call_completes_it(
         remove(world, request="s")
     assert of_tenant(world) == set()
     assert registered(world) == {OTHER: "active"}
+
+
+# ── overtaken ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+OVERTAKEN = [
+    ("catalog", "get_dataset", 6), ("catalog", "datasets", 2), ("catalog", "tables", 2),
+    ("catalog", "delete_dataset", 2), ("jobs", "select", 1), ("jobs", "insert", 3), ("jobs", "wait", 3), ("rows", "stored", 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("was_complete", [True, False], ids=["onboarded", "half_finished"])
+@pytest.mark.parametrize(
+    ("port", "method", "nth", "after"),
+    [
+        (port, method, nth, after)
+        for port, method, most in OVERTAKEN
+        for nth in range(1, most + 1)
+        for after in (False, True)
+        # Before its first call it has not begun: what is there then is what it is asked to remove.
+        if (method, nth, after) != ("get_dataset", 1, False)
+    ],
+)
+def test_held_up_while_another_call_ends_and_the_id_is_onboarded_anew_it_leaves_the_new_tenant_alone(
+    world: FakeServices, port: str, method: str, nth: int, after: bool, was_complete: bool
+) -> None:
+    if not was_complete:
+        registry = world.warehouse.tables[TENANTS]
+        registry.stored = [row for row in registry.stored if row["tenant_id"] != TENANT]
+    fake = getattr(world, port)
+    real, count = getattr(fake, method), iter(range(1, 100))
+    anew = tenant(epoch="epoch-2", admin_email="new@acmeinc.example")
+    held: list[int] = []
+
+    def overtake() -> None:
+        held.append(nth)
+        with suppress(TenantUnknown):  # where all is gone already
+            remove(world, request="other")
+        make_tenant(world.warehouse, anew)
+        make_table(world.warehouse, SILVER.table("billing_cost_daily"), table_schema("cost FLOAT64"), TENANT)
+
+    def slow(*args: object, **given: object) -> object:
+        if held or next(count) != nth:
+            return real(*args, **given)
+        if not after:
+            overtake()
+        answer = real(*args, **given)
+        if after:
+            overtake()
+        return answer
+
+    setattr(fake, method, slow)
+    with suppress(TenantUnknown):
+        remove(world)
+    assert held
+    assert of_tenant(world) == {OWN.dataset, SILVER.dataset}
+    assert SILVER.table("billing_cost_daily") in world.warehouse.tables
+    assert registered(world)[TENANT] == "active"
+    assert world.directory.get(TENANT) == anew
 
 
 def test_an_error_in_the_middle_leaves_the_registry_row(world: FakeServices) -> None:

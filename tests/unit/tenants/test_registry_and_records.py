@@ -12,7 +12,7 @@ from shared.errors import QueryFailed, TenantUnknown, Unavailable
 from shared.ports import Job, JobError, QueryJob
 from shared.tenants.records import TenantRecord, TenantRecords
 from shared.tenants.registry import Registry
-from tests.builders import DATA, OTHER, OTHER_KEY, TENANT, TENANTS, make_tenant, schema, services, tenant
+from tests.builders import DATA, OTHER, OTHER_KEY, TENANT, TENANTS, make_tenant, put_record, schema, services, tenant
 from tests.fakes import START, FakeServices
 
 RECORD = DatasetRef(DATA, TENANT).table("x_meta_tenant")
@@ -52,6 +52,18 @@ def test_what_was_changed_is_read_again(world: FakeServices, records: TenantReco
     )
     made = records.change(TENANT, lambda _: wanted, request="r")
     assert made == records.get(TENANT) == TenantRecord(wanted, START, START + timedelta(seconds=60))
+
+
+def test_the_record_of_another_onboarding_is_not_written_over(world: FakeServices, records: TenantRecords) -> None:
+    def overtaken(seen: Tenant) -> Tenant:
+        put_record(world.warehouse, tenant(epoch="epoch-2"))  # at the same time, by an instance with a slower clock
+        if seen.epoch != "epoch-1":
+            raise TenantUnknown("onboarded anew")
+        return suspended(seen)
+
+    with pytest.raises(TenantUnknown):
+        records.change(TENANT, overtaken, request="r")
+    assert records.get(TENANT) == TenantRecord(tenant(epoch="epoch-2"), START, START)
 
 
 def test_what_stays_the_same_is_not_written(world: FakeServices, records: TenantRecords) -> None:
@@ -150,8 +162,14 @@ def test_the_slower_of_two_does_not_leave_what_the_faster_has_replaced(
 
 def test_who_is_taken_out_is_gone_and_the_others_stay(world: FakeServices) -> None:
     registry = Registry(world.jobs, world.settings)
-    assert [registry.remove(TENANT, request=request) for request in "ab"] == [True, False]
+    assert [registry.remove(TENANT, "epoch-1", request=request) for request in "ab"] == [True, False]
     assert (registry.has(TENANT), registry.has(OTHER)) == (False, True)
+
+
+def test_the_row_of_another_onboarding_stays(world: FakeServices) -> None:
+    registry = Registry(world.jobs, world.settings)
+    assert not registry.remove(TENANT, "epoch-0", request="r")
+    assert registry.epoch(TENANT) == "epoch-1"
 
 
 def test_who_is_entered_twice_by_one_request_is_there_once(world: FakeServices) -> None:
