@@ -1,6 +1,7 @@
 """Which functions run in the stack, and the environment that each of them gets.
 
-The local counterpart of what Terraform sets per function. Names are those of `shared/settings.py`.
+The local counterpart of what Terraform sets per function: a function gets the settings that it says it reads, and no
+other one.
 """
 
 import json
@@ -8,6 +9,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from shared.readers import functions_of
+from shared.settings import read_by
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "convergence-local"
@@ -55,7 +59,6 @@ FUNCTIONS = (
         topics=("pipeline-runs-bulk",),
         settings={
             "PUBLISHERS": "{}",
-            "LANE": "bulk",
             "PIPELINE_RUNS_TOPIC": "pipeline-runs-bulk",
             "PIPELINE_RUNS_SUBSCRIPTION": "pipeline-runs-bulk-push",
         },
@@ -87,12 +90,11 @@ def process_environment() -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
-def settings(
-    function: Function, endpoints: Endpoints, *, configs: Path, templates: Path, billing_table: str, logs: Path
+def platform_settings(
+    endpoints: Endpoints, *, configs: Path, templates: Path, billing_table: str, logs: Path
 ) -> dict[str, str]:
-    """What a function's process has in its environment beside `process_environment`."""
+    """Every setting of the platform that has not its default here."""
     return {
-        "THREADS": str(function.threads),
         "DEPLOYMENT": "local",
         "GCP_PROJECT_ID": PROJECT,
         "DATA_PROJECT_ID": PROJECT,
@@ -119,5 +121,14 @@ def settings(
         "CONFIGS_DIR": str(configs),
         "TEMPLATES_DIR": str(templates),
         "LOGS_URL": f"file://{logs}#{{pipeline_logging_id}}",
-        **function.settings,
     }
+
+
+def function_environment(function: Function, platform: Mapping[str, str]) -> dict[str, str]:
+    """What a function's process has in its environment beside `process_environment`: of the platform's settings those
+    that it reads, and its own. One that is none of ours gets all.
+    """
+    ours = functions_of({"FUNCTION_TARGET": function.target, **function.settings})
+    read = {name for one in ours for name in read_by(one, local=True)} or platform.keys()
+    chosen = {name: value for name, value in platform.items() if name in read}
+    return {"THREADS": str(function.threads), **chosen, **function.settings}

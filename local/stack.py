@@ -17,7 +17,16 @@ from types import TracebackType
 
 from local.child import Child
 from local.data_dir import DataDir, StackError, read_keys, remove_file, write_atomically
-from local.functions import FUNCTIONS, PROJECT, ROOT, Endpoints, Function, process_environment, settings
+from local.functions import (
+    FUNCTIONS,
+    PROJECT,
+    ROOT,
+    Endpoints,
+    Function,
+    function_environment,
+    platform_settings,
+    process_environment,
+)
 from local.ports import API, BIGQUERY, SENDGRID, Ports
 from local.probe import await_answer, post
 from local.provision import provision, sample_table
@@ -65,7 +74,7 @@ class Ready:
     pids: dict[str, int]
     logs: str
     environment: dict[str, str] = field(repr=False)
-    """The settings of the api function: `python -m cli` reads them from the ready file."""
+    """Every setting of the platform, and the api function's own: `python -m cli` reads them from the ready file."""
 
 
 class Stack:
@@ -128,8 +137,15 @@ class Stack:
         cleanup.callback(self._remove_ready_file)
         cleanup.callback(self._stop, endpoints)
         services = self._services = self._services_child(ports, endpoints, data_dir, alive_fd)
+        platform = platform_settings(
+            endpoints,
+            configs=options.configs.absolute(),
+            templates=options.templates.absolute(),
+            billing_table=sample_table(),
+            logs=data_dir.logs,
+        )
         self._functions = [
-            self._function_child(function, ports, endpoints, data_dir, alive_fd) for function in options.functions
+            self._function_child(function, ports, platform, data_dir, alive_fd) for function in options.functions
         ]
         # All at once: what takes time is importing, and that they do beside one another.
         for child in (services, *self._functions):
@@ -154,7 +170,7 @@ class Stack:
             admin_key=keys.admin_key,
             pids=self.pids,
             logs=str(data_dir.logs),
-            environment=self._settings(next(one for one in options.functions if not one.topics), endpoints, data_dir),
+            environment=platform | dict(next(one for one in options.functions if not one.topics).settings),
         )
         self._api = self._ready.api
         cleanup.enter_context(Scheduler(endpoints.pubsub, every_s=options.reconcile_every_s))
@@ -181,7 +197,7 @@ class Stack:
         )
 
     def _function_child(
-        self, function: Function, ports: Ports, endpoints: Endpoints, data_dir: DataDir, alive_fd: int
+        self, function: Function, ports: Ports, platform: dict[str, str], data_dir: DataDir, alive_fd: int
     ) -> Child:
         module = [
             "functions_framework",
@@ -194,21 +210,11 @@ class Stack:
         return self._child(
             function.name,
             module,
-            variables=process_environment() | self._settings(function, endpoints, data_dir),
+            variables=process_environment() | function_environment(function, platform),
             data_dir=data_dir,
             alive_fd=alive_fd,
             gunicorn_fd=ports.fd(function.name),
             served_fds=(ports.fd(function.name),),
-        )
-
-    def _settings(self, function: Function, endpoints: Endpoints, data_dir: DataDir) -> dict[str, str]:
-        return settings(
-            function,
-            endpoints,
-            configs=self._options.configs.absolute(),
-            templates=self._options.templates.absolute(),
-            billing_table=sample_table(),
-            logs=data_dir.logs,
         )
 
     def _child(

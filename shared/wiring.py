@@ -412,10 +412,7 @@ def instance() -> Instance:
     """This process's instance, made at the first request, once also when several come first. Raises SettingsInvalid."""
     with _holding:
         if "instance" not in _held:
-            made = Instance(environment.current())
-            if made.settings.deployment == "production" and made.settings.routes != "tenant":
-                made.admin_key()  # a deployment whose admin key is weak serves nothing at all
-            _held["instance"] = made
+            _held["instance"] = Instance(environment.current())
         return _held["instance"]
 
 

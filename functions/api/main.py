@@ -46,8 +46,11 @@ def api(request: flask.Request) -> flask.Response:
     header = request.headers.get("X-Cloud-Trace-Context")
     with ExitStack() as logged:
         try:
-            settings = instance().settings
+            here = instance()
+            settings = here.settings
             logged.enter_context(log_context(trace=trace_name(header, settings.gcp_project_id)))
+            if settings.routes != "tenant" and settings.deployment == "production":
+                here.admin_key()  # a deployment whose admin key is weak serves nothing at all
             app = create_app(settings.routes)
         except ConvergenceError as error:
             return problems.from_error(error)

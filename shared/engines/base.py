@@ -104,6 +104,11 @@ class Services(Protocol):
         ...
 
     @property
+    def credentials_cipher(self) -> Cipher:
+        """The KMS key that encrypts cloud credentials: `run_pipeline` decrypts what `api` has encrypted."""
+        ...
+
+    @property
     def mailer(self) -> Mailer:
         """Sending mail."""
         ...

@@ -11,7 +11,8 @@ from shared import errors
 from shared.contracts.variable_spec import BASE_TYPES
 from shared.engines.registry import ENGINES, engine
 from shared.errors import ConvergenceError, PermanentError, TransientError
-from shared.settings import ROOT, Settings
+from shared.readers import FUNCTIONS, LocalOnly, RequiredBy
+from shared.settings import ROOT, Settings, readers
 
 README = (ROOT / "README.md").read_text()
 
@@ -23,8 +24,13 @@ def settings_rows() -> list[str]:
         shown = {"True": "true", "False": "false"}.get(str(default), str(default))
         if isinstance(default, Path):
             shown = default.name
-        value = "required" if field.is_required() else f"`{shown}`" if default not in (None, "", (), {}) else ""
-        rows.append(f"| `{name.upper()}` | {value} | {field.description} |")
+        by = readers(name)
+        required = isinstance(by, RequiredBy)
+        value = "required" if required else f"`{shown}`" if default not in (None, "", (), {}) else ""
+        named = ", ".join(f"`{one}`" for one in FUNCTIONS if one in by.functions)
+        who = "all" if by.functions == set(FUNCTIONS) else named
+        local = "; local only" if isinstance(by, LocalOnly) else ""
+        rows.append(f"| `{name.upper()}` | {value} | {who}{local} | {field.description} |")
     return rows
 
 
