@@ -47,7 +47,7 @@ resource "google_compute_backend_service" "api" {
 
 # The api's own limits are per tenant; what is here keeps one address from using up those of all tenants together.
 resource "google_compute_security_policy" "front" {
-  #checkov:skip=CKV_GCP_73:The rule is there, but at sensitivity 1: above that it refuses texts for having a brace after a dollar
+  #checkov:skip=CKV_GCP_73:The rule is there (priority 100), at sensitivity 1: the check knows only the one that guesses more
   count = var.front == null ? 0 : 1
 
   name        = "convergence-front"
@@ -78,12 +78,12 @@ resource "google_compute_security_policy" "front" {
     action      = "deny(403)"
     match {
       expr {
-        expression = "evaluatePreconfiguredWaf('scannerdetection-v33-stable', {'sensitivity': 1})"
+        expression = "evaluatePreconfiguredWaf('scannerdetection-v422-stable', {'sensitivity': 1})"
       }
     }
   }
-  # Many tenants may call from one address (a company's, a cloud's): so many as the api takes for one endpoint of all
-  # tenants together. Twice as many is nobody's program gone wrong.
+  # Many tenants may call from one address (a company's, a cloud's): it may make as many calls as the api by default takes
+  # for one endpoint of all tenants together (RATE_LIMIT_ENDPOINT). Twice as many is an attack.
   rule {
     description = "6,000 calls a minute from one address; at twice as many it is banned for ten minutes."
     priority    = 1000

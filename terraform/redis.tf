@@ -26,7 +26,7 @@ resource "google_vpc_access_connector" "functions" {
   region        = var.region
   network       = google_compute_network.convergence[0].id
   ip_cidr_range = var.redis.connector_cidr # a /28 that nothing else in the network has
-  machine_type  = "e2-micro"               # a call counts with some 300 bytes
+  machine_type  = "e2-micro"               # counting a call is a few hundred bytes
   min_instances = 2                        # the least there are
   max_instances = 3
 }
