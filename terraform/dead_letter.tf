@@ -13,7 +13,6 @@ module "dead_letter" {
   environment = { for name in [
     "CONTROL_DATASET",
     "DATA_PROJECT_ID",
-    "DEPLOYMENT",
     "GCP_PROJECT_ID",
     "LOCATION",
     "LOGS_URL",

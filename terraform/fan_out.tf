@@ -13,7 +13,6 @@ module "fan_out" {
   environment = { for name in [
     "CONTROL_DATASET",
     "DATA_PROJECT_ID",
-    "DEPLOYMENT",
     "GCP_PROJECT_ID",
     "LOCATION",
     "PIPELINE_BATCHES_SUBSCRIPTION",

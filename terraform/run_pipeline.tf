@@ -4,7 +4,6 @@ locals {
   run_settings = [
     "CONTROL_DATASET",
     "DATA_PROJECT_ID",
-    "DEPLOYMENT",
     "GCP_PROJECT_ID",
     "KMS_CREDENTIALS_KEY",
     "LOCATION",
@@ -31,7 +30,6 @@ module "run_pipeline" {
   ingress     = "ALLOW_INTERNAL_ONLY" # Pub/Sub's pushes in this project are internal
   invokers    = { push = google_service_account.push.member }
   environment = merge({ for name in local.run_settings : name => local.settings[name] }, {
-    LANE                       = "interactive"
     MAX_DELIVERY_ATTEMPTS      = tostring(var.delivery_attempts.interactive)
     PIPELINE_RUNS_TOPIC        = local.topics.runs
     PIPELINE_RUNS_SUBSCRIPTION = "${local.topics.runs}-push"
@@ -57,7 +55,6 @@ module "run_pipeline_bulk" {
   ingress     = "ALLOW_INTERNAL_ONLY"
   invokers    = { push = google_service_account.push.member }
   environment = merge({ for name in local.run_settings : name => local.settings[name] }, {
-    LANE                       = "bulk"
     MAX_DELIVERY_ATTEMPTS      = tostring(var.delivery_attempts.bulk)
     PIPELINE_RUNS_TOPIC        = local.topics.runs_bulk
     PIPELINE_RUNS_SUBSCRIPTION = "${local.topics.runs_bulk}-push"

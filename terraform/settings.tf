@@ -9,7 +9,6 @@ locals {
     DATA_PROJECT_ID       = local.data_project
     LOCATION              = var.location
     CONTROL_DATASET       = local.control_dataset
-    DEPLOYMENT            = "production"
     OPERATOR_EMAIL        = var.operator_email
     OPERATOR_MAIL_DOMAINS = join(",", var.operator_mail_domains)
     MAIL_FROM             = var.mail_from

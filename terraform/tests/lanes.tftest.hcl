@@ -45,7 +45,6 @@ run "lanes_differ" {
     condition = (
       module.run_pipeline_bulk.environment.PIPELINE_RUNS_TOPIC == module.runs_bulk.topic &&
       module.run_pipeline_bulk.environment.PIPELINE_RUNS_SUBSCRIPTION == module.runs_bulk.subscription &&
-      module.run_pipeline_bulk.environment.LANE == "bulk" &&
       module.run_pipeline_bulk.environment.PUBLISHERS == "{}"
     )
     error_message = "run-pipeline-bulk does not serve the bulk lane alone."

@@ -1,0 +1,231 @@
+"""What the plan of `terraform/` says of the deployment, held against the code and the README."""
+
+import base64
+import json
+import re
+
+import pytest
+
+from shared.contracts.batches import BatchMessage, asks_to_reconcile
+from shared.settings import ROOT, Settings, read_by
+from tests.repo.terraform_plan import (
+    LACKING,
+    PROJECT,
+    custom_roles,
+    environments,
+    grants,
+    grants_table,
+    made,
+    plan,
+    tfcheck,
+)
+
+pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
+
+README = (ROOT / "README.md").read_text()
+# Deployed as → whose settings (shared/settings.py).
+FUNCTIONS = {
+    "api": "api",
+    "admin": "admin",
+    "run-pipeline": "run_pipeline",
+    "run-pipeline-bulk": "run_pipeline",
+    "fan-out": "fan_out",
+    "dead-letter": "dead_letter",
+}
+# Read by the server around a function, not by the function.
+OF_THE_SERVER = {"THREADS", "LOG_EXECUTION_ID"}
+BEHIND_A_PROXY = {"FORWARDED_ALLOW_IPS"}
+# Known after apply alone, with a value such as it has then.
+LATER = {"RATE_LIMIT_STORE": "redis://10.0.0.3:6379/0"}
+VAR_FILES = ("dev.tfvars", "prod.tfvars")
+
+
+@pytest.fixture(params=VAR_FILES)
+def planned(request):
+    return plan(request.param)
+
+
+@pytest.fixture
+def functions(planned):
+    return {one["name"]: one for one in made(planned, "google_cloudfunctions2_function").values()}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_gets_the_settings_that_it_reads_and_no_other(planned, name):
+    of_the_server = OF_THE_SERVER | (BEHIND_A_PROXY if name in ("api", "admin") else set())
+
+    assert set(environments(planned)[name]) == read_by(FUNCTIONS[name]) | of_the_server
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_functions_settings_are_ones_that_it_takes(planned, functions, name):
+    planned_now = environments(planned)[name]
+    given = {variable: LATER[variable] if value is None else value for variable, value in planned_now.items()}
+    target = functions[name]["build_config"][0]["entry_point"]
+
+    settings = Settings.from_environment({**given, "FUNCTION_TARGET": target})
+
+    assert settings.gcp_project_id == PROJECT
+
+
+def test_a_function_has_as_many_threads_as_requests_at_once(planned, functions):
+    for name, function in functions.items():
+        config = function["service_config"][0]
+        assert int(environments(planned)[name]["THREADS"]) == config["max_instance_request_concurrency"]
+
+
+def test_each_function_runs_as_an_account_of_its_own(functions):
+    accounts = {function["service_config"][0]["service_account_email"] for function in functions.values()}
+
+    assert len(functions) == len(accounts) == 6
+
+
+def test_subscribers_are_closed_to_the_internet(functions):
+    ingress = {name: function["service_config"][0]["ingress_settings"] for name, function in functions.items()}
+
+    assert {name for name, rule in ingress.items() if rule != "ALLOW_INTERNAL_ONLY"} == {"api", "admin"}
+
+
+def test_every_subscription_is_pushed_for_600_s_and_never_expires(planned):
+    for address, one in made(planned, "google_pubsub_subscription").items():
+        assert one["expiration_policy"][0]["ttl"] == "", address
+        if one["push_config"]:
+            assert one["ack_deadline_seconds"] == 600, address
+            assert one["push_config"][0]["oidc_token"], address
+            assert one["retry_policy"] == [{"minimum_backoff": "10s", "maximum_backoff": "600s"}], address
+
+
+def test_every_pushed_message_ends_as_a_dead_letter_and_dead_letters_are_pushed_until_taken(planned):
+    subscriptions = {one["name"]: one for one in made(planned, "google_pubsub_subscription").values()}
+    with_dead_letters = {name for name, one in subscriptions.items() if one["dead_letter_policy"]}
+
+    assert set(subscriptions) - with_dead_letters == {"pipeline-dead-letters-push", "pipeline-dead-letters-kept"}
+    moved = {on for principal, role, on in grants(planned) if "subscriber" in role and principal == "Pub/Sub's agent"}
+    assert moved == {f"subscription `{name}`" for name in with_dead_letters}
+    assert ("Pub/Sub's agent", "`roles/pubsub.publisher`", "topic `pipeline-dead-letters`") in grants(planned)
+
+
+def test_a_lane_knows_its_last_delivery(planned):
+    subscriptions = {one["name"]: one for one in made(planned, "google_pubsub_subscription").values()}
+    for name in ("run-pipeline", "run-pipeline-bulk"):
+        settings = environments(planned)[name]
+        policy = subscriptions[settings["PIPELINE_RUNS_SUBSCRIPTION"]]["dead_letter_policy"][0]
+        assert policy["max_delivery_attempts"] == int(settings["MAX_DELIVERY_ATTEMPTS"])
+
+
+def test_what_is_scheduled_is_what_fan_out_reads(planned):
+    messages = [
+        base64.b64decode(job["pubsub_target"][0]["data"])
+        for job in made(planned, "google_cloud_scheduler_job").values()
+    ]
+    batches = [json.loads(message) for message in messages if not asks_to_reconcile(message)]
+
+    assert len(messages) == len(batches) + 1
+    for batch in batches:
+        message = BatchMessage.model_validate(batch)
+        assert (ROOT / "configs" / message.provider / message.domain / f"{message.template_name}.yml").is_file()
+
+
+def test_the_control_dataset_has_a_table_for_each_file(planned):
+    tables = {one["table_id"]: one for one in made(planned, "google_bigquery_table").values()}
+    files = {file.stem: json.loads(file.read_text()) for file in (ROOT / "templates" / "control").glob("*.json")}
+
+    assert set(tables) == set(files)
+    for name, file in files.items():
+        assert json.loads(tables[name]["schema"]) == file["fields"]
+        partition = tables[name]["time_partitioning"]
+        assert (partition[0]["field"] if partition else None) == file["partition_field"]
+        assert tables[name]["clustering"] == file["cluster_by"]
+
+
+def test_the_control_dataset_says_who_may_open_it(planned):
+    [dataset] = made(planned, "google_bigquery_dataset").values()
+
+    # Without, BigQuery lets in the project's viewers and editors (FACTS 14).
+    assert [(one["role"], one["special_group"]) for one in dataset["access"]] == [("OWNER", "projectOwners")]
+
+
+def test_nobody_has_a_basic_role_or_one_over_a_whole_service(planned):
+    for principal, role, on in grants(planned):
+        assert role.strip("`") not in ("roles/owner", "roles/editor", "roles/viewer"), principal
+        assert not re.search("admin", role, re.IGNORECASE), (principal, role)
+        if on.startswith("the project") and "roles/" in role:
+            assert role.strip("`") in (
+                "roles/bigquery.jobUser",
+                "roles/logging.logWriter",
+                "roles/storage.objectViewer",
+            )
+
+
+def test_everybody_may_call_the_public_api_alone(planned):
+    assert [on for principal, _, on in grants(planned) if principal.startswith("all")] == ["function `api`"]
+
+
+def test_nobody_may_decrypt_api_keys_and_only_runs_decrypt_credentials(planned):
+    may_decrypt = {
+        (principal, on) for principal, role, on in grants(planned) if "ecrypter" in role and "Enc" not in role
+    }
+
+    assert may_decrypt == {("`run-pipeline`", "key `credentials`"), ("`run-pipeline-bulk`", "key `credentials`")}
+
+
+def test_no_role_of_ours_gives_rights_away_or_is_not_given(planned):
+    roles = custom_roles(planned)
+
+    assert {f"`{name}`" for name in roles} <= {role for _, role, _ in grants(planned)}
+    for permissions in roles.values():
+        assert not [one for one in permissions if "IamPolicy" in one or "*" in one]
+
+
+def test_no_secret_has_a_value_and_no_output_tells_one(planned):
+    assert made(planned, "google_secret_manager_secret")
+    assert not made(planned, "google_secret_manager_secret_version")
+    for given in environments(planned).values():
+        for name, value in given.items():
+            if name.endswith("_SECRET"):
+                assert re.fullmatch(r"projects/[^/]+/secrets/[^/]+/versions/[0-9]+", value)
+
+
+def test_the_readmes_table_of_rights_is_that_of_the_plan():
+    table = "\n".join(grants_table(plan("prod.tfvars")))
+
+    assert table in README, f"README.md lacks:\n{table}"
+
+
+def test_the_readmes_table_of_roles_is_that_of_the_plan():
+    table = "\n".join(
+        f"| `{name}` | {', '.join(f'`{one}`' for one in sorted(permissions))} |"
+        for name, permissions in sorted(custom_roles(plan("prod.tfvars")).items())
+    )
+
+    assert table in README, f"README.md lacks:\n{table}"
+
+
+def test_a_plan_without_what_has_no_sensible_default_is_refused_in_words():
+    done = tfcheck("check", "terraform", "--no-fmt", "--no-test")
+
+    assert done.returncode == 1
+    refused = re.findall(r'The root module input variable "(\w+)" is not set', done.stdout)
+    assert set(refused) == {"project_id", "operator_email", "mail_from"}
+
+
+def test_a_schedule_goes_alone_and_productions_keys_do_not_go_at_all(tmp_path):
+    values = f"-no-color -var-file=dev.tfvars -var=project_id={PROJECT}"
+    script = f"""
+        terraform apply -auto-approve {values} > /dev/null
+        terraform plan {values} -var='schedules={{}}' -out={tmp_path}/plan > /dev/null
+        terraform show -json {tmp_path}/plan > {tmp_path}/plan.json
+        cp prod/kms_override.tf .
+        ! terraform plan -destroy {values} 2> {tmp_path}/refused"""
+
+    done = tfcheck("exec", "terraform", "--", "bash", "-euc", script)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    changes = json.loads((tmp_path / "plan.json").read_text())["resource_changes"]
+    assert [(one["address"], one["change"]["actions"]) for one in changes if one["change"]["actions"] != ["no-op"]] == [
+        ('google_cloud_scheduler_job.this["nightly-billing"]', ["delete"])
+    ]
+    refused = (tmp_path / "refused").read_text()
+    for key in ("api-keys", "credentials"):
+        assert f'google_kms_crypto_key.this["{key}"]' in refused
+    assert "Instance cannot be destroyed" in refused
