@@ -4,15 +4,16 @@ PORT ?= 8080
 DATA_DIR ?=
 BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
+CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Convergence needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 …"; exit 1; }
 
-.PHONY: help demo up templates preview test lint
+.PHONY: help demo up templates preview test lint bundle
 
 help:                ## list the targets
-	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
+	@grep -hE '^[a-z_.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
 
 # The stamp makes a second `make` quick: it is older than the pins only when they changed.
 .venv/stamp: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Convergence needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 …"; exit 1; }
+	@$(CHECK_PYTHON)
 	@echo "Setting up .venv (a minute, once) …"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
@@ -42,6 +43,10 @@ lint: .venv/stamp    ## ruff, mypy, import-linter
 
 test: lint           ## every check
 	@$(BIN)/python -m pytest
+
+bundle:              ## a zip of each function into dist/, the same bytes from the same source; needs Python alone
+	@$(CHECK_PYTHON)
+	@$(PYTHON) -m functions.bundle
 
 bench.bigquery: .venv/stamp   ## the embedded BigQuery under Google's client, beside what that client can do at all
 	@$(BIN)/python -m bench.bigquery

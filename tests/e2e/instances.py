@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from local.stack import Ready
 from tests.e2e.conftest import eventually
 
 API = ROOT / "functions" / "api" / "main.py"
+FRAMEWORK = (sys.executable, "-m", "functions_framework")
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,28 @@ class Instance:
 
 @contextmanager
 def instance(
-    ready: Ready, directory: Path, *, source: Path = API, target: str = "api", **settings: str
+    ready: Ready,
+    directory: Path,
+    *,
+    source: Path = API,
+    target: str = "api",
+    framework: Sequence[str] = FRAMEWORK,
+    **settings: str,
 ) -> Iterator[Instance]:
-    """Serve a function with the settings of the stack's api, but for these; ended with the block."""
+    """Serve a function with the settings of the stack's api, but for these; ended with the block.
+
+    It runs in `directory`, and has its log there.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "functions_framework", f"--source={source}", f"--target={target}"]
+    command = [*framework, f"--source={source}", f"--target={target}"]
     log = directory / f"{target}-{port}.log"
     with (
         log.open("wb") as output,
         subprocess.Popen(
             [*command, "--signature-type=http", "--host=127.0.0.1", f"--port={port}"],
-            cwd=ROOT,
+            cwd=directory,
             env=process_environment() | ready.environment | settings,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -60,6 +70,7 @@ def instance(
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=5).status_code < 300
+        # Of functions-framework itself, or the api: a subscriber takes any other question for a message.
+        return httpx.get(f"{url}/robots.txt", timeout=5).status_code == 404
     except httpx.TransportError:
         return False
