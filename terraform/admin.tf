@@ -11,7 +11,7 @@ module "admin" {
   ingress     = "ALLOW_ALL"
   connector   = local.connector
   invokers    = { for member in var.admin_invokers : member => member }
-  environment = merge(local.behind_a_proxy, { for name in [
+  environment = merge({ for name in [
     "ADMIN_KEY_SECRET",
     "API_KEY_GRACE_S",
     "CONTROL_DATASET",

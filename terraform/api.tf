@@ -14,7 +14,7 @@ module "api" {
     { for member in var.api_invokers : member => member },
     var.public_api ? { everybody = "allUsers" } : {}, # it asks for API keys itself
   )
-  environment = merge(local.behind_a_proxy, { for name in [
+  environment = merge({ for name in [
     "API_KEY_GRACE_S",
     "CONTROL_DATASET",
     "DATA_PROJECT_ID",

@@ -43,8 +43,4 @@ locals {
     KMS_API_KEYS_KEY    = local.keys["api-keys"]
     KMS_CREDENTIALS_KEY = local.keys["credentials"]
   }
-
-  # What the server around a function reads: gunicorn believes X-Forwarded-Proto of whoever it is connected to, which is
-  # Google's proxy, so that addresses in answers begin with https.
-  behind_a_proxy = { FORWARDED_ALLOW_IPS = "*" }
 }

@@ -26,7 +26,7 @@ from functions.api import (
 from shared.errors import ConvergenceError
 from shared.logs import log_context
 from shared.trace import trace_name
-from shared.wiring import instance
+from shared.wiring import Instance, instance
 
 # Far beyond any call's path and query; what the usual servers take, too. functions-framework sets no limit.
 MOST_URL_CHARACTERS = 8_192
@@ -62,8 +62,18 @@ def api(request: flask.Request) -> flask.Response:
             return problems.from_http(BadRequest("the body's chunks are not those of HTTP"))
         except BadRequest as error:
             return problems.from_http(error)
-        with app.request_context({**request.environ, "wsgi.input": given}):
+        with app.request_context({**request.environ, "wsgi.input": given, "wsgi.url_scheme": _scheme(request, here)}):
             return app.full_dispatch_request()
+
+
+def _scheme(request: flask.Request, here: Instance) -> str:
+    """As the caller called, for the addresses in answers: a proxy in front ends TLS, and says so.
+
+    gunicorn believes a proxy on another machine with FORWARDED_ALLOW_IPS=* alone, and then obeys whoever sends a header
+    SCRIPT_NAME, too: it takes that off the path, or answers 500 with HTML.
+    """
+    is_https = here.settings.trusted_proxies and request.headers.get("X-Forwarded-Proto") == "https"
+    return "https" if is_https else request.scheme
 
 
 def _body(request: flask.Request) -> io.BytesIO:

@@ -34,7 +34,6 @@ FUNCTIONS = {
 }
 # Read by the server around a function, not by the function.
 OF_THE_SERVER = {"THREADS", "LOG_EXECUTION_ID"}
-BEHIND_A_PROXY = {"FORWARDED_ALLOW_IPS"}
 # Known after apply alone, with a value such as it has then.
 LATER = {"RATE_LIMIT_STORE": "redis://10.0.0.3:6379/0"}
 VAR_FILES = ("dev.tfvars", "prod.tfvars")
@@ -52,9 +51,7 @@ def functions(planned):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_gets_the_settings_that_it_reads_and_no_other(planned, name):
-    of_the_server = OF_THE_SERVER | (BEHIND_A_PROXY if name in ("api", "admin") else set())
-
-    assert set(environments(planned)[name]) == read_by(FUNCTIONS[name]) | of_the_server
+    assert set(environments(planned)[name]) == read_by(FUNCTIONS[name]) | OF_THE_SERVER
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
