@@ -1,4 +1,6 @@
-"""What the platform's own DML does to rows in memory: INSERT of values, UPDATE, DELETE, MERGE with a row of parameters.
+"""What the platform's own DML does to rows in memory: INSERT of values, UPDATE, DELETE, MERGE with what it selects.
+
+A source selects parameters, or columns of the target itself, or counts its rows.
 
 `tests/contract/ports/test_jobs.py` runs the same statements here and on the embedded BigQuery.
 """
@@ -33,7 +35,7 @@ class Statement:
 
     def run(self, rows: list[Row]) -> tuple[list[Row], int]:
         """The rows after it, and how many it changed."""
-        tree = self._tree
+        tree, self._stored = self._tree, rows
         if isinstance(tree, exp.Insert):
             names = [each.name for each in tree.this.expressions]
             return [*rows, self._inserted(names, tree.expression.expressions[0].expressions)], 1
@@ -47,9 +49,12 @@ class Statement:
         return changed, sum(touched)
 
     def _merge(self, tree: exp.Merge, rows: list[Row]) -> tuple[list[Row], int]:
-        source = {each.alias: self._evaluate(each.this, {}) for each in tree.args["using"].this.expressions}
-        target = tree.this.alias
-        matches = [bool(self._evaluate(tree.args["on"], row, source=source, target=target)) for row in rows]
+        sources, target = self._selected(tree.args["using"].this), tree.this.alias
+
+        def are_one(row: Row, source: Row) -> bool:
+            return bool(self._evaluate(tree.args["on"], row, source=source, target=target))
+
+        matches = [any(are_one(row, source) for source in sources) for row in rows]
         after, count = [], 0
         whens = tree.args["whens"].expressions
         for row, matched in zip(rows, matches, strict=True):
@@ -66,10 +71,26 @@ class Statement:
                 after.append(row)
         for when in whens:
             then = when.args["then"]
-            if isinstance(then, exp.Insert) and not any(matches):
-                after.append(self._inserted([each.name for each in then.this.expressions], then.expression.expressions))
-                count += 1
+            for source in sources:
+                if isinstance(then, exp.Insert) and not any(are_one(row, source) for row in rows):
+                    names = [each.name for each in then.this.expressions]
+                    after.append(self._inserted(names, then.expression.expressions))
+                    count += 1
         return after, count
+
+    def _selected(self, query: exp.Expression) -> list[Row]:
+        if isinstance(query, exp.Union):
+            both = self._selected(query.left) + self._selected(query.right)
+            return [row for index, row in enumerate(both) if row not in both[:index]]
+        assert isinstance(query, exp.Select)
+        found, rows = query.find(exp.From), [{}]
+        if found and found.parent is query:
+            rows = self._stored if isinstance(found.this, exp.Table) else self._selected(found.this.this)
+        if where := query.args.get("where"):
+            rows = [row for row in rows if self._evaluate(where.this, row)]
+        if isinstance(query.expressions[0], exp.Count):
+            return [{"": len(rows)}]
+        return [{each.alias_or_name: self._evaluate(each.unalias(), row) for each in query.expressions} for row in rows]
 
     def _inserted(self, names: list[str], values: list[exp.Expression]) -> Row:
         return {name: self._evaluate(value, {}) for name, value in zip(names, values, strict=True)}
@@ -85,6 +106,8 @@ class Statement:
             return self._values[node.name]
         if isinstance(node, exp.Column):
             return _comparable((source or {}).get(node.name) if source and node.table != target else row.get(node.name))
+        if isinstance(node, exp.Subquery):
+            return next(iter(self._selected(node.this)[0].values()))
         if isinstance(node, exp.Literal):
             return node.name
         if isinstance(node, exp.Paren):

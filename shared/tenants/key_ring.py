@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from shared.contracts.sql import Parameter, Sql
-from shared.contracts.tables import TableSchema
+from shared.contracts.tables import TableRef, TableSchema
 from shared.contracts.tenant import is_tenant_id
 from shared.errors import KeyNotFound, LastKey, TenantUnknown, TooManyKeys
 from shared.ports import Cipher, Clock, Jobs, Rows
@@ -96,16 +96,17 @@ class KeyRing:
         """Make a new key; the ones before it are good for at most `grace_s` more seconds, with 0 not at all.
 
         Of two rotations at once both keys are good; the one that was written first is in its grace period. Raises
-        TooManyKeys where more than MOST_LIVE would be good, TenantUnknown.
+        TooManyKeys where more than MOST_LIVE would be good: then nothing was changed; TenantUnknown.
         """
         now = self._clock.now()
         records = self.listed(tenant_id)
-        live = [record for record in records if record.ended_at(now) is None]
-        if grace_s and len(live) >= MOST_LIVE:
-            raise TooManyKeys(
-                f"{tenant_id} has {len(live)} keys that are good, and may have {MOST_LIVE}: revoke one that is not"
-                ' used any more, or end all others at once with "grace_s": 0'
-            )
+        too_many = TooManyKeys(
+            f"{tenant_id} has as many keys that are good as it may have, {MOST_LIVE}: revoke one that is not used any"
+            ' more, or end all others at once with "grace_s": 0'
+        )
+        # Spares whoever rotates in a loop, and us, the statement that would say the same.
+        if grace_s and sum(record.ended_at(now) is None for record in records) >= MOST_LIVE:
+            raise too_many
         made, until = make_key(tenant_id, key_id, self._cipher()), now + timedelta(seconds=grace_s)
         columns = (
             Parameter("key_id", "STRING", key_id),
@@ -115,17 +116,18 @@ class KeyRing:
             Parameter("created_at", "TIMESTAMP", now.isoformat()),
             Parameter("created_by", "STRING", created_by),
         )
-        names = [column.name for column in columns]
-        text = f"""
-            MERGE `{metadata_table(self._data_project, tenant_id, "x_meta_api_keys")}` AS k
-            USING (SELECT @key_id AS key_id) AS made ON k.key_id = made.key_id
-            WHEN NOT MATCHED BY TARGET THEN INSERT ({", ".join(names)}) VALUES (@{", @".join(names)})
-            WHEN NOT MATCHED BY SOURCE AND k.key_id IN UNNEST(@forgotten) THEN DELETE
-            WHEN NOT MATCHED BY SOURCE AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > @until)
-                THEN UPDATE SET expires_at = @until"""
-        forgotten = Parameter("forgotten", "STRING", _forgotten(records, now), array=True)
-        parameters = (*columns, forgotten, Parameter("until", "TIMESTAMP", until.isoformat()))
-        self._change(Sql(text.strip(), parameters), tenant_id, request, "rotate")
+        parameters = (
+            *columns,
+            Parameter("forgotten", "STRING", _forgotten(records, now), array=True),
+            Parameter("until", "TIMESTAMP", until.isoformat()),
+            Parameter("now", "TIMESTAMP", now.isoformat()),
+            # Without grace the others end, however many they are.
+            Parameter("most", "INT64", MOST_LIVE if grace_s else MOST_KEYS),
+        )
+        table = metadata_table(self._data_project, tenant_id, "x_meta_api_keys")
+        sql = rotation(table, [column.name for column in columns], parameters)
+        if not self._change(sql, tenant_id, request, "rotate"):
+            raise too_many
         return Rotated(key_id, made.key, now, until)
 
     def revoke(self, tenant_id: str, key_id: str, *, keep_last: bool, request: str) -> None:
@@ -148,8 +150,31 @@ class KeyRing:
         parameters = (Parameter("now", "TIMESTAMP", now.isoformat()), Parameter("key_id", "STRING", key_id))
         self._change(Sql(sql, parameters), tenant_id, request, "revoke")
 
-    def _change(self, sql: Sql, tenant_id: str, request: str, operation: str) -> None:
-        change(self._jobs(), sql, tenant_id=tenant_id, request=request, table="x_meta_api_keys", operation=operation)
+    def _change(self, sql: Sql, tenant_id: str, request: str, operation: str) -> int:
+        return change(
+            self._jobs(), sql, tenant_id=tenant_id, request=request, table="x_meta_api_keys", operation=operation
+        )
+
+
+def rotation(table: TableRef, columns: Sequence[str], parameters: tuple[Parameter, ...]) -> Sql:
+    """Insert the new key, end the others `until`, forget old ones; or, with `most` good keys `now`, change no row.
+
+    The source is the new key and all that there are, or nothing: the keys are counted by the statement that adds to
+    them, since of two rotations that both saw one place left, one must not have it.
+    """
+    text = f"""\
+MERGE `{table}` AS k
+USING (
+  SELECT key_id FROM (SELECT @key_id AS key_id UNION DISTINCT SELECT key_id FROM `{table}`)
+  WHERE (
+    SELECT COUNT(*) FROM `{table}` WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > @now)
+  ) < @most
+) AS ring ON k.key_id = ring.key_id
+WHEN NOT MATCHED BY TARGET THEN INSERT ({", ".join(columns)}) VALUES (@{", @".join(columns)})
+WHEN MATCHED AND k.key_id IN UNNEST(@forgotten) THEN DELETE
+WHEN MATCHED AND k.key_id != @key_id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > @until)
+  THEN UPDATE SET expires_at = @until"""
+    return Sql(text, parameters)
 
 
 def _forgotten(records: Sequence[KeyRecord], now: datetime) -> tuple[str, ...]:

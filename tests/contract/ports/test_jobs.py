@@ -12,8 +12,9 @@ from shared.contracts.tables import Column, TableRef
 from shared.errors import NotFound, NotOurs, QueryFailed, RowOutsidePartition
 from shared.once import permanent, run_once
 from shared.ports import Job, JobError, JobExists, QueryJob
+from shared.tenants.key_ring import rotation
 from tests.builders import RUN, TENANT, schema, table_schema
-from tests.contract.ports.conftest import Warehouse
+from tests.contract.ports.cloud import Warehouse
 from tests.fakes import Answer
 
 SHAPE = table_schema("day DATE", "cost FLOAT64", partition_field="day")
@@ -301,24 +302,27 @@ def test_a_delete_takes_out_the_rows_that_it_names(warehouse: Warehouse) -> None
     assert expiries(warehouse, table) == {"b": None}
 
 
-def test_a_merge_inserts_what_is_new_and_deletes_or_updates_the_rest_in_one_go(warehouse: Warehouse) -> None:
+def test_a_rotation_inserts_a_key_and_forgets_or_ends_the_others_in_one_go_or_changes_nothing(
+    warehouse: Warehouse,
+) -> None:
     table = warehouse.make_table(KEYS, "x_meta_api_keys")
     for key_id, expires_at in (("gone", EARLY), ("sooner", EARLY), ("later", "2025-11-22T08:00:00+00:00"), ("a", None)):
         add(warehouse, table, key_id, expires_at)
-    text = f"""MERGE `{table}` AS k USING (SELECT @key_id AS key_id) AS made ON k.key_id = made.key_id
-        WHEN NOT MATCHED BY TARGET THEN INSERT (key_id) VALUES (@key_id)
-        WHEN NOT MATCHED BY SOURCE AND k.key_id IN UNNEST(@gone) THEN DELETE
-        WHEN NOT MATCHED BY SOURCE AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > @until)
-          THEN UPDATE SET expires_at = @until"""
-    parameters = (
-        Parameter("key_id", "STRING", "new"),
-        Parameter("gone", "STRING", ("gone",), array=True),
-        Parameter("until", "TIMESTAMP", LATE),
-    )
-    assert change(warehouse, text, *parameters) == 4
+    given = {"key_id": Parameter("key_id", "STRING", "new"), "until": Parameter("until", "TIMESTAMP", LATE)}
+    given["now"] = Parameter("now", "TIMESTAMP", EARLY)
+    given["forgotten"] = Parameter("forgotten", "STRING", ("gone",), array=True)
+
+    def rotate(most: int) -> int:
+        sql = rotation(table, ["key_id"], (*given.values(), Parameter("most", "INT64", most)))
+        return change(warehouse, sql.text, *sql.parameters)
+
+    before = expiries(warehouse, table)
+    assert rotate(2) == 0  # two are good, `later` and `a`
+    assert expiries(warehouse, table) == before
+    assert rotate(3) == 4
     assert expiries(warehouse, table) == {"sooner": EARLY, "later": LATE, "a": LATE, "new": None}
-    nothing = parameters[0], Parameter("gone", "STRING", (), array=True), parameters[2]
-    assert change(warehouse, text, *nothing) == 0
+    given["forgotten"] = Parameter("forgotten", "STRING", (), array=True)
+    assert rotate(4) == 0
 
 
 def test_a_merge_updates_what_is_there_already(warehouse: Warehouse) -> None:

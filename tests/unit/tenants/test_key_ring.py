@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.tables import DatasetRef
 from shared.errors import KeyNotFound, KeyRejected, LastKey, NotFound, TenantUnknown, TooManyKeys, Unavailable
-from shared.ports import JobError
+from shared.ports import Job, JobError, QueryJob
 from shared.tenants.api_keys import MOST_KEYS, ApiKeys, key_hash
 from shared.tenants.key_ring import MOST_ENDED, MOST_LIVE, KeyRing, Rotated
 from tests.builders import DATA, KEY, OTHER, OTHER_KEY, TENANT, make_tenant, schema, services, tenant
@@ -167,6 +167,28 @@ def test_no_more_keys_than_so_many_are_good_at_once(world: FakeServices, ring: K
     assert list(statuses(world, ring).values()).count("active") == 1
     rotate(ring, MOST_LIVE, grace_s=0)
     assert sorted(set(statuses(world, ring).values())) == ["active", "expired"]
+
+
+@pytest.mark.parametrize("grace_s", [DAY_S, 0])
+def test_of_two_at_once_the_one_too_many_changes_nothing(world: FakeServices, ring: KeyRing, grace_s: int) -> None:
+    for number in range(1, MOST_LIVE - 1):
+        rotate(ring, number)
+    real = world.jobs.insert
+
+    def overtaken(job_id: str, job: QueryJob) -> Job:
+        world.jobs.insert = real  # type: ignore[method-assign]  # once
+        rotate(ring, 98)
+        return real(job_id, job)
+
+    world.jobs.insert = overtaken  # type: ignore[method-assign]  # after the look at the keys, before the change
+    if grace_s:
+        with pytest.raises(TooManyKeys):
+            rotate(ring, 99, grace_s)
+        assert statuses(world, ring)[f"{98:016x}"] == "active"
+        assert sorted(statuses(world, ring).values()) == ["active", *["grace"] * (MOST_LIVE - 1)]
+    else:
+        rotate(ring, 99, grace_s)
+        assert sorted(statuses(world, ring).values()) == ["active", *["expired"] * MOST_LIVE]
 
 
 def test_rotated_a_thousand_times_the_newest_key_is_still_found(world: FakeServices, ring: KeyRing) -> None:

@@ -234,7 +234,8 @@ def test_cut_short_anywhere_the_same_call_completes_it(
 
 OVERTAKEN = [
     ("catalog", "get_dataset", 6), ("catalog", "datasets", 2), ("catalog", "tables", 2),
-    ("catalog", "delete_dataset", 2), ("jobs", "select", 1), ("jobs", "insert", 3), ("jobs", "wait", 3), ("rows", "stored", 4),
+    ("catalog", "delete_dataset", 2), ("rows", "stored", 4),
+    ("jobs", "select", 1), ("jobs", "insert", 3), ("jobs", "wait", 3),
 ]  # fmt: skip
 
 
