@@ -1,46 +1,60 @@
-"""Each port as its fake and as its real adapter on the embedded service: whatever a test asks, both answer alike."""
+"""Each port as its fake and as its real adapter: whatever a test asks, both answer alike.
+
+The real adapters talk to embedded services here, and to Google's own when `tests/system` runs the same suites: it names
+its fixture in `CLOUD` and asks for the backend `google`.
+"""
 
 import shutil
-import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator
 
 import grpc
 import pytest
-import uvicorn
 
-from local.bigquery import create_app
-from shared.adapters import bigquery
-from shared.contracts.tables import DatasetRef, TableRef, TableSchema
-from shared.ports import Catalog, Jobs, Rows
+from shared.contracts.tables import DatasetRef
+from tests.contract.ports.cloud import CLOUD, Cloud, EmbeddedCloud, Warehouse
 from tests.contract.pubsub import conftest as emulator
 from tests.fakes import FakeBigQuery, FakeCatalog, FakeJobs, FakeRows
-
-
-@contextmanager
-def http_server(app: Any) -> Iterator[str]:
-    """The URL of an ASGI app that is served on a free port of this machine."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline
-        assert thread.is_alive()
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+from tests.loop_thread import LoopThread
 
 
 @pytest.fixture(scope="session")
-def bigquery_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An embedded BigQuery for all tests: each makes datasets of its own."""
-    with http_server(create_app(tmp_path_factory.mktemp("bigquery"))) as url:
-        yield url
+def embedded_cloud(tmp_path_factory: pytest.TempPathFactory, loop_thread: LoopThread) -> Iterator[Cloud]:
+    """Embedded services for all tests: each uses names of its own."""
+    with EmbeddedCloud(tmp_path_factory.mktemp("cloud"), loop_thread) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def cloud(request: pytest.FixtureRequest) -> Cloud:
+    """What the real adapters run on."""
+    found: Cloud = request.getfixturevalue(request.config.stash.get(CLOUD, "embedded_cloud"))
+    return found
+
+
+@pytest.fixture(params=["fake", "embedded"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """What must answer alike: the fake, and the real adapter on `cloud`."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def cloud_warehouse(cloud: Cloud) -> Warehouse:
+    """The real adapters only, for what no fake knows."""
+    return cloud.warehouse()
+
+
+@pytest.fixture
+def warehouse(backend: str, request: pytest.FixtureRequest) -> Warehouse:
+    """What the fake and the adapter must answer alike."""
+    if backend != "fake":
+        found: Warehouse = request.getfixturevalue("cloud_warehouse")
+        return found
+    world = FakeBigQuery()
+    jobs = FakeJobs(world)
+    dataset = DatasetRef("test-project", f"acmeinc_{uuid.uuid4().hex[:8]}_silver")
+    return Warehouse(FakeCatalog(world), FakeRows(world), jobs, dataset, answer=jobs.answer)
 
 
 @pytest.fixture(scope="session")
@@ -53,50 +67,3 @@ def google_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with grpc.insecure_channel(address) as channel:
             grpc.channel_ready_future(channel).result(timeout=30)
         yield address
-
-
-class Warehouse:
-    """BigQuery by its three ports, with a dataset of this test's own."""
-
-    def __init__(self, catalog: Catalog, rows: Rows, jobs: Jobs, answer: Callable[..., None]) -> None:
-        self.catalog, self.rows, self.jobs = catalog, rows, jobs
-        self.project = "test-project"
-        self.dataset = DatasetRef(self.project, f"acmeinc_{uuid.uuid4().hex[:8]}_silver")
-        self.answer = answer
-        """Tells the fake what a query gives; a real service knows by itself."""
-
-    def make_dataset(self, **labels: str) -> DatasetRef:
-        assert self.catalog.create_dataset(self.dataset, location="US", labels=labels, description="of a test")
-        return self.dataset
-
-    def make_table(self, schema: TableSchema, name: str = "costs") -> TableRef:
-        if self.catalog.get_dataset(self.dataset) is None:
-            self.make_dataset()
-        assert self.catalog.create_table(self.dataset.table(name), schema, labels={})
-        return self.dataset.table(name)
-
-    def job_id(self) -> str:
-        return f"cv-test-{uuid.uuid4().hex}"
-
-
-@pytest.fixture(params=["fake", "embedded"])
-def warehouse(request: pytest.FixtureRequest) -> Warehouse:
-    """What the fake and the adapter must answer alike."""
-    if request.param == "embedded":
-        found: Warehouse = request.getfixturevalue("embedded_warehouse")
-        return found
-    world = FakeBigQuery()
-    jobs = FakeJobs(world)
-    return Warehouse(FakeCatalog(world), FakeRows(world), jobs, jobs.answer)
-
-
-@pytest.fixture
-def embedded_warehouse(bigquery_url: str) -> Iterator[Warehouse]:
-    google = bigquery.client("test-project", "US", bigquery_url)
-    yield Warehouse(
-        bigquery.BigQueryCatalog(google),
-        bigquery.BigQueryRows(google),
-        bigquery.BigQueryJobs(google),
-        lambda *_: None,
-    )
-    google.close()  # type: ignore[no-untyped-call]  # it has no types

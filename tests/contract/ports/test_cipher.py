@@ -1,38 +1,47 @@
 """Cipher: what it encrypts comes back only where the same is named that it was bound to."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from google.api_core import exceptions as google
 from google.cloud import kms_v1
 
-from local.kms import KeyManagement
 from shared.adapters.kms import KmsCipher, client
 from shared.errors import NotFound, PayloadRefused
 from shared.ports import Cipher
+from tests.contract.ports.cloud import Cloud
 from tests.fakes import FakeCipher
-from tests.loop_thread import LoopThread
 
-RING = "projects/p/locations/us/keyRings/convergence"
-KEY = f"{RING}/cryptoKeys/api-keys"
+# Made once a project and kept: a key ring is there for good, and so is a key for as long as it has versions.
+RING, KEY = "convergence-system", "contract"
 BOUND = "acmeinc_23xv2|api_key|k1"
 
 
 @pytest.fixture
-def kms(loop_thread: LoopThread, tmp_path: Path) -> Iterator[kms_v1.KeyManagementServiceClient]:
-    service = loop_thread.call(lambda: KeyManagement(tmp_path / "kms.sqlite"))
-    with loop_thread.serving([service.handler()]) as address:
-        made = client(address)
-        made.create_key_ring(parent="projects/p/locations/us", key_ring_id="convergence", key_ring=kms_v1.KeyRing())
-        key = kms_v1.CryptoKey(purpose=kms_v1.CryptoKey.CryptoKeyPurpose.ENCRYPT_DECRYPT)
-        made.create_crypto_key(parent=RING, crypto_key_id="api-keys", crypto_key=key)
-        yield made
-    loop_thread.call(service.close)
+def cipher_of(cloud: Cloud) -> Callable[[str], Cipher]:
+    """The real adapter with the key of this name; KEY is there."""
+    kms = client(cloud.kms)
+    location = f"projects/{cloud.project}/locations/{cloud.region}"
+    ring = f"{location}/keyRings/{RING}"
+    key = kms_v1.CryptoKey(purpose=kms_v1.CryptoKey.CryptoKeyPurpose.ENCRYPT_DECRYPT)
+    made_once(kms.create_key_ring, parent=location, key_ring_id=RING, key_ring=kms_v1.KeyRing())
+    made_once(kms.create_crypto_key, parent=ring, crypto_key_id=KEY, crypto_key=key)
+    return lambda name: KmsCipher(kms, f"{ring}/cryptoKeys/{name}")
 
 
-@pytest.fixture(params=["fake", "embedded"])
-def cipher(request: pytest.FixtureRequest) -> Cipher:
-    return FakeCipher() if request.param == "fake" else KmsCipher(request.getfixturevalue("kms"), KEY)
+def made_once(create: Callable[..., Any], **what: Any) -> None:
+    with suppress(google.AlreadyExists):
+        create(**what)
+
+
+@pytest.fixture
+def cipher(backend: str, request: pytest.FixtureRequest) -> Cipher:
+    if backend == "fake":
+        return FakeCipher()
+    made: Cipher = request.getfixturevalue("cipher_of")(KEY)
+    return made
 
 
 @pytest.mark.parametrize("plaintext", [b"acmeinc_23xv2_api_x", b"\x00\xff", b"a" * 64 * 1024])
@@ -64,6 +73,6 @@ def test_more_than_64_kib_are_refused(cipher: Cipher) -> None:
         cipher.encrypt(b"a" * (64 * 1024 + 1), bound_to=BOUND)
 
 
-def test_a_key_that_is_not_there_is_an_error_for_good(kms: kms_v1.KeyManagementServiceClient) -> None:
+def test_a_key_that_is_not_there_is_an_error_for_good(cipher_of: Callable[[str], Cipher]) -> None:
     with pytest.raises(NotFound):
-        KmsCipher(kms, f"{RING}/cryptoKeys/no-such-key").encrypt(b"secret", bound_to=BOUND)
+        cipher_of("no-such-key").encrypt(b"secret", bound_to=BOUND)

@@ -6,7 +6,7 @@ import pytest
 
 from shared.tenants.off_boarding import live_runs
 from tests.builders import OTHER, TENANT, schema
-from tests.contract.ports.conftest import Warehouse
+from tests.contract.ports.cloud import Warehouse
 
 NOW = datetime.now(UTC)  # noqa: TID251 - the service's own clock drops rows of a partition that is too old
 SINCE = NOW - timedelta(hours=6)
@@ -45,13 +45,13 @@ def is_live(warehouse: Warehouse, *statuses: str, tenant_id: str = TENANT, accep
         (("QUEUED", "RUNNING", "succeeded"), True),
     ],
 )
-def test_a_run_is_live_until_its_end(embedded_warehouse: Warehouse, statuses: tuple[str, ...], expected: bool) -> None:
-    assert is_live(embedded_warehouse, *statuses) == expected
+def test_a_run_is_live_until_its_end(cloud_warehouse: Warehouse, statuses: tuple[str, ...], expected: bool) -> None:
+    assert is_live(cloud_warehouse, *statuses) == expected
 
 
-def test_a_run_past_its_deadline_is_not_waited_for(embedded_warehouse: Warehouse) -> None:
-    assert not is_live(embedded_warehouse, "QUEUED", "RUNNING", accepted_at=SINCE - timedelta(seconds=1))
+def test_a_run_past_its_deadline_is_not_waited_for(cloud_warehouse: Warehouse) -> None:
+    assert not is_live(cloud_warehouse, "QUEUED", "RUNNING", accepted_at=SINCE - timedelta(seconds=1))
 
 
-def test_another_tenants_run_is_not_ours(embedded_warehouse: Warehouse) -> None:
-    assert not is_live(embedded_warehouse, "QUEUED", "RUNNING", tenant_id=OTHER)
+def test_another_tenants_run_is_not_ours(cloud_warehouse: Warehouse) -> None:
+    assert not is_live(cloud_warehouse, "QUEUED", "RUNNING", tenant_id=OTHER)

@@ -16,6 +16,8 @@ from shared.errors import Unavailable
 from shared.ports import RateLimiter
 from tests.fakes import FakeRateLimiter
 
+pytestmark = pytest.mark.not_on_google("counts in memory and in Redis; a deployment's Redis answers nobody outside")
+
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -1,19 +1,17 @@
 """What is run again, on the embedded BigQuery: the next attempt of what failed, once."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pytest
 
-from shared.adapters import bigquery
 from shared.contracts.messages import RunMessage, batch_key, run_id
 from shared.contracts.replays import ReplayRequest
 from shared.errors import NotConfirmed, RunNotFailed, RunNotFound
 from shared.pipeline.replay import Replays, next_attempt
 from shared.pipeline.run_log import RunLog, RunRecord, StepRecord
 from tests.builders import DAY, run, schema
-from tests.contract.ports.conftest import Warehouse
+from tests.contract.ports.cloud import Cloud, Warehouse
 from tests.fakes import START, FakeClock, FakeMessageBus
 
 BATCH = "b" * 32
@@ -59,11 +57,8 @@ class World:
 
 
 @pytest.fixture
-def world(bigquery_url: str) -> Iterator[World]:
-    google = bigquery.client("test-project", "US", bigquery_url)
-    ports = bigquery.BigQueryCatalog(google), bigquery.BigQueryRows(google), bigquery.BigQueryJobs(google)
-    yield World(Warehouse(*ports, lambda *_: None))
-    google.close()  # type: ignore[no-untyped-call]  # it has no types
+def world(cloud: Cloud) -> World:
+    return World(cloud.warehouse())
 
 
 def test_one_run_is_run_again_as_its_next_attempt_in_its_own_lane(world: World) -> None:

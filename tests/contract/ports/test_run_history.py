@@ -1,6 +1,5 @@
 """The history of runs on the embedded BigQuery: what its query makes of events is what `state_of` makes of them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -12,7 +11,7 @@ from shared.contracts.tables import DatasetRef
 from shared.pipeline.run_history import RunHistory
 from shared.pipeline.run_log import RUN_RANK, RunLog, RunRecord, StepRecord
 from tests.builders import OTHER, TENANT, run, schema
-from tests.contract.ports.conftest import Warehouse
+from tests.contract.ports.cloud import Cloud, Warehouse
 from tests.fakes import FakeClock
 
 RUNS = 60
@@ -55,13 +54,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    from shared.adapters import bigquery
-
-    google = bigquery.client("test-project", "US", request.getfixturevalue("bigquery_url"))
-    ports = bigquery.BigQueryCatalog(google), bigquery.BigQueryRows(google), bigquery.BigQueryJobs(google)
-    yield World(Warehouse(*ports, lambda *_: None))
-    google.close()  # type: ignore[no-untyped-call]  # it has no types
+def world(cloud: Cloud) -> World:
+    return World(cloud.warehouse())
 
 
 def test_each_run_is_there_once_newest_first_in_the_state_that_its_events_make(world: World) -> None:

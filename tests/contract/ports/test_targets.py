@@ -1,18 +1,16 @@
 """For whom a batch runs, on the embedded BigQuery."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from shared.adapters import bigquery
 from shared.contracts.batches import Batch, Position
 from shared.contracts.pipeline_template import TemplateAddress
 from shared.pipeline.run_log import RunLog, RunRecord
 from shared.pipeline.targets import Target, Targets
 from tests.builders import run, schema
-from tests.contract.ports.conftest import Warehouse
+from tests.contract.ports.cloud import Cloud, Warehouse
 from tests.fakes import FakeClock
 
 ASKED_AT = datetime(2025, 11, 16, 2, tzinfo=UTC)
@@ -63,11 +61,8 @@ class World:
 
 
 @pytest.fixture
-def world(bigquery_url: str) -> Iterator[World]:
-    google = bigquery.client("test-project", "US", bigquery_url)
-    ports = bigquery.BigQueryCatalog(google), bigquery.BigQueryRows(google), bigquery.BigQueryJobs(google)
-    yield World(Warehouse(*ports, lambda *_: None))
-    google.close()  # type: ignore[no-untyped-call]  # it has no types
+def world(cloud: Cloud) -> World:
+    return World(cloud.warehouse())
 
 
 def names(world: World, batch: Batch, position: Position | None = None) -> list[tuple[str, int]]:
