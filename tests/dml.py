@@ -78,12 +78,12 @@ class Statement:
                     count += 1
         return after, count
 
-    def _selected(self, query: exp.Expression) -> list[Row]:
+    def _selected(self, query: Any) -> list[Row]:
         if isinstance(query, exp.Union):
             both = self._selected(query.left) + self._selected(query.right)
             return [row for index, row in enumerate(both) if row not in both[:index]]
         assert isinstance(query, exp.Select)
-        found, rows = query.find(exp.From), [{}]
+        found, rows = query.find(exp.From), list[Row]([{}])
         if found and found.parent is query:
             rows = self._stored if isinstance(found.this, exp.Table) else self._selected(found.this.this)
         if where := query.args.get("where"):

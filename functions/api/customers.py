@@ -144,11 +144,12 @@ def _changed(tenant: Tenant, asked: TenantChange) -> Tenant:
         fault = Fault("body.variables", "too_long", f"a tenant has at most {MAX_VARIABLES} variables")
         raise VariablesInvalid(f"{fault.where}: {fault.message}", faults=[fault])
     given = asked.model_fields_set
+    enabled = asked.enabled_templates if "enabled_templates" in given else tenant.enabled_templates
     return replace(
         tenant,
         status=asked.status if "status" in given else tenant.status,
         variables=variables,
-        enabled_templates=asked.enabled_templates if "enabled_templates" in given else tenant.enabled_templates,
+        enabled_templates=tuple(dict.fromkeys(enabled)),
     )
 
 

@@ -62,7 +62,11 @@ def _storable(value: str) -> str:
 VariableText = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_storable)]
 TemplateNames = Annotated[
     tuple[Annotated[str, StringConstraints(max_length=200)], ...],
-    Field(max_length=1_000, description="Templates that the tenant may run, as `gcp/cost/cost_billing`; none: all."),
+    Field(
+        max_length=1_000,
+        description="Templates that the tenant may run, as `gcp/cost/cost_billing`; none: all. One named twice counts"
+        " once.",
+    ),
 ]
 
 

@@ -60,7 +60,7 @@ def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, 
         request.admin_email,
         epoch=secrets.token_hex(8),
         variables=request.variables,
-        enabled_templates=request.enabled_templates,
+        enabled_templates=tuple(dict.fromkeys(request.enabled_templates)),
     )
     run = RunMessage(
         pipeline_logging_id=run_id(tenant_id, tenant.epoch, "onboarding", None),

@@ -361,6 +361,18 @@ def test_enabled_templates_are_those_that_may_be_run(world: FakeServices, api: C
     assert ask(api, "PATCH", CUSTOMER, AS_ADMIN, {"enabled_templates": []}).get_json()["enabled_templates"] == []
 
 
+def test_a_template_that_is_named_twice_is_enabled_once(world: FakeServices, api: Client) -> None:
+    twice = {"enabled_templates": ["gcp/cost/cost_billing", "gcp/cost/cost_billing"]}
+    newcomer = {"tenant_id": "newcomer_1234", "admin_email": "a@b.example", **twice}
+    assert ask(api, "POST", "/api/v1/customers/onboard", AS_ADMIN, newcomer).status_code == 201
+    assert ask(api, "PATCH", CUSTOMER, AS_ADMIN, twice).status_code == 200
+    for tenant_id in (TENANT, "newcomer_1234"):
+        shown = ask(api, "GET", f"/api/v1/customers/{tenant_id}", AS_ADMIN).get_json()
+        assert shown["enabled_templates"] == ["gcp/cost/cost_billing"]
+    enabled = {row["tenant_id"]: list(row["enabled_templates"] or []) for row in world.warehouse.events(TENANTS)}
+    assert (enabled[TENANT], enabled["newcomer_1234"]) == (["gcp/cost/cost_billing"], ["gcp/cost/cost_billing"])
+
+
 @pytest.mark.parametrize("name", ["gcp/cost/cost_biling", "customer/onboarding", "", "../sources", "x" * 200])
 def test_a_template_that_is_not_there_is_named_with_the_nearest(world: FakeServices, api: Client, name: str) -> None:
     response = ask(api, "PATCH", CUSTOMER, AS_ADMIN, {"enabled_templates": ["gcp/cost/cost_billing", name]})
