@@ -48,6 +48,30 @@ bundle:              ## a zip of each function into dist/, the same bytes from t
 	@$(CHECK_PYTHON)
 	@$(PYTHON) -m functions.bundle
 
+# TFCHECK is the folder of a tool that plans offline, against the provider's schema; without it Terraform asks its registry.
+TF_VALUES := --var project_id=ci-project --var-file terraform/dev.tfvars --var-file terraform/prod.tfvars
+terraform: .venv/stamp  ## Terraform's format, validity and tests; where TFCHECK is set also plan, apply and destroy, made up
+	@command -v terraform > /dev/null || { echo "terraform is not installed: 1.9 or newer is needed"; exit 1; }
+ifneq ($(TFCHECK),)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement "$(TFCHECK)/requirements.txt"
+	@$(BIN)/python "$(TFCHECK)/tfcheck.py" check terraform $(TF_VALUES) --apply --strict
+	@$(BIN)/python "$(TFCHECK)/tfcheck.py" check terraform/bootstrap --var project_id=ci-project --apply --strict
+else
+	@terraform -chdir=terraform fmt -check -recursive
+	@for module in terraform terraform/bootstrap; do \
+	  terraform -chdir=$$module init -backend=false -input=false > /dev/null && terraform -chdir=$$module validate && \
+	  terraform -chdir=$$module test || exit 1; done
+endif
+
+checkov: .venv-checkov/stamp  ## what is commonly insecure in Terraform; each rule that is left out has its reason beside it
+	@.venv-checkov/bin/checkov -d terraform --framework terraform --skip-download --quiet --compact
+
+# A virtual environment of its own: it pins older versions of what we use.
+.venv-checkov/stamp:
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.2.*
+	@touch $@
+
 bench.bigquery: .venv/stamp   ## the embedded BigQuery under Google's client, beside what that client can do at all
 	@$(BIN)/python -m bench.bigquery
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from shared.contracts.batches import BatchMessage, asks_to_reconcile
-from shared.settings import ROOT, Settings, read_by
+from shared.settings import ROOT, Function, Settings, read_by
 from tests.repo.terraform_plan import (
     LACKING,
     PROJECT,
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 
 README = (ROOT / "README.md").read_text()
 # Deployed as → whose settings (shared/settings.py).
-FUNCTIONS = {
+FUNCTIONS: dict[str, Function] = {
     "api": "api",
     "admin": "admin",
     "run-pipeline": "run_pipeline",
@@ -68,7 +68,7 @@ def test_a_functions_settings_are_ones_that_it_takes(planned, functions, name):
 def test_a_function_has_as_many_threads_as_requests_at_once(planned, functions):
     for name, function in functions.items():
         config = function["service_config"][0]
-        assert int(environments(planned)[name]["THREADS"]) == config["max_instance_request_concurrency"]
+        assert int(environments(planned)[name]["THREADS"] or 0) == config["max_instance_request_concurrency"]
 
 
 def test_each_function_runs_as_an_account_of_its_own(functions):
@@ -107,7 +107,7 @@ def test_a_lane_knows_its_last_delivery(planned):
     for name in ("run-pipeline", "run-pipeline-bulk"):
         settings = environments(planned)[name]
         policy = subscriptions[settings["PIPELINE_RUNS_SUBSCRIPTION"]]["dead_letter_policy"][0]
-        assert policy["max_delivery_attempts"] == int(settings["MAX_DELIVERY_ATTEMPTS"])
+        assert policy["max_delivery_attempts"] == int(settings["MAX_DELIVERY_ATTEMPTS"] or 0)
 
 
 def test_what_is_scheduled_is_what_fan_out_reads(planned):
@@ -180,7 +180,7 @@ def test_no_secret_has_a_value_and_no_output_tells_one(planned):
     for given in environments(planned).values():
         for name, value in given.items():
             if name.endswith("_SECRET"):
-                assert re.fullmatch(r"projects/[^/]+/secrets/[^/]+/versions/[0-9]+", value)
+                assert re.fullmatch(r"projects/[^/]+/secrets/[^/]+/versions/[0-9]+", str(value))
 
 
 def test_the_readmes_table_of_rights_is_that_of_the_plan():
