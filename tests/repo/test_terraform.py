@@ -7,7 +7,8 @@ import re
 import pytest
 
 from shared.contracts.batches import BatchMessage, asks_to_reconcile
-from shared.settings import ROOT, Function, Settings, read_by
+from shared.readers import Function
+from shared.settings import ROOT, Settings, read_by
 from tests.repo.terraform_plan import (
     LACKING,
     PROJECT,
