@@ -148,8 +148,8 @@ class Settings(BaseModel):
         1,
         ge=0,
         le=5,
-        description="Proxies in front, which say for whom (X-Forwarded-For) and how (X-Forwarded-Proto) they ask; 0: callers"
-        " connect directly.",
+        description="Proxies in front, which say for whom (X-Forwarded-For) and how (X-Forwarded-Proto) they ask;"
+        " 0: callers connect directly.",
     )
 
     admin_key_secret: Annotated[SecretName | None, RequiredBy("admin")] = Field(
