@@ -81,7 +81,7 @@ resource "google_project_iam_member" "this" {
   for_each = merge([for account, right in local.rights : { for scope in keys(local.scopes) : "${account}/${scope}" => "${right}/${scope}" }]...)
 
   project = local.roles[each.value].project
-  role    = google_project_iam_custom_role.this[each.value].name
+  role    = "projects/${local.roles[each.value].project}/roles/${google_project_iam_custom_role.this[each.value].role_id}" # known to a plan, unlike name
   member  = google_service_account.this[split("/", each.key)[0]].member
 
   dynamic "condition" {

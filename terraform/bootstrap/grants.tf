@@ -29,7 +29,7 @@ resource "google_project_iam_member" "grant" {
   for_each = google_project_iam_custom_role.grant
 
   project = each.key
-  role    = each.value.name
+  role    = "projects/${each.key}/roles/${each.value.role_id}"
   member  = google_service_account.this["apply"].member
 
   condition {

@@ -22,6 +22,6 @@ resource "google_bigquery_dataset_iam_member" "sources" {
 
   project    = each.value.project
   dataset_id = each.value.dataset
-  role       = google_project_iam_custom_role.sources["${each.value.right}/${each.value.project}"].name
+  role       = "projects/${each.value.project}/roles/${google_project_iam_custom_role.sources["${each.value.right}/${each.value.project}"].role_id}"
   member     = google_service_account.this[split("/", each.key)[0]].member
 }

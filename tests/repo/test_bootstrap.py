@@ -1,0 +1,154 @@
+"""terraform/bootstrap: the accounts of the builds may do what terraform/ needs, and no more."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+
+from shared.settings import ROOT
+from tests.repo.terraform_plan import LACKING, PROJECT, made, plan, tfcheck
+
+TERRAFORM = ROOT / "terraform"
+CORE = [*TERRAFORM.glob("*.tf"), *TERRAFORM.glob("modules/*/*.tf")]
+CASES: dict[str, dict[str, Any]] = {
+    # As dev.tfvars and prod.tfvars have it.
+    "dev": {"source_datasets": ["acme-billing.billing_export"]},
+    "prod": {
+        "environment": "prod",
+        "data_project_id": "acme-convergence-data",
+        "source_datasets": ["acme-billing.billing_export", f"{PROJECT}.exports"],
+        "repository": f"projects/{PROJECT}/locations/us-central1/connections/github/repositories/convergence",
+        "approvers": ["group:platform@example.com"],
+    },
+}
+needs_a_plan = pytest.mark.skipif(bool(LACKING), reason=LACKING)
+
+
+def permissions() -> dict[str, set[str]]:
+    """What applying a type of resource needs, by type, as permissions.tf has it."""
+    text = (TERRAFORM / "bootstrap" / "permissions.tf").read_text()
+    return {
+        kind: set(re.findall(r'"([\w.]+)"', ones)) for kind, ones in re.findall(r"(google_\w+) *= \[([^\]]*)\]", text)
+    }
+
+
+@cache
+def bootstrap(case: str) -> dict[str, Any]:
+    """Its plan, checked strictly and applied with made-up values."""
+    folder = ROOT / ".local"
+    folder.mkdir(exist_ok=True)
+    variables, planned = folder / f"bootstrap-{case}.tfvars.json", folder / f"bootstrap-{case}.json"
+    variables.write_text(json.dumps(CASES[case]))
+    options = ["--var", f"project_id={PROJECT}", "--var-file", str(variables), "--plan-json", str(planned)]
+    done = tfcheck("check", "terraform/bootstrap", "--root", "terraform/bootstrap", *options, "--strict", "--apply")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(planned.read_text())
+    return found
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return request.param
+
+
+def roles(case: str) -> dict[str, set[str]]:
+    """Permissions of each role of the builds, by key."""
+    found = made(bootstrap(case), "google_project_iam_custom_role")
+    return {re.findall(r'"(.*)"', address)[0]: set(one["permissions"]) for address, one in found.items()}
+
+
+def test_what_terraform_makes_and_what_may_be_made_are_the_same_types():
+    declared = re.compile(r'^(?:resource|data) "(google_\w+)"', re.MULTILINE)
+
+    assert {kind for file in CORE for kind in declared.findall(file.read_text())} == set(permissions())
+
+
+def test_no_build_reads_a_secret_a_row_or_what_a_key_encrypted_or_deletes_what_holds_them():
+    needed = set().union(*permissions().values())
+
+    forbidden = re.compile(
+        r"secretmanager\.(versions\.|secrets\.delete)|\.use(ToDecrypt|ToEncrypt)|cryptoKeyVersions|getData|updateData"
+        r"|bigquery\.(jobs|datasets\.delete|tables\.delete)|storage\.buckets\.delete|getAccessToken|implicitDelegation"
+        r"|getOpenIdToken|signBlob|signJwt|serviceAccountKeys|resourcemanager\.projects\.setIamPolicy|\*"
+    )
+    assert [permission for permission in needed if forbidden.search(permission)] == []
+
+
+def held(case: str) -> dict[str, set[str]]:
+    """Our own roles, by the account that holds them anywhere."""
+    found: dict[str, set[str]] = {}
+    for one in made(bootstrap(case)).values():
+        if "/roles/convergence" in (one.get("role") or ""):
+            account = one["member"].removeprefix("serviceAccount:convergence-").partition("@")[0]
+            found.setdefault(account, set()).add(one["role"].rpartition("/")[2])
+    return found
+
+
+@needs_a_plan
+def test_what_a_branch_can_run_changes_nothing(case):
+    reading = {permission for key, ones in roles(case).items() if key.startswith("read/") for permission in ones}
+
+    assert reading
+    assert all(permission.endswith((".get", ".list", ".getIamPolicy", ".fullView")) for permission in reading)
+    for account, ones in held(case).items():
+        changing = {role for role in ones if role.startswith(("convergenceApply", "convergenceGrant"))}
+        assert bool(changing) is (account == "apply"), f"{account} has {changing}"
+
+
+@needs_a_plan
+def test_no_role_is_a_basic_one_or_an_admins(case):
+    given = {one["role"] for one in made(bootstrap(case)).values() if one.get("role")}
+
+    assert {role for role in given if not role.startswith("projects/")} == {
+        "roles/logging.logWriter",
+        "roles/storage.objectViewer",
+        "roles/storage.objectUser",
+    } | ({"roles/cloudbuild.builds.approver"} if case == "prod" else set())
+
+
+@needs_a_plan
+@pytest.mark.parametrize("case", CASES)
+def test_applying_may_grant_in_a_project_what_terraform_grants_there_and_nothing_else(case):
+    granted: dict[str, set[str]] = {}
+    for one in made(plan(f"{case}.tfvars"), "google_project_iam_member").values():
+        granted.setdefault(one["project"], set()).add(one["role"])
+
+    held_to = {
+        one["project"]: set(json.loads(one["condition"][0]["expression"].partition("hasOnly(")[2].removesuffix(")")))
+        for address, one in made(bootstrap(case), "google_project_iam_member").items()
+        if ".grant[" in address
+    }
+
+    assert held_to == granted
+    assert all(len(names) <= 10 for names in held_to.values())
+
+
+@needs_a_plan
+def test_only_what_was_approved_is_applied():
+    triggers = {one["name"]: one for one in made(bootstrap("prod"), "google_cloudbuild_trigger").values()}
+
+    assert set(triggers) == {"convergence-check", "convergence-plan", "convergence-apply"}
+    for name, one in triggers.items():
+        action = name.removeprefix("convergence-")
+        assert one["substitutions"] == {"_ACTION": action, "_ENVIRONMENT": "prod"}
+        assert one["approval_config"][0]["approval_required"] is (action == "apply")
+        push = one["repository_event_config"][0]["push"][0]
+        assert (push["branch"], push["invert_regex"]) == ("^main$", action == "check")
+
+
+@needs_a_plan
+def test_without_a_repository_there_are_no_triggers():
+    assert made(bootstrap("dev"), "google_cloudbuild_trigger") == {}
+
+
+@needs_a_plan
+def test_what_a_branch_writes_nobody_runs_and_what_main_writes_nobody_else_can():
+    writers = {
+        re.findall(r'"(.*)"', address)[0]
+        for address, one in made(bootstrap("prod"), "google_storage_bucket_iam_member").items()
+        if one["role"] == "roles/storage.objectUser"
+    }
+
+    assert writers == {"apply", "plan/cache", "plan/plans"}  # the state; the caches and plans

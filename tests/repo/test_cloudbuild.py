@@ -1,0 +1,284 @@
+"""cloudbuild.yaml: what Cloud Build takes, and what a build does, with stand-ins for the commands that it calls."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from shared.settings import ROOT
+from tests.repo.cloud_build import CONFIG, SUBSTITUTION, Build
+
+# "Build configuration file schema" of Cloud Build; what is deprecated or only an answer of its API is left out.
+OF_A_BUILD = {"artifacts", "availableSecrets", "images", "logsBucket", "options", "queueTtl", "serviceAccount", "steps"}
+OF_A_BUILD |= {"substitutions", "tags", "timeout"}
+OF_A_STEP = {"allowExitCodes", "allowFailure", "args", "automapSubstitutions", "dir", "entrypoint", "env", "id", "name"}
+OF_A_STEP |= {"script", "secretEnv", "timeout", "volumes", "waitFor"}
+OF_OPTIONS = {
+    "automapSubstitutions",
+    "defaultLogsBucketBehavior",
+    "diskSizeGb",
+    "dynamicSubstitutions",
+    "env",
+    "logging",
+}
+OF_OPTIONS |= {
+    "logStreamingOption",
+    "machineType",
+    "pool",
+    "requestedVerifyOption",
+    "secretEnv",
+    "sourceProvenanceHash",
+}
+OF_OPTIONS |= {"substitutionOption", "volumes"}
+# Those that every build has, and those that a trigger adds; empty where it has none.
+BUILT_IN = {"PROJECT_ID", "PROJECT_NUMBER", "BUILD_ID", "LOCATION", "COMMIT_SHA", "BRANCH_NAME", "SHORT_SHA"}
+COMMIT = "1134ece0"
+PLAN = f"acme-convergence-builds/plans/{COMMIT}.tar.gz"
+
+STEPS: dict[str, dict[str, Any]] = {step["id"]: step for step in CONFIG["steps"]}
+
+
+def texts(value: Any) -> Iterator[str]:
+    """All strings of a value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts(one)
+
+
+def before(step: str) -> set[str]:
+    """The steps that have ended when this one begins."""
+    direct = set(STEPS[step]["waitFor"]) - {"-"}
+    return direct.union(*(before(one) for one in direct))
+
+
+@pytest.fixture
+def build(tmp_path):
+    return Build(tmp_path)
+
+
+# What Cloud Build takes
+
+
+def test_every_key_is_one_of_cloud_builds():
+    assert set(CONFIG) <= OF_A_BUILD
+    assert set(CONFIG["options"]) <= OF_OPTIONS
+    for step in STEPS.values():
+        assert set(step) <= OF_A_STEP
+        assert ("script" in step) != ("entrypoint" in step and "args" in step), "a script is a step's whole command"
+
+
+def test_every_substitution_is_declared_and_used():
+    elsewhere = {key: value for key, value in CONFIG.items() if key != "substitutions"}
+    steps = [{key: value for key, value in step.items() if key != "script"} for step in CONFIG["steps"]]
+    used = {
+        found[1] or found[2] for text in texts([elsewhere | {"steps": steps}]) for found in SUBSTITUTION.finditer(text)
+    }
+    declared = set(CONFIG["substitutions"])
+
+    assert used - BUILT_IN == declared
+    assert all(re.fullmatch(r"_[A-Z0-9_]+", name) for name in declared)
+
+
+def test_substitutions_stand_where_they_are_replaced():
+    # Neither in options.env nor in a script: both would be taken as they are.
+    assert "env" not in CONFIG["options"]
+    for step in STEPS.values():
+        environment = {line.partition("=")[0] for line in step.get("env", [])}
+        assert set(re.findall(r"\$\{?([A-Z_]+)", step.get("script", ""))) <= environment
+
+
+def test_each_step_waits_for_steps_before_it():
+    known: set[str] = set()
+    for name, step in STEPS.items():
+        assert set(step["waitFor"]) == {"-"} or set(step["waitFor"]) <= known
+        known.add(name)
+    assert len(STEPS) == len(CONFIG["steps"])
+
+
+def test_tests_come_before_bundles_before_the_plan_before_apply():
+    assert "test" in before("bundle")
+    assert {"bundle", "init", "terraform"} <= before("plan")
+    assert "plan" in before("apply")
+    assert "apply" in before("smoke")
+    # What has no need to wait does not: Terraform is made ready while tests run.
+    assert "test" not in before("init")
+    assert "plan" not in before("save")
+
+
+def test_no_image_is_whatever_is_latest():
+    for step in STEPS.values():
+        image, _, version = step["name"].partition(":")
+        tag = CONFIG["substitutions"][version.removeprefix("$")]
+        assert re.match(r"\d+\.\d+\.\d+", tag), f"{image}:{tag}"
+
+
+def test_each_action_runs_as_an_account_of_its_own_that_bootstrap_makes():
+    account = "projects/$PROJECT_ID/serviceAccounts/convergence-$_ACTION@$PROJECT_ID.iam.gserviceaccount.com"
+    accounts = (ROOT / "terraform/bootstrap/accounts.tf").read_text()
+
+    assert CONFIG["serviceAccount"] == account
+    assert 'account_id   = "convergence-${each.key}"' in accounts
+    assert all(re.search(rf"^    {action} +=", accounts, re.MULTILINE) for action in ("check", "plan", "apply"))
+    # Of whom does no more than look, unless asked.
+    assert CONFIG["substitutions"]["_ACTION"] == "check"
+
+
+def test_no_project_is_named():
+    buckets = [text for text in texts(CONFIG) if "-convergence-" in text or "gs://" in text]
+
+    assert buckets
+    assert all(text.startswith("${PROJECT_ID}-convergence-") for text in buckets)
+
+
+@pytest.mark.parametrize("script", [".ci/cache", ".ci/deploy", *(name for name in STEPS if "script" in STEPS[name])])
+def test_scripts_parse_and_stop_at_the_first_error(script):
+    text = STEPS[script]["script"] if script in STEPS else (ROOT / script).read_text()
+
+    done = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert text.startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in text
+
+
+# What a build does
+
+
+def test_main_is_tested_bundled_and_planned_and_the_plan_is_kept(build):
+    status = build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+
+    assert status == 0, build.output
+    assert build.calls("make") == ["test", "bundle"]
+    terraform = build.calls("terraform")
+    assert [call.split()[1] for call in terraform] == ["init", "fmt", "validate", "test", "plan"]
+    assert "-backend-config=bucket=acme-convergence-state" in terraform[0]
+    assert "-var-file=dev.tfvars -var=project_id=acme -out=tfplan" in terraform[-1]
+    assert PLAN in build.kept()
+
+
+def test_the_second_build_has_the_virtual_environment_of_the_first(build):
+    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+    saved = {name for name in build.kept() if "/cache/" in name}
+    build.checkout()
+
+    build.run(_ACTION="plan", COMMIT_SHA="another")
+
+    stamp = build.workspace / ".venv" / "stamp"
+    assert len(saved) == 1
+    assert stamp.stat().st_mtime >= (build.workspace / "requirements.txt").stat().st_mtime, "make would begin anew"
+    assert not [
+        call
+        for call in build.calls("gcloud")
+        if call.startswith("storage cp") and "gs://acme-convergence-builds/cache" in call.split()[3]
+    ]
+
+
+def test_other_requirements_are_another_cache(build):
+    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+    build.checkout()
+    with (build.workspace / "requirements.txt").open("a") as file:
+        file.write("another==1.0\n")
+
+    build.run(_ACTION="plan", COMMIT_SHA="another")
+
+    assert "is made anew" in build.output
+    assert len([name for name in build.kept() if "/cache/venv-" in name]) == 2
+
+
+def test_plug_ins_are_cached_where_their_versions_are_locked(build):
+    (build.workspace / "terraform" / ".terraform.lock.hcl").write_text("committed\n")
+
+    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+
+    assert len([name for name in build.kept() if "/cache/plugins-" in name]) == 1
+
+
+def test_a_branch_is_tested_and_planned_and_leaves_nothing(build):
+    status = build.run(_ACTION="check", COMMIT_SHA=COMMIT)
+
+    assert status == 0, build.output
+    assert build.calls("make") == ["test", "bundle"]
+    assert "plan" in build.calls("terraform")[-1]
+    assert build.kept() == set()
+
+
+def test_what_is_applied_is_the_kept_plan_with_its_bundles_and_its_lock_file(build):
+    build.run(_ACTION="plan", COMMIT_SHA=COMMIT, _ENVIRONMENT="prod")
+    build.checkout()
+
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT, _ENVIRONMENT="prod")
+
+    assert status == 0, build.output
+    assert build.calls("make") == []
+    terraform = build.calls("terraform")
+    assert [call.split()[1] for call in terraform] == ["init", "apply", "output", "state"]
+    assert terraform[0].endswith("-lockfile=readonly")
+    assert terraform[1] == "-chdir=terraform apply tfplan"
+    made = build.workspace / "terraform"
+    assert (made / "applied").read_text() == "kms_override.tf\n", "what only production has is in its plan"
+    assert (made / ".terraform.lock.hcl").read_text() == "locked\n"
+    assert (build.workspace / "dist" / "api.zip").read_text() == f"bundle of {COMMIT}\n"
+
+
+def test_only_production_has_productions_overrides(build):
+    build.run(_ACTION="check", _ENVIRONMENT="dev")
+
+    assert (build.workspace / "terraform" / "tfplan").read_text() == "no overrides\n"
+
+
+def test_a_plan_that_is_not_there_is_not_applied(build):
+    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+    build.checkout()
+
+    status = build.run(_ACTION="apply", COMMIT_SHA="another")
+
+    assert status != 0
+    assert "no plan is kept as another" in build.output
+    assert build.calls("terraform") == []
+
+
+def test_by_hand_a_plan_is_named_by_its_build(build):
+    build.run(_ACTION="plan", BUILD_ID="build-7")
+    build.checkout()
+
+    status = build.run(_ACTION="apply", BUILD_ID="build-8", _PLAN="build-7")
+
+    assert status == 0, build.output
+    assert "-chdir=terraform apply tfplan" in build.calls("terraform")
+
+
+@pytest.mark.parametrize(
+    ("substitutions", "message"),
+    [
+        ({"_ENVIRONMENT": "production"}, "no terraform/production.tfvars; _ENVIRONMENT is one of: dev prod"),
+        ({"_ACTION": "destroy"}, "_ACTION is check, plan or apply, not destroy"),
+    ],
+)
+def test_what_is_not_known_is_refused(build, substitutions, message):
+    status = build.run(**substitutions)
+
+    assert status != 0
+    assert message in build.output
+    assert build.calls("terraform") == []
+
+
+@pytest.mark.parametrize(
+    ("public", "health", "passes"),
+    [(True, "200", True), (True, "503", False), (False, "403", True), (False, "200", False)],
+)
+def test_after_apply_the_api_answers_and_one_that_is_not_public_lets_nobody_in(build, public, health, passes):
+    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+    build.checkout()
+    build.public, build.health = public, health
+
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT)
+
+    assert (status == 0) is passes
+    assert all(call.endswith("https://api.example/api/v1/healthz") for call in build.calls("curl"))
