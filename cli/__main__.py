@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import batch, keys, onboard, preview, replay, schema, templates
+from cli import batch, keys, onboard, preview, replay, schema, templates, tenants
 
 app = typer.Typer(
     add_completion=False,
@@ -15,6 +15,7 @@ app.command("preview")(preview.preview)
 app.command("batch")(batch.batch)
 app.command("replay")(replay.replay)
 app.command("onboard")(onboard.onboard)
+app.command("tenants")(tenants.tenants)
 app.add_typer(keys.app, name="keys")
 app.command("schema")(schema.schema)
 

@@ -162,7 +162,14 @@ def make_tenant(warehouse: FakeBigQuery, who: Tenant, *keys: str, **key: datetim
     ]
     warehouse.tables[dataset.table("x_meta_api_keys")].stored.extend(rows)
     if TENANTS in warehouse.tables:
-        row = {"tenant_id": who.tenant_id, "status": who.status, "onboarding_epoch": who.epoch}
+        row = {
+            "tenant_id": who.tenant_id,
+            "status": who.status,
+            "admin_email": who.admin_email,
+            "onboarding_epoch": who.epoch,
+            "enabled_templates": list(who.enabled_templates),
+            "onboarded_at": START.isoformat(),
+        }
         warehouse.tables[TENANTS].stored.append(row)
     put_record(warehouse, who)
 

@@ -261,7 +261,7 @@ class Answer:
 
 class FakeJobs(Fallible):
     """`ports.Jobs`. It knows the answers that it was told, by the query's text, and what the platform itself writes:
-    `SELECT … FROM t WHERE a = @a AND …`, and the DML of `tests.dml`.
+    `SELECT … FROM t WHERE a = @a AND b > @b … ORDER BY c`, and the DML of `tests.dml`.
     """
 
     def __init__(self, warehouse: FakeBigQuery) -> None:
@@ -331,8 +331,17 @@ class FakeJobs(Fallible):
                 raise AssertionError(f"the fake was not told what this query gives: {sql.text}")
             values = {each.name: each.value for each in sql.parameters}
             wanted = {column: values[name] for column, name in re.findall(r"(\w+) = @(\w+)", sql.text)}
+            after = {column: values[name] for column, name in re.findall(r"(\w+) > @(\w+)", sql.text)}
             events = self._warehouse.events(TableRef.parse(table[1]))
-            return [row for row in events if all(row[name] == value for name, value in wanted.items())][:max_rows]
+            found = [
+                row
+                for row in events
+                if all(row[name] == value for name, value in wanted.items())
+                and all(row[name] > value for name, value in after.items())
+            ]
+            if order := re.search(r" ORDER BY (\w+)", sql.text):
+                found.sort(key=lambda row: row[order[1]])
+            return found[:max_rows]
 
     def _now(self, job_id: str) -> Job:
         """The job; the first look at one that may end does its work."""

@@ -1,7 +1,7 @@
-"""`/api/v1/customers`: onboard, show, change and off-board tenants."""
+"""`/api/v1/customers`: onboard, list, show, change and off-board tenants."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import flask
 
@@ -9,12 +9,12 @@ from functions.api import body, query
 from functions.api.access import require_admin
 from functions.api.acting import Caller, operator, recorded
 from functions.api.calls import ADMIN, call
-from functions.api.tenant_examples import OFF_BOARDED, ONBOARDED, TENANT_CHANGED, TENANT_SHOWN
+from functions.api.tenant_examples import OFF_BOARDED, ONBOARDED, TENANT_CHANGED, TENANT_SHOWN, TENANTS_LISTED
 from shared.contracts.answers import Onboarded
-from shared.contracts.queries import OffBoardingQuery
+from shared.contracts.queries import OffBoardingQuery, TenantsQuery
 from shared.contracts.requests import MAX_VARIABLES, OnboardRequest, TenantChange
 from shared.contracts.tenant import Tenant
-from shared.contracts.tenant_answers import OffBoarded, RemovedDataset, TenantShown
+from shared.contracts.tenant_answers import OffBoarded, RemovedDataset, TenantListed, TenantShown, TenantsListed
 from shared.errors import (
     AlreadyOnboarded,
     Fault,
@@ -63,6 +63,26 @@ def onboard_customer() -> Onboarded:
         api_key=done.api_key.get_secret_value(),
         dataset_created=done.dataset_created,
         tables_created=list(done.tables_created),
+    )
+
+
+@admin.get("")
+@call(who=ADMIN, query=TenantsQuery, answer=TenantsListed, example=TENANTS_LISTED)
+def list_customers() -> TenantsListed:
+    """List the tenants, in the order of their ids.
+
+    Those whose onboarding is complete, as the registry of tenants has them; no keys. Filters hold for the whole list:
+    give them with each page's token again. A tenant that comes or goes meanwhile moves no other one.
+    """
+    here = instance()
+    require_admin(flask.request, here)
+    asked = query.read(flask.request, TenantsQuery)
+    recorded(Caller("admin"), "tenant.list", None, here)
+    found = here.registry.page(limit=asked.limit + 1, after=asked.page_token or "", status=asked.status)
+    page = found[: asked.limit]
+    return TenantsListed(
+        tenants=[TenantListed.model_validate(asdict(tenant)) for tenant in page],
+        next_page_token=page[-1].tenant_id if len(found) > asked.limit else None,
     )
 
 

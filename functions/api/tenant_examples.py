@@ -27,6 +27,21 @@ TENANT_CHANGED = Example(
     body={"variables": {"region": "europe", "team": None}, "enabled_templates": ["gcp/cost/cost_billing"]},
     answer=_TENANT,
 )
+TENANTS_LISTED = Example(
+    query={"status": "active", "limit": "1"},
+    answer={
+        "tenants": [
+            {
+                "tenant_id": TENANT_ID,
+                "status": "active",
+                "admin_email": "admin@acmeinc.com",
+                "enabled_templates": ["gcp/cost/cost_billing"],
+                "onboarded_at": "2025-11-15T08:00:00Z",
+            }
+        ],
+        "next_page_token": TENANT_ID,
+    },
+)
 OFF_BOARDED = Example(
     answer={
         "tenant_id": TENANT_ID,

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from shared.contracts.answers import RunStatus
 from shared.contracts.messages import RUN_ID
+from shared.contracts.tenant import TENANT_ID, TenantStatus
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,18 @@ class OffBoardingQuery(BaseModel):
 
     force: Annotated[bool, BeforeValidator(_true_or_false)] = Field(
         False, description="Off-board also while runs have not ended; they will fail."
+    )
+
+
+class TenantsQuery(BaseModel):
+    """`GET /customers`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    status: TenantStatus | None = Field(None, description="Only tenants that stand so.")
+    limit: int = Field(100, ge=1, le=1_000, description="Most tenants of a page.")
+    page_token: str | None = Field(
+        None, pattern=TENANT_ID, description="`next_page_token` of the page before: the tenant that it ended with."
     )
 
 

@@ -24,6 +24,25 @@ class TenantShown(Answer):
     updated_at: Annotated[dt.datetime | None, Field(description="When its record last changed.")]
 
 
+class TenantListed(Answer):
+    """A tenant, as the registry of tenants says."""
+
+    tenant_id: TenantId
+    status: Annotated[TenantStatus, Field(description="`suspended`: nothing runs, no key is taken.")]
+    admin_email: Annotated[str, Field(description="Who is told what happens; mails go to its domain.")]
+    enabled_templates: Annotated[list[str], Field(description="What the tenant may run; empty: everything.")]
+    onboarded_at: Annotated[dt.datetime, Field(description="When its onboarding was complete.")]
+
+
+class TenantsListed(Answer):
+    """A page of tenants, in the order of their ids."""
+
+    tenants: Annotated[list[TenantListed], Field(description="The tenants.")]
+    next_page_token: Annotated[
+        str | None, Field(description="Give it as `page_token` for the tenants after these; null: there are no more.")
+    ]
+
+
 class RemovedDataset(Answer):
     """A dataset that is gone."""
 

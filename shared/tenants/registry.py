@@ -1,10 +1,11 @@
 """The registry of tenants, control table x_meta_tenants: a row in it marks an onboarding that is complete."""
 
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
-from shared.contracts.tenant import Tenant
+from shared.contracts.tenant import Tenant, TenantStatus
 from shared.errors import Unavailable
 from shared.ports import Jobs
 from shared.settings import Settings
@@ -12,6 +13,17 @@ from shared.tenants.dml import change
 from shared.tenants.records import TenantRecords
 
 _LOOKS = 5
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A row of the registry, as it is listed."""
+
+    tenant_id: str
+    status: TenantStatus
+    admin_email: str
+    enabled_templates: tuple[str, ...]
+    onboarded_at: datetime
 
 
 class Registry:
@@ -33,6 +45,20 @@ class Registry:
         sql = f"SELECT onboarding_epoch FROM `{self._table}` WHERE tenant_id = @tenant_id LIMIT 1"
         found = self._jobs.select(Sql(sql, (Parameter("tenant_id", "STRING", tenant_id),)))
         return str(found[0]["onboarding_epoch"]) if found else None
+
+    def page(self, *, limit: int, after: str = "", status: TenantStatus | None = None) -> list[Registered]:
+        """At most `limit` tenants in the order of their ids, those that come `after` this one: one query job."""
+        wanted, parameters = "tenant_id > @after", [Parameter("after", "STRING", after)]
+        if status:
+            wanted += " AND status = @status"
+            parameters.append(Parameter("status", "STRING", status))
+        names = [column.name for column in fields(Registered)]
+        sql = f"SELECT {', '.join(names)} FROM `{self._table}` WHERE {wanted} ORDER BY tenant_id LIMIT {limit}"
+        found = self._jobs.select(Sql(sql, tuple(parameters)), max_rows=limit)
+        return [
+            Registered(**{**{name: row[name] for name in names}, "enabled_templates": tuple(row["enabled_templates"])})
+            for row in found
+        ]
 
     def enter(self, tenant: Tenant, *, onboarded_at: datetime, request: str) -> None:
         """Add the tenant's row."""

@@ -32,7 +32,8 @@ from tests.builders import (
 from tests.edges.conftest import ADMIN_KEY, serve
 from tests.fakes import START, FakeSecrets, FakeServices
 
-CUSTOMER = f"/api/v1/customers/{TENANT}"
+CUSTOMERS = "/api/v1/customers"
+CUSTOMER = f"{CUSTOMERS}/{TENANT}"
 KEYS, AWS = f"{CUSTOMER}/api-keys", f"{CUSTOMER}/credentials/aws"
 AS_ADMIN, AS_TENANT, AS_OTHER = {"X-Admin-Key": ADMIN_KEY}, {"X-API-Key": KEY}, {"X-API-Key": OTHER_KEY}
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -72,6 +73,7 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("DELETE", f"{KEYS}/key-9", None, "keys"),
     ("PUT", AWS, ROLE, "tenant"),
     ("DELETE", AWS, None, "tenant"),
+    ("GET", CUSTOMERS, None, "admin"),
     ("GET", CUSTOMER, None, "admin"),
     ("PATCH", CUSTOMER, {"status": "active"}, "admin"),
     ("DELETE", CUSTOMER, None, "admin"),
@@ -292,6 +294,47 @@ def test_no_secret_is_ever_logged_or_recorded(
 def test_a_tenant_is_shown_without_secrets(world: FakeServices, api: Client) -> None:
     shown = ask(api, "GET", CUSTOMER, AS_ADMIN).get_json()
     assert (shown["tenant_id"], shown["status"], shown["variables"]) == (TENANT, "active", {})
+
+
+def test_tenants_are_listed_page_by_page_in_the_order_of_their_ids_without_secrets(
+    world: FakeServices, api: Client
+) -> None:
+    make_tenant(world.warehouse, tenant(tenant_id="zeta_0001", status="suspended"))
+    pages = [ask(api, "GET", f"{CUSTOMERS}?limit=2", AS_ADMIN)]
+    pages.append(ask(api, "GET", f"{CUSTOMERS}?limit=2&page_token={pages[0].get_json()['next_page_token']}", AS_ADMIN))
+    assert [[one["tenant_id"] for one in page.get_json()["tenants"]] for page in pages] == [
+        [TENANT, OTHER], ["zeta_0001"],
+    ]  # fmt: skip
+    assert [page.get_json()["next_page_token"] for page in pages] == [OTHER, None]
+    assert pages[1].get_json()["tenants"] == [
+        {
+            "tenant_id": "zeta_0001", "status": "suspended", "admin_email": "admin@acmeinc.example",
+            "enabled_templates": [], "onboarded_at": START.isoformat().replace("+00:00", "Z"),
+        }
+    ]  # fmt: skip
+    assert "key" not in "".join(page.get_data(as_text=True) for page in pages)
+    assert acts(world) == [("admin", "tenant.list", None)] * 2
+
+
+def test_tenants_are_listed_by_how_they_stand(world: FakeServices, api: Client) -> None:
+    ask(api, "PATCH", CUSTOMER, AS_ADMIN, {"status": "suspended"})
+    found = {
+        status: [one["tenant_id"] for one in ask(api, "GET", f"{CUSTOMERS}?{status}", AS_ADMIN).get_json()["tenants"]]
+        for status in ("", "status=active", "status=suspended")
+    }
+    assert found == {"": [TENANT, OTHER], "status=active": [OTHER], "status=suspended": [TENANT]}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=gone", "status=", "limit=0", "limit=1001", "limit=x", "page_token=", "page_token=x",
+        f"page_token={TENANT}'", "after=x", "status=active&status=active",
+    ],
+)  # fmt: skip
+def test_a_wrong_question_for_tenants_is_400(world: FakeServices, api: Client, query: str) -> None:
+    assert code(ask(api, "GET", f"{CUSTOMERS}?{query}", AS_ADMIN)) == (400, "request_invalid")
+    assert acts(world) == []
 
 
 def test_suspended_nothing_runs_and_resumed_it_does(world: FakeServices, api: Client) -> None:
