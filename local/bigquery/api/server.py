@@ -22,7 +22,8 @@ from local.bigquery.api.http import MAX_BODY, App
 
 # How long requests in progress have to end when the server is stopped.
 _GRACE_S = 2.0
-_STATUS = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
+_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}  # a stopped job
+_STATUS = {status: f"HTTP/1.1 {status} {phrase}\r\n".encode() for status, phrase in _PHRASES.items()}
 
 
 @dataclass

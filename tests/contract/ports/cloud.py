@@ -1,5 +1,6 @@
 """Where the real adapters find Google's services while their contracts are tested, and a dataset to use there."""
 
+import socket
 import threading
 import time
 import uuid
@@ -14,6 +15,7 @@ import uvicorn
 from google.cloud.bigquery import Client
 
 from local.bigquery import create_app
+from local.bigquery.api.server import serving
 from local.kms import KeyManagement
 from local.pubsub import Broker, handlers
 from local.secret_manager import SecretManager
@@ -103,7 +105,13 @@ class EmbeddedCloud:
 
     @cached_property
     def bigquery(self) -> str:
-        return self._cleanup.enter_context(http_server(create_app(self._directory / "bigquery")))
+        """By the server of `make up`, which is not the ASGI one that its own contract is tested on."""
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        server = serving(create_app(self._directory / "bigquery"), listening)
+        self._loop.run(server.__aenter__())
+        self._cleanup.callback(lambda: self._loop.run(server.__aexit__(None, None, None)))
+        return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
     @cached_property
     def pubsub(self) -> str:
