@@ -139,7 +139,8 @@ def off_board_customer(tenant_id: str) -> OffBoarded:
 
     The tenant is suspended first. While it has runs that have not ended, the answer is 409, unless forced. Only
     datasets that bear the tenant's label and name are removed; the answer names them. A call that was cut short is
-    completed by the same call.
+    completed by the same call. If another call has completed it and the id was onboarded anew meanwhile, the new tenant
+    is left alone, and the answer is 404.
     """
     here = instance()
     caller = operator(flask.request, tenant_id, here)
