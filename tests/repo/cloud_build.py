@@ -36,7 +36,10 @@ STAND_INS = {
           plan) ls *_override.tf >tfplan 2>/dev/null || echo "no overrides" >tfplan ;;
           apply) cat "$2" >applied ;;
           output) echo https://api.example ;;
-          state) if [[ $PUBLIC == yes ]]; then echo "$3"; fi ;;
+          state)
+            echo "$3.google_cloudfunctions2_function.this"
+            if [[ $PUBLIC == yes ]]; then echo "$3.google_cloud_run_v2_service_iam_member.invoker[\\"everybody\\"]"; fi
+            ;;
         esac
     """,
     "make": """

@@ -152,3 +152,13 @@ def test_what_a_branch_writes_nobody_runs_and_what_main_writes_nobody_else_can()
     }
 
     assert writers == {"apply", "plan/cache", "plan/plans"}  # the state; the caches and plans
+
+
+@needs_a_plan
+@pytest.mark.parametrize("var_file", ["dev.tfvars", "prod.tfvars"])
+def test_what_a_build_asks_of_the_state_is_what_terraform_puts_there(var_file):
+    deploy = (ROOT / ".ci" / "deploy").read_text()
+    everybody = re.findall(r"everybody='(.*)'", deploy)[0]
+
+    assert everybody in made(plan(var_file)), "the smoke test would take a public api for one that lets nobody in"
+    assert set(re.findall(r"output -raw (\w+)", deploy)) <= set(plan(var_file)["planned_values"]["outputs"])
