@@ -10,9 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import grpc
 import pytest
 import uvicorn
 from google.cloud.bigquery import Client
+from google.pubsub_v1 import SubscriberClient
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from local.bigquery import create_app
 from local.bigquery.api.server import serving
@@ -147,6 +150,13 @@ class EmbeddedCloud:
         service = self._loop.call(make)
         self._cleanup.callback(lambda: self._loop.call(service.close))
         return self._cleanup.enter_context(self._loop.serving([service.handler()]))
+
+
+def subscriber(endpoint: str) -> SubscriberClient:
+    """Google's client for pulling; with an endpoint, of something that speaks Pub/Sub. The product has none."""
+    if endpoint:
+        return SubscriberClient(transport=SubscriberGrpcTransport(channel=grpc.insecure_channel(endpoint)))
+    return SubscriberClient()
 
 
 @contextmanager

@@ -6,16 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-import grpc
 import pytest
 from google.api_core import exceptions as google
-from google.pubsub_v1 import SubscriberClient
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from shared.adapters.pubsub import MOST_MESSAGES, PubSubMessageBus, client
 from shared.errors import NotFound
 from shared.ports import Message, MessageBus
-from tests.contract.ports.cloud import Cloud
+from tests.contract.ports.cloud import Cloud, subscriber
 from tests.fakes import FakeMessageBus
 
 CALL: dict[str, Any] = {"timeout": 10.0, "retry": None}
@@ -65,12 +62,6 @@ class OnPubSub(Backend):
             messages = [each.message for each in answer.received_messages]
             found |= {each.message_id: (each.data, dict(each.attributes)) for each in messages}
         return sorted(found.values(), key=lambda each: each[0])
-
-
-def subscriber(endpoint: str) -> SubscriberClient:
-    if endpoint:
-        return SubscriberClient(transport=SubscriberGrpcTransport(channel=grpc.insecure_channel(endpoint)))
-    return SubscriberClient()
 
 
 @pytest.fixture(params=["fake", "embedded", "google_emulator"])
