@@ -45,7 +45,7 @@ STAND_INS = {
     "make": """
         case $1 in
           test) [[ -f .venv/stamp ]] || { mkdir .venv && touch .venv/stamp; } ;;
-          bundle) mkdir -p dist && echo "bundle of $COMMIT_SHA" >dist/api.zip ;;
+          bundle) mkdir -p dist && echo "bundle of $ACTION" >dist/api.zip ;;
         esac
     """,
     "curl": """

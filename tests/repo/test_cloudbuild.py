@@ -224,7 +224,7 @@ def test_what_is_applied_is_the_kept_plan_with_its_bundles_and_its_lock_file(bui
     made = build.workspace / "terraform"
     assert (made / "applied").read_text() == "kms_override.tf\n", "what only production has is in its plan"
     assert (made / ".terraform.lock.hcl").read_text() == "locked\n"
-    assert (build.workspace / "dist" / "api.zip").read_text() == f"bundle of {COMMIT}\n"
+    assert (build.workspace / "dist" / "api.zip").read_text() == "bundle of plan\n"
 
 
 def test_only_production_has_productions_overrides(build):
