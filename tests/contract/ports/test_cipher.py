@@ -19,7 +19,7 @@ RING, KEY = "convergence-system", "contract"
 BOUND = "acmeinc_23xv2|api_key|k1"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cipher_of(cloud: Cloud) -> Callable[[str], Cipher]:
     """The real adapter with the key of this name; KEY is there."""
     kms = client(cloud.kms)
