@@ -6,7 +6,7 @@ the first rows that are streamed into a table may not be seen by queries for up 
 both (DESIGN, decision 3); a suite that asks at once what it wrote has to wait, and waits here, not in its own lines.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,12 +25,20 @@ MOST_TRIES = 7
 
 @dataclass
 class Moments:
-    """What the service may still need a moment for: tables of ours, and the rows in them that nobody has queried."""
+    """What the service may still need a moment for: tables of ours, and the rows in them that nobody has queried.
 
+    `delay_s` is from the first try to the second.
+    """
+
+    delay_s: float = 1.0
     made: set[TableRef] = field(default_factory=set)
     loaded: dict[TableRef, int] = field(default_factory=dict)
     streamed: dict[TableRef, set[str]] = field(default_factory=dict)
     unseen: set[TableRef] = field(default_factory=set)
+
+    def until(self, holds: Callable[[Any], bool]) -> RetryResult:
+        """Asks again until the answer is as it should be; raises BackoffFailed where it never is."""
+        return RetryResult(holds, max_tries=MOST_TRIES, delay=self.delay_s)
 
 
 class SettledCatalog(BigQueryCatalog):
@@ -47,9 +55,9 @@ class SettledCatalog(BigQueryCatalog):
             return ref in listed
 
         if made:
-            RetryResult(_is_there, max_tries=MOST_TRIES)(super().get_dataset)(ref)
+            self._moments.until(_is_there)(super().get_dataset)(ref)
         if made and labels:
-            RetryResult(is_listed, max_tries=MOST_TRIES)(self._bearing)(ref.project, labels)
+            self._moments.until(is_listed)(self._bearing)(ref.project, labels)
         return made
 
     def create_table(self, table: TableRef, schema: TableSchema, *, labels: Mapping[str, str]) -> bool:
@@ -71,7 +79,8 @@ class SettledRows(BigQueryRows):
 
     def append(self, table: TableRef, rows: Sequence[tuple[str, Row]]) -> None:
         is_ours = table in self._moments.made
-        RetryErrors(NotFound, lambda _: is_ours, max_tries=MOST_TRIES)(super().append)(table, rows)
+        patient = RetryErrors(NotFound, lambda _: is_ours, max_tries=MOST_TRIES, delay=self._moments.delay_s)
+        patient(super().append)(table, rows)
         self._moments.streamed.setdefault(table, set()).update(insert_id for insert_id, _ in rows)
         self._moments.unseen.add(table)
 
@@ -108,7 +117,7 @@ class SettledJobs(BigQueryJobs):
             def are_seen(count: int, expected: int = expected) -> bool:
                 return count >= expected
 
-            RetryResult(are_seen, max_tries=MOST_TRIES)(self._count)(table)
+            self._moments.until(are_seen)(self._count)(table)
             self._moments.unseen.discard(table)
 
     def _count(self, table: TableRef) -> int:
