@@ -1,18 +1,15 @@
 """Where the real adapters find Google's services while their contracts are tested, and a dataset to use there."""
 
 import socket
-import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import grpc
 import pytest
-import uvicorn
 from google.cloud.bigquery import Client
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
@@ -157,19 +154,3 @@ def subscriber(endpoint: str) -> SubscriberClient:
     if endpoint:
         return SubscriberClient(transport=SubscriberGrpcTransport(channel=grpc.insecure_channel(endpoint)))
     return SubscriberClient()
-
-
-@contextmanager
-def http_server(app: Any) -> Iterator[str]:
-    """The URL of an ASGI app that is served on a free port of this machine."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline
-        assert thread.is_alive()
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()

@@ -1,20 +1,23 @@
 """Mailer: a mail is handed over whole, or an error says whether to try again."""
 
 import socket
+import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from local.sendgrid import Sink, create_app
 from shared.adapters.sendgrid import SendGridMailer
 from shared.errors import AccessDenied, MailRefused, QuotaExceeded, Unavailable
 from shared.ports import Mail, Mailer
-from tests.contract.ports.cloud import http_server
 from tests.fakes import FakeMailer
 
 pytestmark = pytest.mark.not_on_google(
@@ -64,6 +67,22 @@ class OnSendGrid(Backend):
             Received(",".join(each["to"]), each["subject"], each["text"], each["html"], each["custom_args"])
             for each in mails
         ]
+
+
+@contextmanager
+def http_server(app: Any) -> Iterator[str]:
+    """The URL of an ASGI app that is served on a free port of this machine."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline
+        assert thread.is_alive()
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
 
 
 @pytest.fixture
