@@ -1,0 +1,98 @@
+"""The arithmetic of docs/costs.md holds, and what it says of the deployment is what the deployment has."""
+
+import ast
+import operator
+import re
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
+
+import pytest
+
+from bench.calls import MOST_APPENDS
+from shared.settings import ROOT
+
+COSTS = (ROOT / "docs" / "costs.md").read_text()
+README = (ROOT / "README.md").read_text()
+TERRAFORM = {file.name: file.read_text() for file in (ROOT / "terraform").glob("*.tf*") if file.is_file()}
+OPERATORS: dict[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] = {
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Add: operator.add,
+}
+
+
+def product(text: str) -> Decimal:
+    """The value of "10,000 runs × 10 MiB ÷ 1,024 × 6.25 $/TiB": numbers and operators; all other words are units.
+
+    >>> product("2 keys × 1,000 ÷ 4 at once + 5 $")
+    Decimal('505')
+    """
+    plain = re.sub(r"\$/(\d+ )?\w+", "", text).replace(",", "").replace("×", "*").replace("÷", "/")
+    return value(ast.parse(re.sub(r"[^0-9.*/+ ]", "", plain).strip(), mode="eval").body)
+
+
+def value(node: ast.expr) -> Decimal:
+    if isinstance(node, ast.BinOp):
+        return OPERATORS[type(node.op)](value(node.left), value(node.right))
+    assert isinstance(node, ast.Constant), ast.dump(node)
+    return Decimal(str(node.value))
+
+
+def rounded(amount: Decimal, like: str) -> Decimal:
+    """As many decimals as `like` has."""
+    return amount.quantize(Decimal(like.replace(",", "")), ROUND_HALF_UP)
+
+
+def found(pattern: str, text: str) -> str:
+    """The group of its first match."""
+    match = re.search(pattern, text)
+    assert match, pattern
+    return match[1]
+
+
+def rows(header: str) -> list[list[str]]:
+    """Cells of the table that begins with this header, without its head and the sum."""
+    table = COSTS.split(header)[1].split("\n\n")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return [row for row in cells if not row[0].startswith("**")]
+
+
+MONTH = rows("| component | a month | $ |")
+PRODUCTS = [row[-2:] for row in [*MONTH, *rows("| the source, 1 TiB a year |"), *rows("| days kept |")]]
+
+
+@pytest.mark.parametrize(("arithmetic", "said"), PRODUCTS)
+def test_a_product_is_what_is_said(arithmetic, said):
+    assert rounded(product(arithmetic), said) == Decimal(said.replace(",", ""))
+
+
+def test_the_sum_is_that_of_the_rows_and_the_readme_rounds_it():
+    said = found(r"\*\*together\*\* \| \| \*\*([\d.,]+)\*\*", COSTS)
+
+    assert sum(Decimal(row[-1]) for row in MONTH) == Decimal(said)
+    assert f"${rounded(Decimal(said), '1')} a month" in README
+
+
+def test_what_a_small_deployment_saves_is_the_sum_of_the_rows_that_it_lacks():
+    lacking = [row for row in MONTH if "`front`" in row[0] or "`redis`" in row[0] or "kept warm" in row[0]]
+
+    assert len(lacking) == 5
+    assert f"it is {sum(Decimal(row[-1]) for row in lacking)} less" in " ".join(COSTS.split())
+
+
+def test_what_is_counted_is_what_there_is():
+    production = TERRAFORM["prod.tfvars"]
+    alerts = TERRAFORM["alerts.tf"].split("  alerts = {")[1].split("\n  }\n")[0]
+    bulk = found(r"run_pipeline_bulk = (\{.*)", TERRAFORM["sizes.tf"])
+    counts = {
+        "conditions": len(re.findall(r"^    \w+ = \{$", alerts, re.MULTILINE)),
+        "jobs": 1 + len(re.findall("cron = ", production)),
+        "rules": len(re.findall(r"^  rule \{$", TERRAFORM["front.tf"], re.MULTILINE)),
+        "instances": sum(int(n) for n in re.findall(r"min_instances = (\d+)", production)),
+        "keys": 2 if 'toset(["api-keys", "credentials"])' in TERRAFORM["kms.tf"] else 0,
+    }
+
+    for what, count in counts.items():
+        assert re.search(rf"\b{count} {what} ×", COSTS), f"{count} {what}"
+    assert found(r'concurrency = (\d+), memory = "1Gi", cpu = "1"', bulk) + " at once ×" in COSTS
+    assert f"{MOST_APPENDS} `tabledata.insertAll`" in " ".join(COSTS.split())

@@ -1,0 +1,106 @@
+"""docs/operate.md has a section for each alert, and asks for events, columns, variables and places that there are."""
+
+import json
+import re
+
+import pytest
+from sqlglot import exp, parse_one
+from sqlglot.optimizer.qualify import qualify
+
+from shared.settings import ROOT
+
+RUNBOOK = (ROOT / "docs" / "operate.md").read_text()
+TERRAFORM = {file.name: file.read_text() for file in (ROOT / "terraform").glob("*.tf") if file.is_file()}
+CODE = "\n".join(file.read_text() for folder in ("shared", "functions") for file in (ROOT / folder).rglob("*.py"))
+PAGES = {file: file.read_text() for file in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+TABLES = {
+    file.stem: {field["name"]: field["type"] for field in json.loads(file.read_text())["fields"]}
+    for file in (ROOT / "templates" / "control").glob("*.json")
+}
+QUERIES = [query for query in re.findall(r"```sql\n(.*?)```", RUNBOOK, re.DOTALL) if "INFORMATION_SCHEMA" not in query]
+
+
+def section(title: str, level: str = "##") -> str:
+    return re.split(rf"^{level} ", RUNBOOK.split(f"\n{level} {title}\n")[1], flags=re.MULTILINE)[0]
+
+
+def fields_of(variable: str) -> set[str]:
+    block = TERRAFORM["variables.tf"].split(f'variable "{variable}"')[1].split("\n}\n")[0]
+    return set(re.findall(r"^ +(\w+) += optional\(", block, re.MULTILINE))
+
+
+def anchors(text: str) -> set[str]:
+    """Of its headings, as GitHub makes them."""
+    return {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+
+
+def test_every_alert_has_a_section_and_every_section_an_alert():
+    alerts = TERRAFORM["alerts.tf"].split("  alerts = {")[1].split("\n  }\n")[0]
+
+    names = re.findall(r"^    (\w+) = \{$", alerts, re.MULTILINE)
+    assert names
+    assert re.findall(r"^### (.+)$", section("Alerts"), re.MULTILINE) == sorted(names)
+
+
+def test_events_that_are_looked_for_are_logged():
+    asked = [
+        one for group in re.findall(r"jsonPayload\.event=([^'\n]+)", RUNBOOK) for one in re.findall(r'"(\w+)"', group)
+    ]
+    listed = re.findall(
+        r"`(\w+)`", "".join(re.findall(r"^\| (`[^|]+) \|", section("errors_logged", "###"), re.MULTILINE))
+    )
+
+    assert len(asked) >= 5
+    assert len(listed) >= 8
+    assert not [event for event in {*asked, *listed} if f'"{event}"' not in CODE]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_asks_for_tables_and_columns_that_there_are(query):
+    parsed = parse_one(query, dialect="bigquery")
+
+    if isinstance(parsed, exp.Delete):
+        [table] = parsed.find_all(exp.Table)
+        assert {column.name for column in parsed.find_all(exp.Column)} <= set(TABLES[table.name])
+    else:
+        qualify(parsed, schema={"convergence__control": TABLES}, dialect="bigquery", validate_qualify_columns=True)
+
+
+def test_variables_that_are_to_be_changed_are_there():
+    for name in re.findall(r"`limits\.(\w+)`", RUNBOOK):
+        assert name in fields_of("limits")
+    for field in re.findall(r"`sizes\.\w+\.(\w+)`", RUNBOOK):
+        assert field in fields_of("sizes")
+    for name in re.findall(r"secret_versions = \{ (\w+) =", RUNBOOK):
+        assert name in fields_of("secret_versions")
+    for name in ("delivery_attempts", "admin_invokers", "alert_emails"):
+        assert f'variable "{name}"' in TERRAFORM["variables.tf"]
+
+
+def test_the_instances_of_a_region_are_what_is_said_to_be_needed():
+    sizes = {
+        name: (int(instances), {"1Gi": 1.0, "512Mi": 0.5}[memory])
+        for name, instances, memory in re.findall(
+            r'^ +(\w+) += \{ max_instances = (\d+), .* memory = "(\w+)"', TERRAFORM["sizes.tf"], re.MULTILINE
+        )
+    }
+    production = (ROOT / "terraform" / "prod.tfvars").read_text()
+    for name, most in re.findall(r"^ +(\w+) += \{.*max_instances = (\d+)", production, re.MULTILINE):
+        sizes[name] = int(most), sizes[name][1]
+
+    assert len(sizes) == 6
+    cpus = sum(instances for instances, _ in sizes.values())
+    memory_gib = sum(instances * gib for instances, gib in sizes.values())
+    assert f"{cpus} vCPU and {memory_gib:.0f} GiB with `prod.tfvars`" in RUNBOOK
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", PAGES[page]):
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file.read_text()), f"{target}#{anchor}"
