@@ -3,6 +3,9 @@
 # project for all, a condition does.
 
 locals {
+  # A dataset is made with its access list, and an organisation may ask for a right of its own for that.
+  makes_datasets = concat(["bigquery.datasets.create"], var.dataset_acls_enforced ? ["bigquery.datasets.setIamPolicy"] : [])
+
   tenant_roles = {
     # What is read of a tenant, and what is written of it: keys, credentials, copies of runs.
     convergenceTenantRecords = {
@@ -13,8 +16,7 @@ locals {
     # Results of runs: datasets and tables that are not there yet, columns that are new, rows. No deleting.
     convergenceTenantResults = {
       title = "Convergence: results of runs"
-      permissions = [
-        "bigquery.datasets.create",
+      permissions = concat(local.makes_datasets, [
         "bigquery.datasets.get",
         "bigquery.tables.create",
         "bigquery.tables.get",
@@ -22,14 +24,13 @@ locals {
         "bigquery.tables.list",
         "bigquery.tables.update",
         "bigquery.tables.updateData",
-      ]
+      ])
       functions = ["run_pipeline", "run_pipeline_bulk"]
     }
     # Onboarding and off-boarding.
     convergenceTenantLife = {
       title = "Convergence: onboard and off-board tenants"
-      permissions = [
-        "bigquery.datasets.create",
+      permissions = concat(local.makes_datasets, [
         "bigquery.datasets.delete",
         "bigquery.datasets.get",
         "bigquery.datasets.update",
@@ -40,7 +41,7 @@ locals {
         "bigquery.tables.list",
         "bigquery.tables.update",
         "bigquery.tables.updateData",
-      ]
+      ])
       functions = ["admin"]
     }
   }

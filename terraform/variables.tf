@@ -238,6 +238,12 @@ variable "protect_data" {
   default     = true
 }
 
+variable "dataset_acls_enforced" {
+  description = "Whether the organisation has opted into BigQuery's enable_fine_grained_dataset_acls_option: to make a dataset with an access list then takes bigquery.datasets.setIamPolicy."
+  type        = bool
+  default     = false
+}
+
 variable "runtime" {
   description = "Runtime of the functions: python312 or newer."
   type        = string

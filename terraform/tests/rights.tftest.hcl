@@ -154,3 +154,17 @@ run "nobody_calls_the_admin_api_by_default" {
     error_message = "Somebody may call the admin api whom nobody named."
   }
 }
+
+run "an_organisation_may_ask_for_one_more_right" {
+  command = plan
+  variables {
+    dataset_acls_enforced = true
+  }
+
+  assert {
+    condition = [for name, one in google_project_iam_custom_role.tenants : name if contains(one.permissions, "bigquery.datasets.setIamPolicy")] == [
+      "convergenceTenantLife", "convergenceTenantResults",
+    ]
+    error_message = "Who makes datasets sets their access list, and nobody else."
+  }
+}

@@ -7,7 +7,7 @@ from typing import Any
 
 from local.bigquery.api import messages, paging
 from local.bigquery.api.http import Request, Response
-from local.bigquery.errors import ApiError, invalid
+from local.bigquery.errors import ApiError, invalid, not_implemented
 from local.bigquery.jobs.resolver import check_ids
 from local.bigquery.labels import check_labels
 from local.bigquery.locations import checked_location
@@ -87,8 +87,13 @@ def record_of(request: Request) -> DatasetRecord:
 
 
 async def get(request: Request) -> Response:
-    """datasets.get."""
-    return Response(resource(record_of(request)))
+    """datasets.get, whole or without `access`: who may not see that asks for METADATA."""
+    request.only("datasetView", "accessPolicyVersion")
+    record = record_of(request)
+    view = request.query.get("datasetView", "FULL")
+    if view not in {"DATASET_VIEW_UNSPECIFIED", "FULL", "METADATA"}:
+        raise not_implemented(f"datasetView={view}")
+    return Response({k: v for k, v in resource(record).items() if view != "METADATA" or k != "access"})
 
 
 async def update(request: Request) -> Response:
@@ -96,7 +101,13 @@ async def update(request: Request) -> Response:
     catalog = request.service.catalog
     record = record_of(request)
     check_etag(request, record.etag)
+    request.only("updateMode", "accessPolicyVersion")
     given = messages.read(request.json(), messages.DATASET, "dataset")
+    mode = request.query.get("updateMode", "UPDATE_FULL")
+    if mode not in {"UPDATE_MODE_UNSPECIFIED", "UPDATE_FULL"} and (
+        mode != "UPDATE_METADATA" or request.method != "PATCH" or "access" in given
+    ):
+        raise not_implemented(f"updateMode={mode} here: only PATCH without access, and UPDATE_METADATA")
     reference = given.get("datasetReference") or {}
     for name, wanted in (("projectId", record.project), ("datasetId", record.dataset)):
         if reference.get(name) not in {None, "", wanted}:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from google.cloud import bigquery
+from google.cloud.bigquery.enums import DatasetView, UpdateMode
 
 from tests.contract.bigquery.conftest import CALL, Clock, Database, connect, field, refusal
 
@@ -35,6 +36,28 @@ def test_a_dataset_without_access_gets_the_projects_roles(db: Database) -> None:
     roles = {(e.role, e.entity_id) for e in db.client.get_dataset(db.path, **CALL).access_entries}
 
     assert {("WRITER", "projectWriters"), ("OWNER", "projectOwners"), ("READER", "projectReaders")} <= roles
+
+
+def test_a_dataset_can_be_seen_and_labelled_without_who_may_open_it(db: Database) -> None:
+    seen = db.client.get_dataset(db.path, dataset_view=DatasetView.METADATA, **CALL)
+    before = db.client.get_dataset(db.path, **CALL).access_entries
+    seen.labels = {"tenant": "acme"}
+    db.client.update_dataset(seen, ["labels"], update_mode=UpdateMode.UPDATE_METADATA, **CALL)
+    after = db.client.get_dataset(db.path, dataset_view=DatasetView.FULL, **CALL)
+
+    assert not seen.access_entries
+    assert after.labels == {"tenant": "acme"}
+    assert after.access_entries == before
+
+
+def test_who_may_open_a_dataset_is_not_changed_by_halves(db: Database) -> None:
+    seen = db.client.get_dataset(db.path, **CALL)
+
+    refused = refusal(
+        lambda: db.client.update_dataset(seen, ["access_entries"], update_mode=UpdateMode.UPDATE_METADATA, **CALL)
+    )
+
+    assert (refused.status, refused.reason) == (501, "notImplemented")
 
 
 def test_a_dataset_that_exists_is_not_created_again(db: Database) -> None:
