@@ -1,6 +1,6 @@
 """Run the suites of the ports a third time, on a real project; a plugin, because they are not below this folder.
 
-    pytest -p tests.system.plugin tests/contract/ports tests/system
+    pytest -p tests.system.plugin tests/contract/ports tests/contract/bigquery/test_functions.py tests/system
 
 Off by default; `make test.system` runs it. The suites are those of `make test`, not copies: their fixture `cloud` is
 the project here, and every test that knows the backends `fake` and `embedded` runs with `google`. What only the

@@ -23,6 +23,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from local.bigquery import create_app
+from shared.adapters import bigquery as adapter
+from tests.contract.ports.cloud import CLOUD, Cloud
 
 CALL: dict[str, Any] = {"timeout": 30.0, "retry": None}
 
@@ -83,10 +85,10 @@ class Refusal:
 class Database:
     """A dataset of this test's own, and short ways to ask for what tests ask."""
 
-    def __init__(self, client: bigquery.Client, url: str, clock: Clock, number: int) -> None:
+    def __init__(self, client: bigquery.Client, url: str, clock: Clock, dataset: str) -> None:
         self.client, self.url, self.clock = client, url, clock
         self.project = client.project
-        self.dataset = f"ds_{os.getpid()}_{number}"
+        self.dataset = dataset
         self.path = f"{self.project}.{self.dataset}"
         client.create_dataset(self.path, **CALL)
 
@@ -193,5 +195,17 @@ _numbers = itertools.count()
 
 
 @pytest.fixture
-def db(client: bigquery.Client, url: str, clock: Clock) -> Database:
-    return Database(client, url, clock, next(_numbers))
+def db(request: pytest.FixtureRequest, clock: Clock) -> Database:
+    if CLOUD in request.config.stash:
+        found: Database = request.getfixturevalue("cloud_database")
+        return found
+    client, url = request.getfixturevalue("client"), request.getfixturevalue("url")
+    return Database(client, url, clock, f"ds_{os.getpid()}_{next(_numbers)}")
+
+
+@pytest.fixture(scope="session")
+def cloud_database(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Database]:
+    """The BigQuery of `tests/system`, for a suite that only asks: one dataset for all its tests."""
+    cloud: Cloud = request.getfixturevalue(request.config.stash[CLOUD])
+    with contextlib.closing(adapter.client(cloud.project, cloud.location, cloud.bigquery)) as client:
+        yield Database(client, cloud.bigquery, clock, cloud.name())

@@ -5,6 +5,7 @@ docs/reference/standard-sql/conversion_rules, docs/reference/standard-sql/lexica
 """
 
 import datetime as dt
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -61,12 +62,16 @@ def test_a_string_parameter_beside_a_date_is_read_as_one(
     db: Database, column: str, text: str, hit: bool | None
 ) -> None:
     """docs/reference/standard-sql/conversion_rules#parameter_coercion."""
-    db.table("t", f"d {column}", [{"d": "2025-11-15" if column == "DATE" else "2025-11-15T00:00:00"}])
+    table = db.table(
+        re.sub(r"\W", "_", f"{column}_{text}"),
+        f"d {column}",
+        [{"d": "2025-11-15" if column == "DATE" else "2025-11-15T00:00:00"}],
+    )
     if hit is None:
-        refused = db.refused("SELECT d FROM {d}.t WHERE d = @p", parameter("p", "STRING", text))
+        refused = db.refused(f"SELECT d FROM `{table}` WHERE d = @p", parameter("p", "STRING", text))
         assert (refused.status, refused.reason) == (400, "invalidQuery")
     else:
-        assert len(db.rows("SELECT d FROM {d}.t WHERE d = @p", parameter("p", "STRING", text))) == int(hit)
+        assert len(db.rows(f"SELECT d FROM `{table}` WHERE d = @p", parameter("p", "STRING", text))) == int(hit)
 
 
 def test_a_type_before_a_parameter_is_a_syntax_error(db: Database) -> None:
