@@ -5,6 +5,7 @@ Every call has a timeout and no retry: the clients would retry an absent server 
 """
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,22 @@ from local.functions import (
 
 _CALL: dict[str, Any] = {"timeout": 10.0, "retry": None}
 # In the cloud the retry policy is 10 to 600 s; here a person is watching.
-_BACKOFF_S = (0.2, 10.0)
+_LEAST_BACKOFF_S = 0.2
+MOST_BACKOFF_S = 10.0
 
 
 def provision(
-    endpoints: Endpoints, keys: Keys, push_endpoints: dict[str, str], templates: Path, *, sample: bool
+    endpoints: Endpoints,
+    keys: Keys,
+    push_endpoints: dict[str, str],
+    templates: Path,
+    *,
+    sample: bool,
+    most_backoff_s: float,
 ) -> None:
     """Everything below. Raises StackError with what the service said."""
     try:
-        provision_pubsub(endpoints.pubsub, push_endpoints)
+        provision_pubsub(endpoints.pubsub, push_endpoints, most_backoff_s)
         provision_kms(endpoints.kms)
         provision_secrets(endpoints.secret_manager, keys)
         provision_bigquery(endpoints.bigquery, templates, sample=sample)
@@ -46,7 +54,7 @@ def provision(
         raise StackError(f"cannot provision the local stack: {error}") from error
 
 
-def provision_pubsub(address: str, push_endpoints: dict[str, str]) -> None:
+def provision_pubsub(address: str, push_endpoints: dict[str, str], most_backoff_s: float) -> None:
     """Topics, a push subscription for each `{topic: endpoint}`, and one that keeps dead letters.
 
     Without an endpoint ("") a subscription waits to be pulled, or for a stack that has the function.
@@ -70,7 +78,6 @@ def provision_pubsub(address: str, push_endpoints: dict[str, str]) -> None:
             },
         )
         for topic, endpoint in push_endpoints.items():
-            least_s, most_s = _BACKOFF_S
             dead_letters = {
                 "dead_letter_topic": _topic(DEAD_LETTER_TOPIC),
                 "max_delivery_attempts": MAX_DELIVERY_ATTEMPTS,
@@ -84,8 +91,8 @@ def provision_pubsub(address: str, push_endpoints: dict[str, str]) -> None:
                     "ack_deadline_seconds": ACK_DEADLINE_S,
                     "dead_letter_policy": None if topic == DEAD_LETTER_TOPIC else dead_letters,
                     "retry_policy": {
-                        "minimum_backoff": {"nanos": int(least_s * 1e9)},
-                        "maximum_backoff": {"seconds": int(most_s)},
+                        "minimum_backoff": timedelta(seconds=_LEAST_BACKOFF_S),
+                        "maximum_backoff": timedelta(seconds=most_backoff_s),
                     },
                 },
             )

@@ -29,7 +29,7 @@ from local.functions import (
 )
 from local.ports import API, BIGQUERY, SENDGRID, Ports
 from local.probe import await_answer, post
-from local.provision import provision, sample_table
+from local.provision import MOST_BACKOFF_S, provision, sample_table
 from local.scheduler import RECONCILE_EVERY_S, Scheduler
 
 __all__ = ["Options", "Ready", "Stack", "StackError"]
@@ -42,7 +42,10 @@ _HOLD_PUSH = "--hold-push"
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may choose. `port` is that of the API; 0 picks a free one. Without `data_dir` nothing is kept."""
+    """What a user may choose. `port` is that of the API; 0 picks a free one. Without `data_dir` nothing is kept.
+
+    `most_backoff_s`: a subscription whose messages are refused again and again pauses for no longer.
+    """
 
     port: int = 8080
     data_dir: Path | None = None
@@ -53,6 +56,7 @@ class Options:
     verbose: bool = False
     functions: tuple[Function, ...] = FUNCTIONS
     reconcile_every_s: float = RECONCILE_EVERY_S
+    most_backoff_s: float = MOST_BACKOFF_S
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,14 @@ class Stack:
         # What is published for a function that does not run waits in its subscription.
         push_endpoints = dict.fromkeys((topic for one in FUNCTIONS for topic in one.topics), "")
         push_endpoints |= {topic: f"{ports.url(one.name)}/" for one in options.functions for topic in one.topics}
-        provision(endpoints, keys, push_endpoints, options.templates, sample=options.sample)
+        provision(
+            endpoints,
+            keys,
+            push_endpoints,
+            options.templates,
+            sample=options.sample,
+            most_backoff_s=options.most_backoff_s,
+        )
         for function, child in zip(options.functions, self._functions, strict=True):
             # /robots.txt is answered by functions-framework itself (FACTS 26): a subscriber must not take the
             # question for a message.

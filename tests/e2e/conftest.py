@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from local.functions import FUNCTIONS, ROOT, Function
 from local.stack import Options, Ready, Stack
+from tests.e2e.client import polls
 
 START_TIMEOUT_S = 90.0
 
@@ -40,11 +40,10 @@ def only(*names: str) -> tuple[Function, ...]:
 
 def eventually(holds: Callable[[], Any], timeout_s: float = 30.0) -> Any:
     """What `holds` returns, once that is true; polls. The limit is for what never comes, also on a busy machine."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := holds()):
-        assert time.monotonic() < deadline, f"{holds} did not hold within {timeout_s} s"
-        time.sleep(0.02)
-    return value
+    for _ in polls(timeout_s):
+        if value := holds():
+            return value
+    raise AssertionError(f"{holds} did not hold within {timeout_s} s")
 
 
 class Up:

@@ -76,7 +76,9 @@ def broken_stack(folder: Path) -> Iterator[Broken]:
     (fragile / "main.py").write_text(FRAGILE.format(broken=str(mark)))
     functions = tuple(replace(one, source=str(fragile)) if one.name == "run_pipeline" else one for one in FUNCTIONS)
     ready_file = folder / "stack.json"
-    options = Options(port=0, configs=configs, functions=functions, sample=False, ready_file=ready_file)
+    options = Options(
+        port=0, configs=configs, functions=functions, sample=False, ready_file=ready_file, most_backoff_s=0.5
+    )
     with Stack(options) as ready, client_of(ready.api, ready.bigquery, ready.sendgrid) as platform:
         yield Broken(ready, platform, platform.onboard("acmeinc_23xv2"), mark)
 

@@ -110,7 +110,7 @@ def neighbourhood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbou
             for one in only("api", "run_pipeline_bulk", "fan_out", "dead_letter")
         )
         with (
-            Stack(Options(port=0, configs=configs, functions=functions, sample=False)) as ready,
+            Stack(Options(port=0, configs=configs, functions=functions, sample=False, most_backoff_s=1)) as ready,
             client_of(ready.api, ready.bigquery, ready.sendgrid) as platform,
         ):
             faults.upstream["bigquery"] = ready.bigquery.removeprefix("http://")
