@@ -54,7 +54,7 @@ def provision(
         raise StackError(f"cannot provision the local stack: {error}") from error
 
 
-def provision_pubsub(address: str, push_endpoints: dict[str, str], most_backoff_s: float) -> None:
+def provision_pubsub(address: str, push_endpoints: dict[str, str], most_backoff_s: float = MOST_BACKOFF_S) -> None:
     """Topics, a push subscription for each `{topic: endpoint}`, and one that keeps dead letters.
 
     Without an endpoint ("") a subscription waits to be pulled, or for a stack that has the function.
