@@ -1,7 +1,8 @@
 """Proxies between a function and its services, which count its calls and let one of them go wrong.
 
 Every call counts, reads too. What goes wrong is what can: the function is killed before or after the service acted, the
-answer is lost, or the service acts and says 503, so that the client's own retry finds its work done.
+answer is lost, or the service acts and says 503, so that the client's own retry finds its work done. A job can also be
+said to run for as long as a test likes.
 """
 
 import contextlib
@@ -29,6 +30,8 @@ _REFUSALS: dict[str, tuple[int, str]] = {
     "act and say 503": (503, "backendError"),
     "say quotaExceeded": (403, "quotaExceeded"),  # which the client does not retry (FACTS 8)
 }
+# So long jobs.getQueryResults waits for the end of a job; BigQuery may answer at any time that it is not complete.
+_RESULTS_WAIT_S = 2.0
 _OWN_HEADERS = {"transfer-encoding", "connection", "content-length", "date", "server"}
 
 
@@ -69,6 +72,8 @@ class Faults:
     """What happens to each call of this path and body, whatever its number."""
     names: list[str] = field(default_factory=list)
     """The calls since `arm` that count, as `service METHOD path`."""
+    _held: bytes = b""
+    _finished: threading.Event = field(default_factory=threading.Event)
     _of: str = ""
     _armed: tuple[Fault, int] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -83,6 +88,25 @@ class Faults:
         """Whether there was a call of the armed number."""
         with self._lock:
             return self._armed is not None and len(self.names) >= self._armed[1]
+
+    @contextmanager
+    def running(self, jobs: str) -> Iterator[None]:
+        """Within the block BigQuery says of jobs with `jobs` in their id that they run."""
+        self._held = jobs.encode()
+        self._finished.clear()
+        try:
+            yield
+        finally:
+            self._held = b""
+            self._finished.set()
+
+    def is_held(self, path: str, body: bytes) -> bool:
+        """Whether a call is about a job that is said to run."""
+        return bool(self._held) and (self._held in path.encode() or self._held in body)
+
+    def await_end(self) -> None:
+        """Wait as jobs.getQueryResults does, for a while or until no job is held any more."""
+        self._finished.wait(_RESULTS_WAIT_S)
 
     def counted(self, name: str, path: str = "", body: bytes = b"") -> Fault | None:
         """Count a call; what is to go wrong with it."""
@@ -103,6 +127,14 @@ def _refusal(fault: Fault) -> tuple[int, list[tuple[str, str]], bytes]:
     status, reason = _REFUSALS[fault]
     error = {"code": status, "message": "try again", "errors": [{"reason": reason, "message": "try again"}]}
     return status, [("Content-Type", "application/json")], json.dumps({"error": error}).encode()
+
+
+def _running(data: bytes) -> bytes:
+    """What jobs.insert, jobs.get or jobs.getQueryResults answer of a job that is not done."""
+    said = json.loads(data)
+    if "jobComplete" in said:
+        return json.dumps({"jobReference": said["jobReference"], "jobComplete": False}).encode()
+    return json.dumps({**said, "status": {"state": "RUNNING"}}).encode()
 
 
 @contextmanager
@@ -135,10 +167,14 @@ def http_proxy(faults: Faults, service: str) -> Iterator[str]:
                 raise _Lost
             if fault == "say quotaExceeded":
                 return _refusal(fault)
+            if "/queries/" in self.path and faults.is_held(self.path, body):
+                faults.await_end()
             with contextlib.closing(HTTPConnection(faults.upstream[service], timeout=60)) as connection:
                 connection.request(self.command, self.path, body, dict(self.headers.items()))
                 answer = connection.getresponse()
                 data = answer.read()
+            if answer.status == 200 and faults.is_held(self.path, body):
+                data = _running(data)
             if fault == "kill after":
                 faults.kill(self.client_address[1])
             if fault in ("kill after", "lose the answer"):
