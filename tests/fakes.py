@@ -261,7 +261,7 @@ class Answer:
 
 class FakeJobs(Fallible):
     """`ports.Jobs`. It knows the answers that it was told, by the query's text, and what the platform itself writes:
-    `SELECT … FROM t WHERE a = @a AND b > @b … ORDER BY c`, and the DML of `tests.dml`.
+    `SELECT … FROM t WHERE a = @a AND b > @b AND at >= @at … ORDER BY c`, and the DML of `tests.dml`.
     """
 
     def __init__(self, warehouse: FakeBigQuery) -> None:
@@ -332,12 +332,17 @@ class FakeJobs(Fallible):
             values = {each.name: each.value for each in sql.parameters}
             wanted = {column: values[name] for column, name in re.findall(r"(\w+) = @(\w+)", sql.text)}
             after = {column: values[name] for column, name in re.findall(r"(\w+) > @(\w+)", sql.text)}
+            since = {
+                column: datetime.fromisoformat(str(values[name]))
+                for column, name in re.findall(r"(\w+) >= @(\w+)", sql.text)
+            }
             events = self._warehouse.events(TableRef.parse(table[1]))
             found = [
                 row
                 for row in events
                 if all(row[name] == value for name, value in wanted.items())
                 and all(row[name] > value for name, value in after.items())
+                and all(row[name] >= value for name, value in since.items())
             ]
             if order := re.search(r" ORDER BY (\w+)", sql.text):
                 found.sort(key=lambda row: row[order[1]])

@@ -72,7 +72,7 @@ class DeadLetters:
         raise MessageRejected(f"{letter.source} brings no runs")
 
     def _settle(self, run: RunMessage, letter: DeadLetter, push: Push) -> None:
-        events = self._log.events(run.tenant_id, run.pipeline_logging_id)
+        events = self._log.events_of(run)
         state = state_of(events)
         if state and state.ended and state.status != "DEAD":
             log("dead_letter_of_ended_run", status=state.status)

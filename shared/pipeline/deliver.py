@@ -72,7 +72,7 @@ class Delivery:
             raise MessageRejected(f"accepted_at is more than {CLOCKS_DIFFER} in the future; give the time as it is")
         before = None
         if delivery_attempt > 1 or run.asked_before or run.continuation or run.revived or run.only:
-            before = self._log.read(run.tenant_id, run.pipeline_logging_id)
+            before = self._log.read_of(run)
             if before and before.facts.get("request_hash") not in (None, run.request_hash):
                 raise IdempotencyMismatch("the idempotency key was used before, for another request")
             if before and before.ended and not (run.only and before.status == "DEAD"):

@@ -226,7 +226,7 @@ class Execution:
         with self._catching_up:
             if self._caught_up:
                 return
-            known = self._log.read(self._run.tenant_id, self._run.pipeline_logging_id)
+            known = self._log.read_of(self._run)
             self._caught_up = True
             if known and known.ended:
                 self._ended = RunRecord(**{name: known.facts[name] for name in RunRecord.__dataclass_fields__})

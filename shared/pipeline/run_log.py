@@ -6,13 +6,15 @@ arrive nor their doubles matter.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from shared.contracts.batches import CLOCKS_DIFFER, FIRST_YEAR
 from shared.contracts.messages import RunMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
@@ -34,6 +36,9 @@ COPIED_FACTS = (
 _WITH_MESSAGE = frozenset({"QUEUED", "RUNNING", "FAILED", "DEAD"})
 # Google recommends at most so many rows a request of tabledata.insertAll; BigQuery quotas page.
 _ROWS_A_REQUEST = 500
+# Most runs that are asked about were accepted so long ago at most.
+_RECENT = timedelta(days=2)
+_EVER = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -145,14 +150,37 @@ class RunLog:
                 copied.result()
 
     def read(self, tenant_id: str, pipeline_logging_id: str) -> RunState | None:
-        """The run as its events tell it, or None. One query job."""
+        """The run as its events tell it, or None; as `events` reads them."""
         return state_of(self.events(tenant_id, pipeline_logging_id))
 
     def events(self, tenant_id: str, pipeline_logging_id: str) -> list[dict[str, Any]]:
-        """The run's events, in no order. One query job: streamed rows are seen by queries only (FACTS 6)."""
+        """The run's events, in no order: a query job, or two. Streamed rows are seen by queries only (FACTS 6).
+
+        Each day that is kept is a partition whose bytes are billed, and most runs that are asked about are new: days
+        before `_RECENT` are read only where the run may have events there.
+        """
+        since = self._clock.now() - _RECENT
+        found = self._events(tenant_id, pipeline_logging_id, since)
+        return found if _are_all(found, since) else self._events(tenant_id, pipeline_logging_id, _EVER)
+
+    def events_of(self, run: RunMessage) -> list[dict[str, Any]]:
+        """The events of the run of this message: one query job."""
+        since = _EVER if run.asked_before else run.accepted_at - CLOCKS_DIFFER
+        return self._events(run.tenant_id, run.pipeline_logging_id, since)
+
+    def read_of(self, run: RunMessage) -> RunState | None:
+        """The run of this message as its events tell it, or None."""
+        return state_of(self.events_of(run))
+
+    def _events(self, tenant_id: str, pipeline_logging_id: str, since: datetime) -> list[dict[str, Any]]:
         sql = Sql(
-            f"SELECT * FROM `{self._table}` WHERE tenant_id = @tenant_id AND pipeline_logging_id = @run",
-            (Parameter("tenant_id", "STRING", tenant_id), Parameter("run", "STRING", pipeline_logging_id)),
+            f"SELECT * FROM `{self._table}`"
+            " WHERE tenant_id = @tenant_id AND pipeline_logging_id = @run AND event_time >= @since",
+            (
+                Parameter("tenant_id", "STRING", tenant_id),
+                Parameter("run", "STRING", pipeline_logging_id),
+                Parameter("since", "TIMESTAMP", since.isoformat()),
+            ),
         )
         return self._jobs().select(sql, max_rows=10_000)
 
@@ -186,6 +214,18 @@ class RunLog:
         except ConvergenceError as error:
             log("run_copy_missing", "WARNING", table=table, error=error.code)
             self.doubt_copies([run])
+
+
+def _are_all(events: Sequence[Mapping[str, Any]], since: datetime) -> bool:
+    """Whether a run with these events since then has no others: it was accepted later, and nobody can have asked for it
+    before (by an idempotency key it may be asked for again after years).
+    """
+    messages = [json.loads(event["message"]) for event in events if event["message"]]
+    return (
+        bool(messages)
+        and not any(message["asked_before"] for message in messages)
+        and all(event["accepted_at"] >= since + CLOCKS_DIFFER for event in events)
+    )
 
 
 def state_of(events: Iterable[Mapping[str, Any]]) -> RunState | None:

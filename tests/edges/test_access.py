@@ -28,6 +28,7 @@ ROUTES = {
     "PUT /api/v1/customers/{tenant_id}/credentials/{provider}": ("tenant", 200),
     "DELETE /api/v1/customers/{tenant_id}/credentials/{provider}": ("tenant", 204),
     "POST /api/v1/customers/onboard": ("admin", 201),
+    "GET /api/v1/customers": ("admin", 200),
     "GET /api/v1/customers/{tenant_id}": ("admin", 200),
     "PATCH /api/v1/customers/{tenant_id}": ("admin", 200),
     "DELETE /api/v1/customers/{tenant_id}": ("admin", 200),

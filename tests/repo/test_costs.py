@@ -58,7 +58,7 @@ def rows(header: str) -> list[list[str]]:
 
 
 MONTH = rows("| component | a month | $ |")
-PRODUCTS = [row[-2:] for row in [*MONTH, *rows("| the source, 1 TiB a year |"), *rows("| days kept |")]]
+PRODUCTS = [row[-2:] for row in [*MONTH, *rows("| the source, 1 TiB a year |"), *rows("| days |")]]
 
 
 @pytest.mark.parametrize(("arithmetic", "said"), PRODUCTS)

@@ -109,6 +109,50 @@ def test_a_run_is_found_by_its_own_tenant_only(world: FakeServices) -> None:
     assert log_of(world).read(OTHER, RUN) is None
 
 
+def test_a_run_of_these_days_is_read_from_their_partitions_alone(world: FakeServices) -> None:
+    log_of(world).queued(run(), "the-pipeline")
+    world.clock.advance(24 * 3_600)
+
+    assert log_of(world).read(TENANT, RUN) is not None
+    assert world.jobs.calls == ["select"]
+
+
+@pytest.mark.parametrize("days_later", [1.9, 1.99, 2.0, 2.5, 3.0, 40.0])
+def test_a_run_that_goes_on_for_days_is_read_whole_at_any_time(world: FakeServices, days_later: float) -> None:
+    log = log_of(world)
+    log.queued(run(), "the-pipeline")
+    log.add(run(), [StepRecord("extract", "x.y", "RUNNING")])
+    world.clock.advance(30 * 3_600)
+    log.add(run(), [RunRecord("FAILED", "the-pipeline")])
+    world.clock.advance(days_later * 24 * 3_600 - 30 * 3_600)
+
+    found = log.read(TENANT, RUN)
+
+    assert found is not None
+    assert (found.status, [step.step_id for step in found.steps]) == ("FAILED", ["extract"])
+
+
+def test_a_run_that_is_asked_for_again_after_weeks_is_read_with_its_old_events(world: FakeServices) -> None:
+    log, first = log_of(world), run(asked_before=True)
+    log.queued(first, "the-pipeline")
+    log.add(first, [RunRecord("SUCCEEDED", "the-pipeline")])
+    world.clock.advance(30 * 24 * 3_600)
+    again = first.model_copy(update={"accepted_at": world.clock.now()})
+    log.add(again, [RunRecord("NOT_PUBLISHED", "the-pipeline"), RunRecord("RUNNING", "the-pipeline")], delivery=2)
+
+    for found in (log.read(TENANT, RUN), log.read_of(again)):
+        assert found is not None
+        assert found.status == "SUCCEEDED"
+
+
+def test_a_message_knows_since_when_its_run_can_have_events(world: FakeServices) -> None:
+    log_of(world).queued(run(), "the-pipeline")
+    world.clock.advance(100 * 24 * 3_600)
+
+    assert log_of(world).read_of(run()) is not None
+    assert world.jobs.calls == ["select"]
+
+
 def test_the_same_event_again_is_dropped_by_its_insert_id(world: FakeServices) -> None:
     for _ in range(2):
         log_of(world).queued(run(), "the-pipeline")
