@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from cli.api import Api
 
-POLL_S = 1.0
+# Each look is two queries that are billed: seldom where a batch takes long.
+POLL_S, MOST_POLL_S = 1.0, 20.0
 # The rate is that of the last seconds: a batch is slow at first.
 RATE_OVER_S = 30.0
 # Without a terminal, a line at most so often.
@@ -64,14 +65,15 @@ def line(batch: Batch, rate: float) -> str:
 
 def watch(api: Api, batch_id: str, console: Console, *, sleep: Callable[[float], None] = time.sleep) -> Batch:
     """Show the batch until it has ended; how it stands then."""
-    rate = Rate()
+    rate, pause_s = Rate(), POLL_S
     with _shown(console) as show:
         while True:
             batch = api.get(f"/pipelines/batch/{batch_id}")
             show(batch, rate.add(time.monotonic(), ended(batch)))
             if batch["status"] in ("ENDED", "NOT_PUBLISHED"):
                 return batch
-            sleep(POLL_S)
+            sleep(pause_s)
+            pause_s = min(pause_s * 1.2, MOST_POLL_S)
 
 
 def report(batch: Batch, console: Console) -> None:

@@ -1,5 +1,5 @@
-# What is wrong, and who is told: a policy for each entry of local.alerts, whose name is a section of the README's runbook
-# ("Operate"); tests/alerts.tftest.hcl holds the list.
+# What is wrong, and who is told: a policy for each entry of local.alerts, whose name is a section of
+# docs/operate.md; tests/alerts.tftest.hcl holds the list.
 #
 # Conditions are PromQL: shares, floors and absence in one form, and it alone may be made before the metric that it reads
 # (disable_metric_validation; a log-based metric takes up to ten minutes to be known, and any other policy on it is refused
@@ -208,7 +208,7 @@ resource "google_monitoring_alert_policy" "this" {
       ${each.value.what}.
 
       **First:** ${each.value.first}
-      More: README, "Operate", `${each.key}`.
+      More: docs/operate.md, `${each.key}`.
     EOT
     links {
       display_name = "Log"
@@ -219,6 +219,6 @@ resource "google_monitoring_alert_policy" "this" {
 }
 
 output "alerts" {
-  description = "Names of the alerts; the README's runbook has a section for each."
+  description = "Names of the alerts; docs/operate.md has a section for each."
   value       = keys(local.alerts)
 }

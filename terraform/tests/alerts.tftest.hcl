@@ -35,11 +35,11 @@ run "alerts_are_those_of_the_runbook" {
       "runs_dead",
       "scheduler_failed",
     ]
-    error_message = "The README's runbook (Operate) has a section for each alert: change both."
+    error_message = "docs/operate.md has a section for each alert: change both."
   }
   assert {
     condition = alltrue([for name, policy in google_monitoring_alert_policy.this :
-    strcontains(policy.documentation[0].content, "\"Operate\", `${name}`") && strcontains(policy.documentation[0].content, "**First:**")])
+    strcontains(policy.documentation[0].content, "docs/operate.md, `${name}`") && strcontains(policy.documentation[0].content, "**First:**")])
     error_message = "A mail says neither what to do first nor where more is written."
   }
   assert {
