@@ -211,17 +211,17 @@ def test_a_schedule_goes_alone_and_productions_keys_do_not_go_at_all(tmp_path):
     values = f"-no-color -var-file=dev.tfvars -var=project_id={PROJECT}"
     script = f"""
         terraform apply -auto-approve {values} > /dev/null
-        terraform plan {values} -var='schedules={{}}' -out={tmp_path}/plan > /dev/null
-        terraform show -json {tmp_path}/plan > {tmp_path}/plan.json
+        terraform plan -refresh=false {values} -var='schedules={{}}' -json > {tmp_path}/plan.jsonl
         cp prod/kms_override.tf .
-        ! terraform plan -destroy {values} 2> {tmp_path}/refused"""
+        ! terraform plan -refresh=false -destroy {values} 2> {tmp_path}/refused > /dev/null"""
 
     done = tfcheck("exec", "terraform", "--", "bash", "-euc", script)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    changes = json.loads((tmp_path / "plan.json").read_text())["resource_changes"]
-    assert [(one["address"], one["change"]["actions"]) for one in changes if one["change"]["actions"] != ["no-op"]] == [
-        ('google_cloud_scheduler_job.this["nightly-billing"]', ["delete"])
+    said = [json.loads(line) for line in (tmp_path / "plan.jsonl").read_text().splitlines()]
+    changes = [one["change"] for one in said if one["type"] == "planned_change"]
+    assert [(one["resource"]["addr"], one["action"]) for one in changes] == [
+        ('google_cloud_scheduler_job.this["nightly-billing"]', "delete")
     ]
     refused = (tmp_path / "refused").read_text()
     for key in ("api-keys", "credentials"):
