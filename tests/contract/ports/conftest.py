@@ -4,16 +4,13 @@ The real adapters talk to embedded services here, and to Google's own when `test
 its fixture in `CLOUD` and asks for the backend `google`.
 """
 
-import shutil
 import uuid
 from collections.abc import Iterator
 
-import grpc
 import pytest
 
 from shared.contracts.tables import DatasetRef
 from tests.contract.ports.cloud import CLOUD, Cloud, EmbeddedCloud, Warehouse
-from tests.contract.pubsub import conftest as emulator
 from tests.fakes import FakeBigQuery, FakeCatalog, FakeJobs, FakeRows
 from tests.loop_thread import LoopThread
 
@@ -55,15 +52,3 @@ def warehouse(backend: str, request: pytest.FixtureRequest) -> Warehouse:
     jobs = FakeJobs(world)
     dataset = DatasetRef("test-project", f"acmeinc_{uuid.uuid4().hex[:8]}_silver")
     return Warehouse(FakeCatalog(world), FakeRows(world), jobs, dataset, answer=jobs.answer)
-
-
-@pytest.fixture(scope="session")
-def google_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Google's own Pub/Sub emulator, where it is installed."""
-    jar, java = emulator._emulator_jar(), shutil.which("java")
-    if jar is None or java is None:
-        pytest.skip("Google's Pub/Sub emulator is not installed (gcloud components install pubsub-emulator, java)")
-    with emulator._running(java, jar, tmp_path_factory.mktemp("google") / "log") as address:
-        with grpc.insecure_channel(address) as channel:
-            grpc.channel_ready_future(channel).result(timeout=30)
-        yield address

@@ -69,7 +69,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     if request.param == "fake":
         return Fake()
     if request.param == "google_emulator":
-        return OnPubSub(request.getfixturevalue("google_emulator"), "test-project", f"t-{uuid.uuid4().hex}")
+        return OnPubSub(request.getfixturevalue("google_address"), "test-project", f"t-{uuid.uuid4().hex}")
     cloud: Cloud = request.getfixturevalue("cloud")
     return OnPubSub(cloud.pubsub, cloud.project, cloud.name())
 
