@@ -52,7 +52,13 @@ def serve(data_dir: Path, clock: Callable[[], datetime]) -> Iterator[str]:
     """A server in a thread of this process; yields its URL."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(data_dir, clock=clock), log_level="warning", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            create_app(data_dir, clock=clock),
+            log_level="warning",
+            timeout_graceful_shutdown=1,
+            # A busy machine pauses for longer than uvicorn's five seconds: a call then met a connection just closed.
+            timeout_keep_alive=120,
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
