@@ -8,6 +8,7 @@ pass is followed by the next one, found by asking for each id in turn, so that n
 from collections.abc import Callable
 
 from shared.errors import (
+    AccessDenied,
     BytesLimitExceeded,
     NotFound,
     NotOurs,
@@ -17,6 +18,7 @@ from shared.errors import (
     StillRunning,
     Unavailable,
 )
+from shared.logs import log
 from shared.ports import Job, JobError, JobExists, Jobs, QueryJob
 
 GENERATIONS = 5
@@ -73,12 +75,20 @@ def run_once(
 
 
 def is_alive(jobs: Jobs, ids: tuple[str, str, str, str]) -> bool:
-    """Whether a job that `run_once` has started with these ids is not done yet: one call a generation."""
+    """Whether a job that `run_once` has started with these ids is known not to be done yet: one call a generation.
+
+    Whoever asks need not be who has started it. A job that may not be looked at is not known to be alive, which is
+    logged: an answer would never come, however often this is asked.
+    """
     for generation in range(GENERATIONS):
+        this = job_id(*ids, generation)
         try:
-            if not jobs.get(job_id(*ids, generation)).done:
+            if jobs.is_running(this):
                 return True
         except NotFound:
+            return False
+        except AccessDenied as error:
+            log("job_not_shown", "ERROR", job_id=this, error_code=error.code)
             return False
     return False
 

@@ -206,7 +206,14 @@ class Jobs(Protocol):
         ...
 
     def get(self, job_id: str) -> Job:
-        """The job as it is now. Raises NotFound."""
+        """The job as it is now, with how many rows it gave: its own account's. Raises NotFound."""
+        ...
+
+    def is_running(self, job_id: str) -> bool:
+        """Whether the job is not done yet: one call, for its state alone. Raises NotFound.
+
+        For jobs of other accounts, too: a query's results without a destination are for who ran it only.
+        """
         ...
 
     def wait(self, job_id: str, *, timeout_s: float) -> Job:

@@ -297,6 +297,10 @@ class FakeJobs(Fallible):
         with self._call("get"):
             return self._now(job_id)
 
+    def is_running(self, job_id: str) -> bool:
+        with self._call("is_running"):
+            return not self._now(job_id).done
+
     def wait(self, job_id: str, *, timeout_s: float) -> Job:
         with self._call("wait"):
             return self._now(job_id)

@@ -256,6 +256,11 @@ class BigQueryJobs:
             job = self._query_job(job_id)
             return self._finished(job) if job.state == "DONE" and not job.error_result else _job(job)
 
+    def is_running(self, job_id: str) -> bool:
+        """See the port."""
+        with translated("BigQuery"):
+            return bool(self._query_job(job_id).state != "DONE")
+
     def wait(self, job_id: str, *, timeout_s: float) -> Job:
         """See the port. Up to ten seconds longer: so long jobs.getQueryResults holds a call, and the client lets it."""
         if timeout_s <= 0:

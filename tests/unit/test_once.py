@@ -1,5 +1,6 @@
 """A BigQuery job is run once, however often it is asked for."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from shared.contracts.sql import Sql
 from shared.contracts.tables import TableRef
 from shared.errors import (
+    AccessDenied,
     BytesLimitExceeded,
     NotFound,
     NotOurs,
@@ -147,3 +149,21 @@ def test_a_job_is_alive_until_it_is_done_whatever_its_generation(jobs: FakeJobs)
     jobs.stuck = True
     jobs.insert(job_id(*IDS, 2), QUERY)
     assert is_alive(jobs, IDS)
+
+
+def test_whether_a_job_is_alive_is_asked_without_its_results(jobs: FakeJobs) -> None:
+    once(jobs)
+    jobs.calls.clear()
+    is_alive(jobs, IDS)
+    assert jobs.calls == ["is_running"] * 2
+
+
+def test_a_job_that_may_not_be_looked_at_is_not_known_to_be_alive(
+    jobs: FakeJobs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs.stuck = True
+    jobs.insert(job_id(*IDS), QUERY)
+    jobs.fail("is_running", AccessDenied("not this account's"))
+    assert not is_alive(jobs, IDS)
+    (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (line["event"], line["job_id"]) == ("job_not_shown", job_id(*IDS))

@@ -4,9 +4,11 @@ import time
 from dataclasses import replace
 from datetime import date
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from shared.adapters import bigquery
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import Column, TableRef
 from shared.errors import NotFound, NotOurs, QueryFailed, RowOutsidePartition
@@ -14,7 +16,7 @@ from shared.once import permanent, run_once
 from shared.ports import Job, JobError, JobExists, QueryJob
 from shared.tenants.key_ring import rotation
 from tests.builders import RUN, TENANT, schema, table_schema
-from tests.contract.ports.cloud import Warehouse
+from tests.contract.ports.cloud import Cloud, Warehouse
 from tests.fakes import Answer
 
 SHAPE = table_schema("day DATE", "cost FLOAT64", partition_field="day")
@@ -89,6 +91,35 @@ def test_a_job_that_is_not_there(warehouse: Warehouse) -> None:
     for ask in (warehouse.jobs.get, lambda job_id: warehouse.jobs.wait(job_id, timeout_s=1)):
         with pytest.raises(NotFound):
             ask(warehouse.job_id())
+
+
+def test_whether_a_job_is_running_is_asked_without_its_results(warehouse: Warehouse) -> None:
+    teach(warehouse)
+    for text in (TWO, BAD):
+        job_id = warehouse.job_id()
+        ended(warehouse, QueryJob(Sql(text, DAY)), job_id)
+        assert not warehouse.jobs.is_running(job_id)
+    with pytest.raises(NotFound):
+        warehouse.jobs.is_running(warehouse.job_id())
+
+
+def test_a_job_is_running_until_it_ends(cloud_warehouse: Warehouse) -> None:
+    job_id = cloud_warehouse.job_id()
+    cloud_warehouse.jobs.insert(job_id, QueryJob(Sql(SLOW)))
+    assert cloud_warehouse.jobs.is_running(job_id)
+    cloud_warehouse.jobs.cancel(job_id)
+
+
+def test_whether_a_job_is_running_is_one_request(cloud: Cloud) -> None:
+    # Its results may be another account's, who alone may read them.
+    google = bigquery.client(cloud.project, cloud.location, cloud.bigquery)
+    jobs, job_id, asked = bigquery.BigQueryJobs(google), cloud.warehouse().job_id(), list[str]()
+    jobs.insert(job_id, QueryJob(Sql("SELECT 1")))
+    jobs.wait(job_id, timeout_s=20)
+    google._http.hooks["response"].append(lambda response, **_: asked.append(urlsplit(response.url).path))
+    assert not jobs.is_running(job_id)
+    assert [path.partition("/projects/")[2] for path in asked] == [f"{cloud.project}/jobs/{job_id}"]
+    google.close()  # type: ignore[no-untyped-call]  # it has no types
 
 
 @pytest.mark.parametrize("timeout_s", [0, 0.0, -1.0])

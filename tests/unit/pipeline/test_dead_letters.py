@@ -11,7 +11,7 @@ from shared.contracts.pipeline_template import PipelineTemplate
 from shared.contracts.sql import Sql
 from shared.contracts.tables import Column
 from shared.engines.registry import engine
-from shared.errors import MailRefused, MessageRejected, NotConfirmed, Unavailable
+from shared.errors import AccessDenied, MailRefused, MessageRejected, NotConfirmed, Unavailable
 from shared.once import job_id
 from shared.pipeline.dead_letters import DeadLetters
 from shared.pipeline.deliver import Delivery
@@ -195,6 +195,15 @@ def test_a_run_that_was_begun_has_a_second_chance(world: FakeServices) -> None:
 def test_a_run_whose_job_is_done_is_dead_all_the_same(world: FakeServices) -> None:
     start_job(world)
     begin(world, run(revived=1))
+    settle(world, letter(run(revived=1)), QUERY)
+    assert state(world).status == "DEAD"
+
+
+def test_a_run_whose_jobs_results_are_of_another_account_is_dead_all_the_same(world: FakeServices) -> None:
+    start_job(world)
+    begin(world, run(revived=1))
+    # What BigQuery answers to jobs.getQueryResults where they lie in the hidden dataset of who ran the query.
+    world.jobs.fail("get", AccessDenied("User does not have permission to access results of another user's job."))
     settle(world, letter(run(revived=1)), QUERY)
     assert state(world).status == "DEAD"
 
