@@ -44,5 +44,5 @@ module "admin" {
   runtime    = var.runtime
   bundle     = local.bundle.api
   build      = local.build
-  depends_on = [terraform_data.build_is_ready]
+  depends_on = [time_sleep.build_is_ready]
 }

@@ -40,5 +40,5 @@ module "api" {
   runtime    = var.runtime
   bundle     = local.bundle.api
   build      = local.build
-  depends_on = [terraform_data.build_is_ready]
+  depends_on = [time_sleep.build_is_ready]
 }

@@ -96,8 +96,11 @@ resource "google_project_iam_member" "build_sources" {
   }
 }
 
-# Nothing is built before the builder may: a function that cannot be built fails, and is not tried again by itself.
-resource "terraform_data" "build_is_ready" {
+# Nothing is built before the builder may: a build that is refused fails, and is not tried again by itself. What IAM has been
+# told it knows everywhere after two minutes, mostly (its page "Access change propagation"; minutes more are rare).
+resource "time_sleep" "build_is_ready" {
+  create_duration = "150s"
+  triggers        = { account = google_service_account.build.email }
   depends_on = [
     google_project_service.this,
     google_project_iam_member.build_logs,

@@ -10,7 +10,7 @@ locals {
   # Who appends rows to a table, who reads it. Whoever does both may also change it (x_meta_tenants, by DML).
   control_appends = {
     x_meta_runs              = ["api", "admin", "run_pipeline", "run_pipeline_bulk", "fan_out", "dead_letter"]
-    x_meta_run_copies        = ["admin", "run_pipeline", "run_pipeline_bulk", "fan_out", "dead_letter"]
+    x_meta_run_copies        = ["admin", "run_pipeline", "run_pipeline_bulk", "fan_out"]
     x_meta_batches           = ["admin", "fan_out"]
     x_meta_tenants           = ["admin"]
     x_meta_rejected_messages = ["run_pipeline", "run_pipeline_bulk", "fan_out", "dead_letter"]

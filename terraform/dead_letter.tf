@@ -32,5 +32,5 @@ module "dead_letter" {
   runtime    = var.runtime
   bundle     = local.bundle.dead_letter
   build      = local.build
-  depends_on = [terraform_data.build_is_ready]
+  depends_on = [time_sleep.build_is_ready]
 }

@@ -28,5 +28,5 @@ module "fan_out" {
   runtime    = var.runtime
   bundle     = local.bundle.fan_out
   build      = local.build
-  depends_on = [terraform_data.build_is_ready]
+  depends_on = [time_sleep.build_is_ready]
 }

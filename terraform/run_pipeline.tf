@@ -41,7 +41,7 @@ module "run_pipeline" {
   runtime    = var.runtime
   bundle     = local.bundle.run_pipeline
   build      = local.build
-  depends_on = [terraform_data.build_is_ready]
+  depends_on = [time_sleep.build_is_ready]
 }
 
 module "run_pipeline_bulk" {
@@ -66,5 +66,5 @@ module "run_pipeline_bulk" {
   runtime    = var.runtime
   bundle     = local.bundle.run_pipeline
   build      = local.build
-  depends_on = [terraform_data.build_is_ready]
+  depends_on = [time_sleep.build_is_ready]
 }

@@ -7,11 +7,19 @@ locals {
   makes_datasets = concat(["bigquery.datasets.create"], var.dataset_acls_enforced ? ["bigquery.datasets.setIamPolicy"] : [])
 
   tenant_roles = {
-    # What is read of a tenant, and what is written of it: keys, credentials, copies of runs.
+    # The platform's own tables in a tenant's dataset, x_meta_…: who it is, keys, credentials, copies of runs.
     convergenceTenantRecords = {
-      title       = "Convergence: tenants' records"
-      permissions = ["bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.updateData"]
-      functions   = ["api", "fan_out", "dead_letter"]
+      title        = "Convergence: tenants' records"
+      permissions  = ["bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.updateData"]
+      functions    = ["api", "fan_out"]
+      records_only = true
+    }
+    # Who a tenant is.
+    convergenceTenantLookup = {
+      title        = "Convergence: look tenants up"
+      permissions  = ["bigquery.tables.get", "bigquery.tables.getData"]
+      functions    = ["dead_letter"]
+      records_only = true
     }
     # Results of runs: datasets and tables that are not there yet, columns that are new, rows. No deleting.
     convergenceTenantResults = {
@@ -21,11 +29,11 @@ locals {
         "bigquery.tables.create",
         "bigquery.tables.get",
         "bigquery.tables.getData",
-        "bigquery.tables.list",
         "bigquery.tables.update",
         "bigquery.tables.updateData",
       ])
-      functions = ["run_pipeline", "run_pipeline_bulk"]
+      functions    = ["run_pipeline", "run_pipeline_bulk"]
+      records_only = false
     }
     # Onboarding and off-boarding.
     convergenceTenantLife = {
@@ -42,7 +50,8 @@ locals {
         "bigquery.tables.update",
         "bigquery.tables.updateData",
       ])
-      functions = ["admin"]
+      functions    = ["admin"]
+      records_only = false
     }
   }
 
@@ -51,6 +60,14 @@ locals {
     [local.control_dataset],
     sort([for name in var.source_datasets : split(".", name)[1] if split(".", name)[0] == var.project_id]),
   )
+  tenants_only = flatten([for dataset in local.not_tenants : [
+    "resource.name != \"projects/${var.project_id}/datasets/${dataset}\"",
+    "!resource.name.startsWith(\"projects/${var.project_id}/datasets/${dataset}/\")",
+  ]])
+  # Tables, unlike tenants, share a prefix.
+  records_only = ["resource.name.extract(\"/tables/{table}\").startsWith(\"x_meta_\")"]
+
+  tenant_conditions = { for role, one in local.tenant_roles : role => concat(local.tenants_only, one.records_only ? local.records_only : []) }
 }
 
 resource "google_project_iam_custom_role" "tenants" {
@@ -71,13 +88,11 @@ resource "google_project_iam_member" "tenants" {
   member  = local.members[split("/", each.key)[1]]
 
   dynamic "condition" {
-    for_each = length(local.not_tenants) == 0 ? [] : [local.not_tenants]
+    for_each = length(local.tenant_conditions[each.value]) == 0 ? [] : [local.tenant_conditions[each.value]]
     content {
-      title       = "tenants-datasets-only"
-      description = "Not the control dataset, and no source."
-      expression = join(" && ", [for dataset in condition.value :
-        "resource.name != \"projects/${var.project_id}/datasets/${dataset}\" && !resource.name.startsWith(\"projects/${var.project_id}/datasets/${dataset}/\")"
-      ])
+      title       = local.tenant_roles[each.value].records_only ? "tenants-records-only" : "tenants-datasets-only"
+      description = "Not the control dataset, and no source${local.tenant_roles[each.value].records_only ? "; the platform's own tables" : ""}."
+      expression  = join(" && ", condition.value)
     }
   }
 }

@@ -128,6 +128,10 @@ variable "publishers" {
     ])])
     error_message = "A publisher has one template or more, each provider/domain/template_name."
   }
+  validation {
+    condition     = alltrue([for one in values(var.publishers) : length(setintersection(one.members, ["allUsers", "allAuthenticatedUsers"])) == 0])
+    error_message = "A publisher's members are named: whoever publishes to its topic runs templates for its tenants."
+  }
 }
 
 variable "admin_invokers" {
@@ -191,6 +195,18 @@ variable "limits" {
     !startswith(name, "rate_limit") || can(regex("^[1-9][0-9]{0,8}/(second|minute|hour|day)$", value))])
     error_message = "A rate is a number and a unit, such as 50/minute."
   }
+  validation {
+    condition     = var.limits.maximum_bytes_billed >= 10485760 && floor(var.limits.maximum_bytes_billed) == var.limits.maximum_bytes_billed
+    error_message = "maximum_bytes_billed is 10485760 (10 MiB, the least that BigQuery bills) or more."
+  }
+  validation {
+    condition     = var.limits.run_deadline_s >= 60 && var.limits.run_deadline_s <= 604800 && floor(var.limits.run_deadline_s) == var.limits.run_deadline_s
+    error_message = "run_deadline_s is 60 to 604800 (a week)."
+  }
+  validation {
+    condition     = var.limits.api_key_grace_s >= 0 && var.limits.api_key_grace_s <= 2592000 && floor(var.limits.api_key_grace_s) == var.limits.api_key_grace_s
+    error_message = "api_key_grace_s is 0 to 2592000 (thirty days)."
+  }
 }
 
 variable "delivery_attempts" {
@@ -202,7 +218,7 @@ variable "delivery_attempts" {
   })
   default = {}
   validation {
-    condition     = alltrue([for attempts in values(var.delivery_attempts) : attempts >= 5 && attempts <= 100])
+    condition     = alltrue([for attempts in values(var.delivery_attempts) : attempts >= 5 && attempts <= 100 && floor(attempts) == attempts])
     error_message = "delivery_attempts are 5 to 100 (Pub/Sub's bounds)."
   }
 }
@@ -221,6 +237,18 @@ variable "sizes" {
     condition     = length(setsubtract(keys(var.sizes), ["api", "admin", "run_pipeline", "run_pipeline_bulk", "fan_out", "dead_letter"])) == 0
     error_message = "sizes are of api, admin, run_pipeline, run_pipeline_bulk, fan_out, dead_letter."
   }
+  validation {
+    condition = alltrue([for one in values(var.sizes) :
+      alltrue([for count in [one.max_instances, one.concurrency] : count == null ? true : count >= 1 && floor(count) == count]) &&
+      (one.min_instances == null ? true : one.min_instances >= 0 && floor(one.min_instances) == one.min_instances) &&
+      (one.concurrency == null ? true : one.concurrency <= 1000)
+    ])
+    error_message = "max_instances and concurrency are whole numbers of 1 or more (concurrency: 1000 at most), min_instances of 0 or more."
+  }
+  validation {
+    condition     = alltrue([for one in values(var.sizes) : one.cpu == null ? true : contains(["1", "2", "4", "6", "8"], one.cpu)])
+    error_message = "cpu is \"1\", \"2\", \"4\", \"6\" or \"8\": with less than one Cloud Run lets a function work on one request at a time."
+  }
 }
 
 variable "secret_versions" {
@@ -230,6 +258,10 @@ variable "secret_versions" {
     sendgrid_key = optional(number, 1)
   })
   default = {}
+  validation {
+    condition     = alltrue([for version in values(var.secret_versions) : version >= 1 && floor(version) == version])
+    error_message = "secret_versions are the numbers of versions, 1 or more."
+  }
 }
 
 variable "protect_data" {

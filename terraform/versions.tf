@@ -6,6 +6,10 @@ terraform {
       source  = "hashicorp/google"
       version = "~> 8.0"
     }
+    time = {
+      source  = "hashicorp/time"
+      version = "~> 0.12"
+    }
     google-beta = { # for google_project_service_identity alone
       source  = "hashicorp/google-beta"
       version = "~> 8.0"
