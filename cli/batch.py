@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.api import Api, connect
 from cli.batch_watch import all_succeeded, report, watch
 from cli.options import Repeated, assignments
-from cli.preview_text import show_errors
+from cli.text import show_errors
 from shared.contracts.pipeline_template import TemplateAddress
 from shared.contracts.variable_spec import VariableSpec
 from shared.errors import ConvergenceError, Unavailable

@@ -12,7 +12,7 @@ from rich.console import Console
 from cli.api import Api, address
 from cli.key_file import KeyFile
 from cli.options import Repeated
-from cli.preview_text import show_errors
+from cli.text import show_errors
 from shared.contracts.tenant import is_tenant_id
 from shared.errors import ConvergenceError, RequestInvalid
 

@@ -17,8 +17,8 @@ from cli.key_file import KeyFile
 from cli.onboard_many import ANSWER_TIMEOUT_S, AT_ONCE, Ended, OnboardMany
 from cli.onboard_report import check_failures, duration, report, shown
 from cli.pace import TENANTS_A_SECOND, Pace
-from cli.preview_text import show_errors
 from cli.tenant_list import TEMPLATES, TenantList, read
+from cli.text import show_errors
 from shared.errors import ConvergenceError, SettingsInvalid
 
 # As a shell says of a program that was ended by Ctrl-C.

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,16 +12,13 @@ from rich.console import Console
 
 from cli.deployment import Deployment, find
 from cli.options import Repeated, assignments, variables
-from cli.preview_text import show, show_errors
+from cli.text import show_errors
 from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, TemplateAddress
 from shared.contracts.tenant import Tenant, is_tenant_id
 from shared.contracts.variable_spec import Value, VariableSpec
 from shared.desk import stand_ins
-from shared.desk.preview import preview as resolved
 from shared.errors import ConvergenceError, Fault, RequestInvalid, TenantUnknown
-from shared.pipeline.accept import available
-from shared.templating.isolation import Policy
-from shared.wiring import Instance
+from shared.tenants.directory import Directory
 
 
 def preview(  # noqa: PLR0917 - typer calls it by name
@@ -52,6 +50,13 @@ def preview(  # noqa: PLR0917 - typer calls it by name
     Operator settings and the tenant come from where functions take them: the environment's deployment, or the stack of
     `make up`. Without either, from the options alone. Exit status 1 when the run would be refused.
     """
+    # What reads SQL takes 0.2 s to import, for which other commands need not wait.
+    from cli.preview_text import show
+    from shared.desk.preview import preview as resolved
+    from shared.pipeline.accept import available
+    from shared.templating.isolation import Policy
+    from shared.wiring import Instance
+
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     given = variables(tenant_variable, "--tenant-variable")
     operators = variables(operator, "--operator")
@@ -60,7 +65,7 @@ def preview(  # noqa: PLR0917 - typer calls it by name
         here = Instance(deployment.settings)
         address = TemplateAddress.parse(f"{template}.yml")
         day = _date(date)
-        who = _tenant(tenant, address, deployment, here, given)
+        who = _tenant(tenant, address, deployment, given, directory=lambda: here.directory)
         found = here.templates.get(address) if address == ONBOARDING else available(who, address, here.templates)
         settings = deployment.settings
         shown = resolved(
@@ -115,14 +120,19 @@ def _date(text: str) -> dt.date | None:
 
 
 def _tenant(
-    tenant_id: str, address: TemplateAddress, deployment: Deployment, here: Instance, given: dict[str, str]
+    tenant_id: str,
+    address: TemplateAddress,
+    deployment: Deployment,
+    given: dict[str, str],
+    *,
+    directory: Callable[[], Directory],
 ) -> Tenant:
     """The tenant as its own record says, `given` variables before it; made of these alone where nobody can be asked."""
     if not is_tenant_id(tenant_id):
         raise _wrong("--tenant", "a tenant_id is a word, one underscore, 4 to 12 letters or digits: acmeinc_23xv2")
     if not deployment.is_there or address == ONBOARDING:
         return stand_ins.tenant((), given, tenant_id)
-    known = here.directory.get(tenant_id)
+    known = directory().get(tenant_id)
     if known is None:
         raise TenantUnknown(f"no tenant {tenant_id} in project {deployment.settings.data_project}; onboard it first")
     variables = {**known.variables, **{name: value for name, value in given.items() if name != "admin_email"}}

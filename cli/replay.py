@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from cli.api import Api, connect
-from cli.preview_text import show_errors
+from cli.text import show_errors
 from shared.errors import ConvergenceError
 
 # So that an answer comes soon.

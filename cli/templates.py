@@ -9,11 +9,9 @@ from rich.text import Text
 
 from cli.deployment import settings_of_environment
 from cli.options import Repeated, assignments, variables
-from shared.desk.check import Known, check
 from shared.desk.findings import Finding
 from shared.errors import RequestInvalid, SettingsInvalid
 from shared.settings import ROOT
-from shared.wiring import Instance
 
 
 def templates(
@@ -36,6 +34,10 @@ def templates(
     Exit status 1 when there are faults, 0 when there are only warnings. Where the environment holds settings, they are
     used, and BigQuery is asked what reading shared sources costs.
     """
+    # What reads SQL takes 0.2 s to import, for which other commands need not wait.
+    from shared.desk.check import Known, check
+    from shared.wiring import Instance
+
     output = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     for folder in (configs, templates):
         if not folder.is_dir():

@@ -12,9 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.faults import faults_of, nearest
 from shared.contracts.requests import OnboardRequest, VariableName
-from shared.contracts.tenant import is_tenant_id
+from shared.contracts.tenant import RESERVED_PREFIXES, is_tenant_id
 from shared.errors import Fault, RequestInvalid, VariablesInvalid
-from shared.pipeline.onboard import RESERVED_PREFIXES
 from shared.pipeline.tenant_settings import check_variables
 
 REQUIRED = ("tenant_id", "admin_email")

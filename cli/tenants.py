@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.api import Api, connect
-from cli.preview_text import show_errors
+from cli.text import show_errors
 from shared.errors import ConvergenceError
 
 # The most that a page may have: ten thousand tenants are ten calls.

@@ -8,6 +8,8 @@ from typing import Literal
 # One underscore exactly, so that `{tenant_id}_{dataset_type}` and `{tenant_id}_api_…` read in one way only (PRODUCT 3).
 TENANT_ID = r"^[a-z][a-z0-9]{1,30}_[a-z0-9]{4,12}$"
 DATASET_TYPE = r"^(?!.*__)[a-z][a-z0-9_]{1,60}$"
+# Names that Google or the platform use for datasets of their own.
+RESERVED_PREFIXES = ("convergence_", "google_", "bq_", "bigquery_", "information_")
 TENANT_LABEL = "convergence_tenant"
 
 TenantStatus = Literal["active", "suspended"]

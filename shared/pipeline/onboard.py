@@ -11,7 +11,7 @@ from shared.contracts.messages import RunMessage, run_id
 from shared.contracts.pipeline_template import ONBOARDING
 from shared.contracts.requests import OnboardRequest
 from shared.contracts.tables import DatasetRef
-from shared.contracts.tenant import Tenant
+from shared.contracts.tenant import RESERVED_PREFIXES, Tenant
 from shared.engines.base import Services
 from shared.errors import (
     AlreadyOnboarded,
@@ -27,8 +27,6 @@ from shared.pipeline.run_log import RunLog, RunState
 from shared.tenants.claim import confirm_claim, release
 from shared.tenants.registry import Registry
 
-# Names that Google or the platform use for datasets of their own.
-RESERVED_PREFIXES = ("convergence_", "google_", "bq_", "bigquery_", "information_")
 TIME_LIMIT_S = 120
 
 

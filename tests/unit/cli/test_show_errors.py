@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from cli.preview_text import show_errors
+from cli.text import show_errors
 from shared.errors import Fault
 
 LATE = Fault("body.to", "value_error", "is before from")
