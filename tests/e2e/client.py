@@ -95,7 +95,8 @@ def client_of(api: str, bigquery_url: str, sendgrid: str) -> Iterator[Platform]:
     """A client of the stack at these addresses."""
     options = ClientOptions(api_endpoint=bigquery_url)
     with (
-        httpx.Client(base_url=api, timeout=60) as client,
+        # gunicorn closes what has been idle for two seconds: a request must not meet that.
+        httpx.Client(base_url=api, timeout=60, limits=httpx.Limits(keepalive_expiry=1)) as client,
         closing(bigquery.Client("convergence-local", AnonymousCredentials(), client_options=options)) as warehouse,
     ):
         yield Platform(sendgrid, client, warehouse)
