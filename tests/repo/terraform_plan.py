@@ -52,7 +52,7 @@ def tfcheck(*arguments: str, timeout_s: float = 110) -> subprocess.CompletedProc
 
 @cache
 def plan(var_file: str, *variables: str) -> Mapping[str, Any]:
-    """The plan with the values of `terraform/{var_file}`, as `terraform show -json` has it."""
+    """The plan with the values of `terraform/tests/samples/{var_file}`, as `terraform show -json` has it."""
     file = ROOT / ".local" / f"plan-{os.getpid()}-{var_file}.json"
     file.parent.mkdir(exist_ok=True)
     options = [option for one in (f"project_id={PROJECT}", *variables) for option in ("--var", one)]
@@ -62,7 +62,7 @@ def plan(var_file: str, *variables: str) -> Mapping[str, Any]:
         "--no-fmt",
         "--no-test",
         "--var-file",
-        f"terraform/{var_file}",
+        f"terraform/tests/samples/{var_file}",
         *options,
         "--plan-json",
         str(file),

@@ -86,7 +86,7 @@ def test_the_instances_of_a_region_are_what_is_said_to_be_needed():
             r'^ +(\w+) += \{ max_instances = (\d+), .* memory = "(\w+)"', TERRAFORM["sizes.tf"], re.MULTILINE
         )
     }
-    production = (ROOT / "terraform" / "prod.tfvars").read_text()
+    production = (ROOT / "terraform" / "tests" / "samples" / "prod.tfvars").read_text()
     for name, most in re.findall(r"^ +(\w+) += \{.*max_instances = (\d+)", production, re.MULTILINE):
         sizes[name] = int(most), sizes[name][1]
 

@@ -208,7 +208,7 @@ def test_a_plan_without_what_has_no_sensible_default_is_refused_in_words():
 
 
 def test_a_schedule_goes_alone_and_productions_keys_do_not_go_at_all(tmp_path):
-    values = f"-no-color -var-file=dev.tfvars -var=project_id={PROJECT}"
+    values = f"-no-color -var-file=tests/samples/dev.tfvars -var=project_id={PROJECT}"
     script = f"""
         terraform apply -auto-approve {values} > /dev/null
         terraform plan -refresh=false {values} -var='schedules={{}}' -json > {tmp_path}/plan.jsonl

@@ -1,0 +1,32 @@
+# terraform/prod.tfvars as it comes, for the docs, and for tests that hold them against a plan: change that one for your
+# project, this one with the docs. No command reads it by itself.
+
+data_project_id    = "acme-convergence-data"
+operator_email     = "finops@example.com"
+mail_from          = "convergence@example.com"
+alert_emails       = ["finops@example.com", "on-call@example.com"]
+template_variables = { billing_export_table = "acme-billing.billing_export.gcp_billing_export_v1" }
+source_datasets    = ["acme-billing.billing_export"]
+
+public_api     = true
+front          = { domain = "convergence.example.com" }
+admin_invokers = ["group:finops@example.com"]
+redis          = { memory_gb = 1, tier = "STANDARD_HA" }
+protect_data   = true
+
+sizes = {
+  api          = { min_instances = 1, max_instances = 20 }
+  run_pipeline = { min_instances = 1 }
+}
+
+schedules = {
+  nightly-billing = { template = "gcp/cost/cost_billing", cron = "0 4 * * *", time_zone = "Europe/Berlin", lookback_days = 2 }
+}
+
+publishers = {
+  billing-export = {
+    tenants   = ["*"]
+    templates = ["gcp/cost/cost_billing"]
+    members   = ["serviceAccount:exporter@acme-billing.iam.gserviceaccount.com"]
+  }
+}
