@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from shared.contracts.messages import RunMessage, batch_key, replay_key, run_id
@@ -52,16 +52,22 @@ class Replays:
         """Publish the next attempt of each run that was asked for; nothing where it is a dry run.
 
         The same call again, before these attempts have begun, is the same attempts. One run keeps its lane; several are
-        bulk work, which delays nobody. Raises RunNotFound and RunNotFailed for the one run, and NotConfirmed: then some
-        may be published, and the same call may be made again.
+        bulk work, which delays nobody. An attempt that was asked for before stays in the lane that it was given then:
+        the functions of the two lanes may not see each other's jobs. Raises RunNotFound and RunNotFailed for the one
+        run, and NotConfirmed: then some may be published, and the same call may be made again.
         """
         found = self._jobs().select(self._sql(asked), max_rows=asked.limit + 1)
         if asked.run:
             _check(asked.run, found)
         now = self._clock.now()
-        failed = [(RunMessage.model_validate_json(row["message"]), row["pipeline_id"]) for row in found[: asked.limit]]
         lane = None if asked.run else "bulk"
-        again = [(next_attempt(run, now, lane=lane), RunRecord("QUEUED", pipeline_id)) for run, pipeline_id in failed]
+        again = [
+            (
+                next_attempt(RunMessage.model_validate_json(row["message"]), now, lane=row["lane"] or lane),
+                RunRecord("QUEUED", row["pipeline_id"]),
+            )
+            for row in found[: asked.limit]
+        ]
         more = found[asked.limit - 1]["pipeline_logging_id"] if len(found) > asked.limit else None
         if again and not asked.dry_run:
             self._publish(again)
@@ -70,12 +76,14 @@ class Replays:
     def _publish(self, runs: Sequence[tuple[RunMessage, RunRecord]]) -> None:
         """QUEUED is recorded, then the messages are published; what was not confirmed is recorded, too."""
         self._log.add_to_all(runs)
+        by_lane = sorted(runs, key=lambda each: each[0].lane)
         confirmed = 0
         try:
-            for chunk in self._bus().publish_chunks(self._topics[runs[0][0].lane], _chunks(run for run, _ in runs)):
-                confirmed += chunk
+            for lane, of_lane in groupby((run for run, _ in by_lane), key=lambda run: run.lane):
+                for chunk in self._bus().publish_chunks(self._topics[lane], _chunks(of_lane)):
+                    confirmed += chunk
         except ConvergenceError as error:
-            lost = [(run, RunRecord("NOT_PUBLISHED", record.pipeline_id)) for run, record in runs[confirmed:]]
+            lost = [(run, RunRecord("NOT_PUBLISHED", record.pipeline_id)) for run, record in by_lane[confirmed:]]
             self._log.add_to_all(lost)
             log("replay_not_published", "ERROR", confirmed=confirmed, lost=len(lost))
             raise NotConfirmed(
@@ -100,7 +108,7 @@ class Replays:
                 "top.status IN ('FAILED', 'DEAD')",
                 "message IS NOT NULL",
                 "domain != ''",  # an onboarding; it is completed by its own call
-                "pipeline_logging_id NOT IN (SELECT previous_run FROM followed)",
+                "followed.has_begun IS NOT TRUE",
             ]
         if asked.batch_id:
             given["batch_id"] = ("STRING", asked.batch_id)
@@ -113,9 +121,13 @@ class Replays:
             wanted.append("pipeline_logging_id > @after")
         text = f"""\
 WITH followed AS (
-  SELECT DISTINCT previous_run FROM `{self._events}`
+  SELECT
+    previous_run,
+    ARRAY_AGG(lane ORDER BY event_time LIMIT 1)[OFFSET(0)] AS lane,
+    LOGICAL_OR(status IN ('RUNNING', 'SUCCEEDED', 'FAILED', 'DEAD')) AS has_begun
+  FROM `{self._events}`
   WHERE step_id IS NULL AND event_time >= @since AND previous_run IS NOT NULL
-    AND status IN ('RUNNING', 'SUCCEEDED', 'FAILED', 'DEAD')
+  GROUP BY previous_run
 ),
 runs AS (
   SELECT
@@ -129,7 +141,8 @@ runs AS (
   WHERE {" AND ".join(of_events)}
   GROUP BY pipeline_logging_id
 )
-SELECT pipeline_logging_id, message, top.status, top.pipeline_id FROM runs
+SELECT pipeline_logging_id, message, top.status, top.pipeline_id, followed.lane
+FROM runs LEFT JOIN followed ON followed.previous_run = pipeline_logging_id
 WHERE {" AND ".join(wanted)}
 ORDER BY pipeline_logging_id
 LIMIT {asked.limit + 1}"""

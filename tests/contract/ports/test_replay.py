@@ -142,6 +142,33 @@ def test_several_interactive_runs_are_bulk_work(world: World) -> None:
     assert [(topic, message.lane) for topic, message in world.published()] == [("pipeline-runs-bulk", "bulk")]
 
 
+def test_an_attempt_keeps_the_lane_that_it_was_first_asked_for_in(world: World) -> None:
+    # Each lane's function has an account of its own, which may not read the other's jobs: one run, one lane.
+    one, other = world.happened(1, "FAILED"), world.happened(2, "FAILED")
+    world.replay(run=one.pipeline_logging_id)
+    world.clock.advance(1)
+    assert world.replay(error_code="query_failed") == ["1", "2"]
+    world.clock.advance(1)
+    world.replay(run=other.pipeline_logging_id)
+    assert {(topic, message.lane, message.previous_run) for topic, message in world.published()} == {
+        ("pipeline-runs", "interactive", one.pipeline_logging_id),
+        ("pipeline-runs-bulk", "bulk", other.pipeline_logging_id),
+    }
+
+
+def test_of_two_lanes_the_runs_of_the_one_that_did_not_confirm_are_recorded(world: World) -> None:
+    one, other = world.happened(1, "FAILED"), world.happened(2, "FAILED")
+    world.replay(run=one.pipeline_logging_id)
+    world.bus = FakeMessageBus("pipeline-runs-bulk")
+    with pytest.raises(NotConfirmed, match="1 of 2 runs"):
+        world.replay(error_code="query_failed")
+    for failed, status in ((one, "NOT_PUBLISHED"), (other, "QUEUED")):
+        again = next_attempt(failed, START, lane="bulk")
+        state = world.log.read(again.tenant_id, again.pipeline_logging_id)
+        assert state
+        assert state.status == status
+
+
 def test_what_was_run_again_is_left_out_once_that_has_begun(world: World) -> None:
     failed = world.happened(1, "FAILED")
     assert world.replay(error_code="query_failed") == ["1"]
