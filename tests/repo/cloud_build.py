@@ -1,8 +1,9 @@
 """Runs `cloudbuild.yaml` here: its steps and scripts are the real ones, the commands that they call are stand-ins.
 
 Cloud Build starts a container for each step; here a step is a process, in a folder that holds what the scripts read.
-`gcloud storage cp` copies between that folder and `buckets/`; terraform, make and curl leave the files that a build
-goes on from. All of them write what they were called with to one file, in order.
+`gcloud storage cp` copies between that folder and `buckets/`, and `gcloud builds list` knows the builds that were run
+here; terraform, make and curl leave the files that a build goes on from. All of them write what they were called with
+to one file, in order.
 """
 
 import os
@@ -24,6 +25,12 @@ SUBSTITUTION = re.compile(r"\$(?:\$|([A-Z_][A-Z0-9_]*)|\{([A-Z_][A-Z0-9_]*)\})")
 
 STAND_INS = {
     "gcloud": """
+        if [[ $1 == builds && $2 == list ]]; then
+          while read -r commit; do
+            if [[ "$* " == *"COMMIT_SHA=$commit "* ]]; then echo "build-of-$commit"; fi
+          done <"$CHECKED"
+          exit
+        fi
         [[ $1 == storage && $2 == cp && $# == 4 ]] || exit 9
         from=${3/#gs:\\/\\//$BUCKETS/} to=${4/#gs:\\/\\//$BUCKETS/}
         [[ -f $from ]] || { echo "ERROR: no URLs matched: $3" >&2; exit 1; }
@@ -44,7 +51,6 @@ STAND_INS = {
     """,
     "make": """
         case $1 in
-          test) [[ -f .venv/stamp ]] || { mkdir .venv && touch .venv/stamp; } ;;
           bundle) mkdir -p dist && echo "bundle of $ACTION" >dist/api.zip ;;
         esac
     """,
@@ -52,25 +58,33 @@ STAND_INS = {
         printf '%s' "$HEALTH"
     """,
 }
+FAILING = '[[ -z $FAILING || " $* " != *" $FAILING "* ]] || { echo "ERROR: $FAILING" >&2; exit 1; }'
 
 
 @dataclass
 class Build:
-    """A repository's folder and its buckets, in `folder`; each `run` is a build of it."""
+    """A repository's folder and its buckets, in `folder`; each `run` is a build of it.
+
+    A command with the argument `failing` fails.
+    """
 
     folder: Path
     health: str = "200"
     public: bool = True
+    failing: str = ""
     output: str = ""
     _calls: Path = field(init=False)
+    _checked: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self._calls = self.folder / "calls"
+        self._checked = self.folder / "checked"
+        self._checked.touch()
         commands = self.folder / "bin"
         commands.mkdir(parents=True)
         for name, script in STAND_INS.items():
             file = commands / name
-            file.write_text(f'#!/usr/bin/env bash\nset -eu\necho "{name} $*" >>"$CALLS"\n{script}')
+            file.write_text(f'#!/usr/bin/env bash\nset -eu\necho "{name} $*" >>"$CALLS"\n{FAILING}\n{script}')
             file.chmod(0o755)
         self.checkout()
 
@@ -86,18 +100,21 @@ class Build:
         (self.workspace / "terraform" / "prod").mkdir(parents=True)
         (self.folder / "tools").mkdir()
         shutil.copytree(ROOT / ".ci", self.workspace / ".ci")
-        for name in ("requirements.txt", "pyproject.toml"):
-            shutil.copyfile(ROOT / name, self.workspace / name)
         for name in ("dev.tfvars", "prod.tfvars", "prod/kms_override.tf"):
             (self.workspace / "terraform" / name).write_text(f"# {name}\n")
 
     def run(self, **substitutions: str) -> int:
-        """The exit status of the first step that fails, or 0. A step begins after those that it waits for."""
+        """The exit status of the first step that fails, or 0. A step begins after those that it waits for.
+
+        A build of a commit is its trigger's, of the environment dev unless another one is said.
+        """
         values = {
             "PROJECT_ID": "acme",
             "BUILD_ID": "build-1",
+            "LOCATION": "us-central1",
             "COMMIT_SHA": "",
             **CONFIG["substitutions"],
+            "_ENVIRONMENT": "dev",
             **substitutions,
         }
         self._calls.write_text("")
@@ -107,6 +124,9 @@ class Build:
             self.output += done.stdout
             if done.returncode:
                 return done.returncode
+        if values["_ACTION"] == "check":
+            with self._checked.open("a") as file:
+                file.write(f"{values['COMMIT_SHA']}\n")
         return 0
 
     def calls(self, command: str) -> list[str]:
@@ -125,6 +145,8 @@ class Build:
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "BUCKETS": str(self.folder / "buckets"),
             "CALLS": str(self._calls),
+            "CHECKED": str(self._checked),
+            "FAILING": self.failing,
             "HEALTH": self.health,
             "PUBLIC": "yes" if self.public else "no",
             "PAUSE_S": "0",

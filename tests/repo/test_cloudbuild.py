@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ OF_OPTIONS |= {"substitutionOption", "volumes"}
 # Those that every build has, and those that a trigger adds; empty where it has none.
 BUILT_IN = {"PROJECT_ID", "PROJECT_NUMBER", "BUILD_ID", "LOCATION", "COMMIT_SHA", "BRANCH_NAME", "SHORT_SHA"}
 COMMIT = "1134ece0"
-PLAN = f"acme-convergence-builds/plans/{COMMIT}.tar.gz"
+PLAN = f"acme-convergence-builds/plans/dev/{COMMIT}.tar.gz"
 
 STEPS: dict[str, dict[str, Any]] = {step["id"]: step for step in CONFIG["steps"]}
 
@@ -61,6 +62,20 @@ def before(step: str) -> set[str]:
 @pytest.fixture
 def build(tmp_path):
     return Build(tmp_path)
+
+
+def pushed(build: Build, environment: str = "dev") -> Build:
+    """The builds of a push to main that need no approval; their sources are gone, what they kept is there."""
+    for action in ("check", "plan"):
+        assert build.run(_ACTION=action, _ENVIRONMENT=environment, COMMIT_SHA=COMMIT) == 0, build.output
+        build.checkout()
+    return build
+
+
+def keep(build: Build, folder: Path, *members: str) -> None:
+    """Puts another tar in the place of the kept plan: `members` of `folder`."""
+    kept = build.folder / "buckets" / PLAN
+    subprocess.run(["tar", "-czf", str(kept), "-C", str(folder), *members], check=True)
 
 
 # What Cloud Build takes
@@ -103,13 +118,12 @@ def test_each_step_waits_for_steps_before_it():
 
 
 def test_tests_come_before_bundles_before_the_plan_before_apply():
-    assert "test" in before("bundle")
+    assert {"test", "checkov"} <= before("bundle")
     assert {"bundle", "init", "terraform"} <= before("plan")
     assert "plan" in before("apply")
     assert "apply" in before("smoke")
     # What has no need to wait does not: Terraform is made ready while tests run.
     assert "test" not in before("init")
-    assert "plan" not in before("save")
 
 
 def test_no_image_is_whatever_is_latest():
@@ -137,7 +151,12 @@ def test_no_project_is_named():
     assert all(text.startswith("${PROJECT_ID}-convergence-") for text in buckets)
 
 
-@pytest.mark.parametrize("script", [".ci/cache", ".ci/deploy", *(name for name in STEPS if "script" in STEPS[name])])
+def test_the_environment_has_to_be_said():
+    # With one that is meant by default, a plan submitted to another one's project would be of the wrong values.
+    assert CONFIG["substitutions"]["_ENVIRONMENT"] == ""
+
+
+@pytest.mark.parametrize("script", [".ci/deploy", *(name for name in STEPS if "script" in STEPS[name])])
 def test_scripts_parse_and_stop_at_the_first_error(script):
     text = STEPS[script]["script"] if script in STEPS else (ROOT / script).read_text()
 
@@ -151,67 +170,41 @@ def test_scripts_parse_and_stop_at_the_first_error(script):
 # What a build does
 
 
-def test_main_is_tested_bundled_and_planned_and_the_plan_is_kept(build):
+def test_a_push_is_tested_and_planned_and_its_check_leaves_nothing(build):
+    status = build.run(_ACTION="check", COMMIT_SHA=COMMIT)
+
+    assert status == 0, build.output
+    assert build.calls("make") == ["test", "checkov", "bundle"]
+    assert [call.split()[1] for call in build.calls("terraform")] == ["init", "fmt", "validate", "test", "plan"]
+    assert build.kept() == set()
+
+
+def test_on_main_a_plan_is_kept_by_a_build_that_installs_no_package(build):
     status = build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
 
     assert status == 0, build.output
-    assert build.calls("make") == ["test", "bundle"]
+    assert build.calls("make") == ["bundle"], "which needs Python alone"
     terraform = build.calls("terraform")
-    assert [call.split()[1] for call in terraform] == ["init", "fmt", "validate", "test", "plan"]
+    assert [call.split()[1] for call in terraform] == ["init", "plan"]
     assert "-backend-config=bucket=acme-convergence-state" in terraform[0]
     assert "-var-file=dev.tfvars -var=project_id=acme -out=tfplan" in terraform[-1]
-    assert PLAN in build.kept()
+    assert build.kept() == {PLAN}
 
 
-def test_the_second_build_has_the_virtual_environment_of_the_first(build):
+def test_a_plan_says_where_versions_of_providers_are_not_locked(build):
     build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
-    saved = {name for name in build.kept() if "/cache/" in name}
+    without = build.output
     build.checkout()
-
-    build.run(_ACTION="plan", COMMIT_SHA="another")
-
-    stamp = build.workspace / ".venv" / "stamp"
-    assert len(saved) == 1
-    assert stamp.stat().st_mtime >= (build.workspace / "requirements.txt").stat().st_mtime, "make would begin anew"
-    assert not [
-        call
-        for call in build.calls("gcloud")
-        if call.startswith("storage cp") and "gs://acme-convergence-builds/cache" in call.split()[3]
-    ]
-
-
-def test_other_requirements_are_another_cache(build):
-    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
-    build.checkout()
-    with (build.workspace / "requirements.txt").open("a") as file:
-        file.write("another==1.0\n")
-
-    build.run(_ACTION="plan", COMMIT_SHA="another")
-
-    assert "is made anew" in build.output
-    assert len([name for name in build.kept() if "/cache/venv-" in name]) == 2
-
-
-def test_plug_ins_are_cached_where_their_versions_are_locked(build):
     (build.workspace / "terraform" / ".terraform.lock.hcl").write_text("committed\n")
 
     build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
 
-    assert len([name for name in build.kept() if "/cache/plugins-" in name]) == 1
-
-
-def test_a_branch_is_tested_and_planned_and_leaves_nothing(build):
-    status = build.run(_ACTION="check", COMMIT_SHA=COMMIT)
-
-    assert status == 0, build.output
-    assert build.calls("make") == ["test", "bundle"]
-    assert "plan" in build.calls("terraform")[-1]
-    assert build.kept() == set()
+    assert "terraform/.terraform.lock.hcl is not committed" in without
+    assert "not committed" not in build.output
 
 
 def test_what_is_applied_is_the_kept_plan_with_its_bundles_and_its_lock_file(build):
-    build.run(_ACTION="plan", COMMIT_SHA=COMMIT, _ENVIRONMENT="prod")
-    build.checkout()
+    pushed(build, "prod")
 
     status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT, _ENVIRONMENT="prod")
 
@@ -227,6 +220,93 @@ def test_what_is_applied_is_the_kept_plan_with_its_bundles_and_its_lock_file(bui
     assert (build.workspace / "dist" / "api.zip").read_text() == "bundle of plan\n"
 
 
+@pytest.mark.parametrize("member", [".ci/deploy", "terraform/main.tf", "dist/sub/api.zip", "Makefile"])
+def test_a_kept_plan_that_holds_anything_else_is_refused_and_replaces_nothing(build, member, tmp_path):
+    pushed(build)
+    forged = tmp_path / "forged"
+    (forged / member).parent.mkdir(parents=True)
+    (forged / member).write_text("#!/usr/bin/env bash\necho forged\n")
+    (forged / "made-for").write_text("dev of acme\n")
+    keep(build, forged, "made-for", member)
+
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT)
+
+    assert status != 0
+    assert "has more than bundles, plan and lock file: -rw-r--r-- " in build.output
+    assert member in build.output
+    assert "forged" not in (build.workspace / ".ci" / "deploy").read_text()
+    assert build.calls("terraform") == []
+
+
+def test_a_kept_plan_with_a_link_is_refused(build, tmp_path):
+    pushed(build)
+    forged = tmp_path / "forged"
+    (forged / "terraform").mkdir(parents=True)
+    (forged / "terraform" / "tfplan").symlink_to("/etc/passwd")
+    keep(build, forged, "terraform/tfplan")
+
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT)
+
+    assert status != 0
+    assert "terraform/tfplan -> /etc/passwd" in build.output
+    assert build.calls("terraform") == []
+
+
+def test_what_has_not_passed_its_check_is_not_applied(build):
+    build.failing = "checkov"
+    build.run(_ACTION="check", COMMIT_SHA=COMMIT)
+    build.failing = ""
+    build.checkout()
+    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+    build.checkout()
+
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT)
+
+    assert status != 0
+    assert f"no build of convergence-check has succeeded for {COMMIT}" in build.output
+    assert build.calls("terraform") == []
+    (asked,) = build.calls("gcloud")
+    assert "--region=us-central1 " in asked
+    assert asked.endswith(
+        f"status=SUCCESS AND substitutions.TRIGGER_NAME=convergence-check AND substitutions.COMMIT_SHA={COMMIT}"
+    )
+
+
+def test_a_plan_of_one_environment_is_not_applied_to_another(build):
+    pushed(build, "dev")
+
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT, _ENVIRONMENT="prod")
+
+    assert status != 0
+    assert f"no plan is kept as {COMMIT} for prod" in build.output
+    assert build.calls("terraform") == []
+
+
+@pytest.mark.parametrize(("environment", "project"), [("prod", "acme"), ("dev", "globex")])
+def test_a_plan_that_was_copied_is_not_applied_elsewhere(build, environment, project):
+    pushed(build)
+    copy = build.folder / "buckets" / PLAN.replace("acme", project).replace("/dev/", f"/{environment}/")
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes((build.folder / "buckets" / PLAN).read_bytes())
+
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT, _ENVIRONMENT=environment, PROJECT_ID=project)
+
+    assert status != 0
+    assert f"the plan {COMMIT} was made for dev of acme, not for {environment} of {project}" in build.output
+    assert build.calls("terraform") == []
+
+
+def test_after_an_apply_that_failed_halfway_one_plans_and_applies_again(build):
+    pushed(build)
+    build.failing = "apply"
+
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT)
+
+    assert status != 0
+    assert "plan and apply again" in build.output
+    assert build.calls("curl") == []
+
+
 def test_only_production_has_productions_overrides(build):
     build.run(_ACTION="check", _ENVIRONMENT="dev")
 
@@ -234,13 +314,13 @@ def test_only_production_has_productions_overrides(build):
 
 
 def test_a_plan_that_is_not_there_is_not_applied(build):
-    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+    build.run(_ACTION="check", COMMIT_SHA=COMMIT)
     build.checkout()
 
-    status = build.run(_ACTION="apply", COMMIT_SHA="another")
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT)
 
     assert status != 0
-    assert "no plan is kept as another" in build.output
+    assert f"no plan is kept as {COMMIT} for dev" in build.output
     assert build.calls("terraform") == []
 
 
@@ -257,7 +337,11 @@ def test_by_hand_a_plan_is_named_by_its_build(build):
 @pytest.mark.parametrize(
     ("substitutions", "message"),
     [
-        ({"_ENVIRONMENT": "production"}, "no terraform/production.tfvars; _ENVIRONMENT is one of: dev prod"),
+        (
+            {"_ENVIRONMENT": "production"},
+            "_ENVIRONMENT is production; there is a terraform/_ENVIRONMENT.tfvars for: dev prod",
+        ),
+        ({"_ENVIRONMENT": ""}, "_ENVIRONMENT is not set; there is a terraform/_ENVIRONMENT.tfvars for: dev prod"),
         ({"_ACTION": "destroy"}, "_ACTION is check, plan or apply, not destroy"),
     ],
 )
@@ -274,8 +358,7 @@ def test_what_is_not_known_is_refused(build, substitutions, message):
     [(True, "200", True), (True, "503", False), (False, "403", True), (False, "200", False)],
 )
 def test_after_apply_the_api_answers_and_one_that_is_not_public_lets_nobody_in(build, public, health, passes):
-    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
-    build.checkout()
+    pushed(build)
     build.public, build.health = public, health
 
     status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT)
