@@ -5,7 +5,7 @@ module "batches" {
 
   topic             = local.topics.batches
   push_to           = module.fan_out.uri
-  delivery_attempts = var.delivery_attempts.batches
+  delivery_attempts = local.delivery_attempts.batches
   publishers = {
     admin     = local.members.admin   # batches over HTTP
     fan_out   = local.members.fan_out # continuations

@@ -11,7 +11,7 @@ output "admin_url" {
 output "secrets_to_fill" {
   description = "Secrets that want a version before anything runs, with the version that is read."
   value = {
-    for name, version in { admin-key = var.secret_versions.admin_key, sendgrid-key = var.secret_versions.sendgrid_key } :
+    for name, version in { admin-key = local.secret_versions.admin_key, sendgrid-key = local.secret_versions.sendgrid_key } :
     name => "${local.secrets[name]}/versions/${version}"
   }
 }

@@ -14,8 +14,8 @@ module "publishers" {
 
   topic             = "pipeline-from-${each.key}"
   push_to           = module.run_pipeline.uri
-  delivery_attempts = var.delivery_attempts.interactive
-  publishers        = { for member in each.value.members : member => member }
+  delivery_attempts = local.delivery_attempts.interactive
+  publishers        = { for member in lookup(each.value, "members", []) : member => member }
 
   project_id        = var.project_id
   pushed_as         = google_service_account.push.email

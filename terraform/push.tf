@@ -7,7 +7,9 @@ locals {
     batches      = "pipeline-batches"
     dead_letters = "pipeline-dead-letters"
   }
-  ack_deadline_s = 600 # the most that Pub/Sub allows; it is also how long a push may take
+  # A full service refuses deliveries, which counts, and the bulk lane is full by design.
+  delivery_attempts = merge({ interactive = 5, bulk = 20, batches = 10 }, var.delivery_attempts)
+  ack_deadline_s    = 600 # the most that Pub/Sub allows; it is also how long a push may take
   members = {
     api               = module.api.member
     admin             = module.admin.member

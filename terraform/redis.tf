@@ -25,9 +25,9 @@ resource "google_vpc_access_connector" "functions" {
   name          = "convergence"
   region        = var.region
   network       = google_compute_network.convergence[0].id
-  ip_cidr_range = var.redis.connector_cidr # a /28 that nothing else in the network has
-  machine_type  = "e2-micro"               # counting a call is a few hundred bytes
-  min_instances = 2                        # the least there are
+  ip_cidr_range = lookup(var.redis, "connector_cidr", "10.8.0.0/28") # a /28 that nothing else in the network has
+  machine_type  = "e2-micro"                                         # counting a call is a few hundred bytes
+  min_instances = 2                                                  # the least there are
   max_instances = 3
 }
 
@@ -40,8 +40,8 @@ resource "google_redis_instance" "rate_limits" {
   display_name       = "Convergence: calls counted"
   region             = var.region
   redis_version      = "REDIS_7_2"
-  tier               = var.redis.tier # BASIC: while it is away each instance counts for itself, and only admin calls are refused
-  memory_size_gb     = var.redis.memory_gb
+  tier               = lookup(var.redis, "tier", "BASIC") # BASIC: while it is away each instance counts for itself, and only admin calls are refused
+  memory_size_gb     = tonumber(lookup(var.redis, "memory_gb", "1"))
   authorized_network = google_compute_network.convergence[0].id
   connect_mode       = "DIRECT_PEERING"
 

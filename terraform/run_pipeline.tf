@@ -30,7 +30,7 @@ module "run_pipeline" {
   ingress     = "ALLOW_INTERNAL_ONLY" # Pub/Sub's pushes in this project are internal
   invokers    = { push = google_service_account.push.member }
   environment = merge({ for name in local.run_settings : name => local.settings[name] }, {
-    MAX_DELIVERY_ATTEMPTS      = tostring(var.delivery_attempts.interactive)
+    MAX_DELIVERY_ATTEMPTS      = tostring(local.delivery_attempts.interactive)
     PIPELINE_RUNS_TOPIC        = local.topics.runs
     PIPELINE_RUNS_SUBSCRIPTION = "${local.topics.runs}-push"
     PUBLISHERS                 = jsonencode(local.publishers)
@@ -55,7 +55,7 @@ module "run_pipeline_bulk" {
   ingress     = "ALLOW_INTERNAL_ONLY"
   invokers    = { push = google_service_account.push.member }
   environment = merge({ for name in local.run_settings : name => local.settings[name] }, {
-    MAX_DELIVERY_ATTEMPTS      = tostring(var.delivery_attempts.bulk)
+    MAX_DELIVERY_ATTEMPTS      = tostring(local.delivery_attempts.bulk)
     PIPELINE_RUNS_TOPIC        = local.topics.runs_bulk
     PIPELINE_RUNS_SUBSCRIPTION = "${local.topics.runs_bulk}-push"
     PUBLISHERS                 = "{}" # other systems are served by the other lane

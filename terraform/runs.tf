@@ -5,7 +5,7 @@ module "runs" {
 
   topic             = local.topics.runs
   push_to           = module.run_pipeline.uri
-  delivery_attempts = var.delivery_attempts.interactive
+  delivery_attempts = local.delivery_attempts.interactive
   publishers = { for name in [
     "admin",        # replays
     "api",          # run requests
@@ -26,7 +26,7 @@ module "runs_bulk" {
 
   topic             = local.topics.runs_bulk
   push_to           = module.run_pipeline_bulk.uri
-  delivery_attempts = var.delivery_attempts.bulk
+  delivery_attempts = local.delivery_attempts.bulk
   publishers = { for name in [
     "admin",             # replays
     "dead_letter",       # runs that go on

@@ -4,7 +4,7 @@ locals {
   scheduled_messages = merge(
     { for name, one in var.schedules : name => {
       cron      = one.cron
-      time_zone = one.time_zone
+      time_zone = lookup(one, "time_zone", "Etc/UTC")
       text      = "Starts ${one.template} for all tenants"
       message = jsonencode({
         schedule      = name
@@ -12,8 +12,8 @@ locals {
         domain        = split("/", one.template)[1]
         template_name = split("/", one.template)[2]
         date          = "yesterday" # of the message's publish time, in the time zone
-        timezone      = one.time_zone
-        lookback_days = one.lookback_days
+        timezone      = lookup(one, "time_zone", "Etc/UTC")
+        lookback_days = tonumber(lookup(one, "lookback_days", "0"))
       })
     } },
     { reconcile = {

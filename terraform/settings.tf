@@ -2,6 +2,20 @@
 # made; tests/repo/test_terraform.py compares that with what the function reads.
 
 locals {
+  # Those of shared/settings.py, where var.limits says nothing else.
+  limits = merge({
+    rate_limit_runs                = "50/minute"
+    rate_limit_reads               = "600/minute"
+    rate_limit_endpoint            = "6000/minute"
+    rate_limit_global              = "12000/minute"
+    rate_limit_lookups             = "3000/minute"
+    rate_limit_lookups_per_address = "600/minute"
+    maximum_bytes_billed           = "107374182400"
+    run_deadline_s                 = "21600"
+    api_key_grace_s                = "86400"
+  }, var.limits)
+  secret_versions = merge({ admin_key = 1, sendgrid_key = 1 }, var.secret_versions)
+
   data_project = var.data_project_id == "" ? var.project_id : var.data_project_id
 
   settings = {
@@ -23,23 +37,23 @@ locals {
     PIPELINE_BATCHES_SUBSCRIPTION      = "${local.topics.batches}-push"
     PIPELINE_DEAD_LETTERS_SUBSCRIPTION = "${local.topics.dead_letters}-push"
     PUBLISHERS                         = jsonencode(local.publishers)
-    MAX_DELIVERY_ATTEMPTS              = tostring(var.delivery_attempts.interactive)
+    MAX_DELIVERY_ATTEMPTS              = tostring(local.delivery_attempts.interactive)
     PUSH_DEADLINE_S                    = tostring(local.ack_deadline_s)
 
-    RUN_DEADLINE_S                 = tostring(var.limits.run_deadline_s)
-    MAXIMUM_BYTES_BILLED           = tostring(var.limits.maximum_bytes_billed)
+    RUN_DEADLINE_S                 = local.limits.run_deadline_s
+    MAXIMUM_BYTES_BILLED           = local.limits.maximum_bytes_billed
     RATE_LIMIT_STORE               = local.rate_limit_store
-    RATE_LIMIT_RUNS                = var.limits.rate_limit_runs
-    RATE_LIMIT_READS               = var.limits.rate_limit_reads
-    RATE_LIMIT_ENDPOINT            = var.limits.rate_limit_endpoint
-    RATE_LIMIT_GLOBAL              = var.limits.rate_limit_global
-    RATE_LIMIT_LOOKUPS             = var.limits.rate_limit_lookups
-    RATE_LIMIT_LOOKUPS_PER_ADDRESS = var.limits.rate_limit_lookups_per_address
+    RATE_LIMIT_RUNS                = local.limits.rate_limit_runs
+    RATE_LIMIT_READS               = local.limits.rate_limit_reads
+    RATE_LIMIT_ENDPOINT            = local.limits.rate_limit_endpoint
+    RATE_LIMIT_GLOBAL              = local.limits.rate_limit_global
+    RATE_LIMIT_LOOKUPS             = local.limits.rate_limit_lookups
+    RATE_LIMIT_LOOKUPS_PER_ADDRESS = local.limits.rate_limit_lookups_per_address
     TRUSTED_PROXIES                = "1" # Google's own in front of every function
-    API_KEY_GRACE_S                = tostring(var.limits.api_key_grace_s)
+    API_KEY_GRACE_S                = local.limits.api_key_grace_s
 
-    ADMIN_KEY_SECRET    = "${local.secrets["admin-key"]}/versions/${var.secret_versions.admin_key}"
-    SENDGRID_KEY_SECRET = "${local.secrets["sendgrid-key"]}/versions/${var.secret_versions.sendgrid_key}"
+    ADMIN_KEY_SECRET    = "${local.secrets["admin-key"]}/versions/${local.secret_versions.admin_key}"
+    SENDGRID_KEY_SECRET = "${local.secrets["sendgrid-key"]}/versions/${local.secret_versions.sendgrid_key}"
     KMS_API_KEYS_KEY    = local.keys["api-keys"]
     KMS_CREDENTIALS_KEY = local.keys["credentials"]
   }

@@ -14,7 +14,5 @@ locals {
     fan_out           = { max_instances = 3, min_instances = 0, concurrency = 2, memory = "512Mi", cpu = "1" }
     dead_letter       = { max_instances = 3, min_instances = 0, concurrency = 4, memory = "512Mi", cpu = "1" }
   }
-  sizes = { for name, size in local.default_sizes : name => merge(size, {
-    for field, value in try(var.sizes[name], {}) : field => value if value != null
-  }) }
+  sizes = { for name, size in local.default_sizes : name => merge(size, lookup(var.sizes, name, {})) }
 }

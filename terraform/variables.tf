@@ -23,12 +23,20 @@ variable "region" {
   description = "Region of functions, keys, Cloud Scheduler and Memorystore."
   type        = string
   default     = "us-central1"
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region is such as us-central1 or europe-west3."
+  }
 }
 
 variable "location" {
   description = "BigQuery location of all datasets: where the sources are. It cannot be changed later."
   type        = string
   default     = "US"
+  validation {
+    condition     = can(regex("^(US|EU|[a-z]+-[a-z]+[0-9]+)$", var.location))
+    error_message = "location is US, EU, or a region such as europe-west3."
+  }
 }
 
 variable "operator_email" {
@@ -59,6 +67,10 @@ variable "alert_emails" {
   description = "Who is told of alerts. Empty: the alerts are only to be seen in Monitoring."
   type        = list(string)
   default     = []
+  validation {
+    condition     = alltrue([for address in var.alert_emails : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", address))])
+    error_message = "alert_emails are addresses, such as on-call@acme.com."
+  }
 }
 
 variable "template_variables" {
@@ -78,58 +90,66 @@ variable "source_datasets" {
 }
 
 variable "schedules" {
-  description = "Batches that Cloud Scheduler starts, by name. The date is yesterday in the time zone; lookback_days runs so many days before it too."
-  type = map(object({
-    template      = string
-    cron          = string
-    time_zone     = optional(string, "Etc/UTC")
-    lookback_days = optional(number, 0)
-  }))
-  default = {}
+  description = "Batches that Cloud Scheduler starts, by name: template, cron, time_zone (Etc/UTC), lookback_days (0). The date is yesterday in the time zone; lookback_days runs so many days before it too."
+  type        = map(map(string)) # not objects: of those Terraform drops a field that it does not know, without a word
+  default     = {}
   validation {
     condition     = alltrue([for name in keys(var.schedules) : can(regex("^[a-z0-9][a-z0-9_-]{0,99}$", name)) && name != "reconcile"])
     error_message = "A schedule's name has lowercase letters, digits, _ and -, and is not reconcile."
+  }
+  validation {
+    condition     = alltrue([for one in values(var.schedules) : length(setsubtract(keys(one), ["template", "cron", "time_zone", "lookback_days"])) == 0])
+    error_message = "A schedule has template, cron, time_zone and lookback_days, and nothing else."
   }
   validation {
     condition     = alltrue([for one in values(var.schedules) : can(regex("^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$", one.template))])
     error_message = "A schedule's template is provider/domain/template_name, such as gcp/cost/cost_billing."
   }
   validation {
-    condition     = alltrue([for one in values(var.schedules) : can(regex("^(\\S+\\s+){4}\\S+$", one.cron))])
-    error_message = "A schedule's cron has five fields, such as 0 4 * * *."
+    condition     = alltrue([for one in values(var.schedules) : !can(regex("^[a-z0-9_/]+$", one.template)) || fileexists("${path.module}/../configs/${one.template}.yml")])
+    error_message = "A schedule's template is not there: configs/{template}.yml."
   }
   validation {
-    condition     = alltrue([for one in values(var.schedules) : one.lookback_days >= 0 && one.lookback_days <= 31 && floor(one.lookback_days) == one.lookback_days])
+    condition     = alltrue([for one in values(var.schedules) : can(regex("^([0-9*/,-]+\\s+){3}[0-9A-Za-z*/,-]+\\s+[0-9A-Za-z*/,-]+$", one.cron))])
+    error_message = "A schedule's cron has five fields (minute, hour, day, month, day of the week), such as 0 4 * * *."
+  }
+  validation {
+    condition     = alltrue([for one in values(var.schedules) : can(regex("^(UTC|[A-Z][A-Za-z]+/[A-Za-z0-9_+/-]+)$", lookup(one, "time_zone", "UTC")))])
+    error_message = "A schedule's time_zone is a name of the tz database, such as Europe/Berlin."
+  }
+  validation {
+    condition     = alltrue([for one in values(var.schedules) : can(regex("^([0-9]|[12][0-9]|3[01])$", lookup(one, "lookback_days", "0")))])
     error_message = "lookback_days is a whole number, 0 to 31."
   }
 }
 
 variable "publishers" {
-  description = "Other systems that may publish runs, by name: which tenants ([\"*\"]: all), which templates, and the IAM members that publish to its topic."
-  type = map(object({
-    tenants   = list(string)
-    templates = list(string)
-    members   = optional(list(string), [])
-  }))
-  default = {}
+  description = "Other systems that may publish runs, by name: tenants (ids, or [\"*\"] for all), templates, and members, the IAM members that publish to its topic."
+  type        = map(map(list(string)))
+  default     = {}
   validation {
     condition     = alltrue([for name in keys(var.publishers) : can(regex("^[a-z][a-z0-9-]{0,62}$", name))])
     error_message = "A publisher's name has lowercase letters, digits and hyphens, and begins with a letter."
   }
   validation {
-    condition = alltrue(flatten([for one in values(var.publishers) : [
-      for tenant in one.tenants : one.tenants == tolist(["*"]) || can(regex("^[a-z][a-z0-9]{1,30}_[a-z0-9]{4,12}$", tenant))
-    ]]))
+    condition     = alltrue([for one in values(var.publishers) : length(setsubtract(keys(one), ["tenants", "templates", "members"])) == 0])
+    error_message = "A publisher has tenants, templates and members, and nothing else."
+  }
+  validation {
+    condition = alltrue([for one in values(var.publishers) : length(lookup(one, "tenants", [])) > 0 && alltrue([
+      for tenant in lookup(one, "tenants", []) : one.tenants == tolist(["*"]) || can(regex("^[a-z][a-z0-9]{1,30}_[a-z0-9]{4,12}$", tenant))
+    ])])
     error_message = "A publisher's tenants are tenant ids, such as acmeinc_23xv2, or [\"*\"]."
   }
   validation {
-    condition = alltrue([for one in values(var.publishers) : length(one.templates) > 0 && alltrue([
-      for template in one.templates : can(regex("^[a-z][a-z0-9_]{0,63}(/[a-z][a-z0-9_]{0,63}){2}$", template))
+    condition = alltrue([for one in values(var.publishers) : length(lookup(one, "templates", [])) > 0 && alltrue([
+      for template in lookup(one, "templates", []) :
+      can(regex("^[a-z][a-z0-9_]{0,63}(/[a-z][a-z0-9_]{0,63}){2}$", template)) && fileexists("${path.module}/../configs/${template}.yml")
     ])])
-    error_message = "A publisher has one template or more, each provider/domain/template_name."
+    error_message = "A publisher has one template or more, each provider/domain/template_name of a file in configs."
   }
   validation {
-    condition     = alltrue([for one in values(var.publishers) : length(setintersection(one.members, ["allUsers", "allAuthenticatedUsers"])) == 0])
+    condition     = alltrue([for one in values(var.publishers) : length(setintersection(lookup(one, "members", []), ["allUsers", "allAuthenticatedUsers"])) == 0])
     error_message = "A publisher's members are named: whoever publishes to its topic runs templates for its tenants."
   }
 }
@@ -164,100 +184,108 @@ variable "front" {
   description = "A load balancer with Cloud Armor and a certificate for this domain in front of the api. null: callers use the function's own address."
   type        = object({ domain = string })
   default     = null
+  validation {
+    condition     = var.front == null ? true : can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.front.domain))
+    error_message = "front.domain is a domain, such as convergence.acme.com."
+  }
 }
 
 variable "redis" {
-  description = "Memorystore, where all instances of the api count calls together, and the /28 of its VPC connector. null: each instance counts for itself."
-  type = object({
-    memory_gb      = optional(number, 1)
-    tier           = optional(string, "BASIC")
-    connector_cidr = optional(string, "10.8.0.0/28")
-  })
-  default = null
+  description = "Memorystore, where all instances of the api count calls together: memory_gb (1), tier (BASIC or STANDARD_HA), connector_cidr (the /28 of its VPC connector, 10.8.0.0/28). null: each instance counts for itself."
+  type        = map(string)
+  default     = null
+  validation {
+    condition     = var.redis == null ? true : length(setsubtract(keys(var.redis), ["memory_gb", "tier", "connector_cidr"])) == 0
+    error_message = "redis has memory_gb, tier and connector_cidr, and nothing else."
+  }
+  validation {
+    condition = var.redis == null ? true : (
+      can(regex("^[1-9][0-9]{0,2}$", lookup(var.redis, "memory_gb", "1"))) &&
+      contains(["BASIC", "STANDARD_HA"], lookup(var.redis, "tier", "BASIC")) &&
+      can(cidrnetmask(lookup(var.redis, "connector_cidr", "10.8.0.0/28"))) && endswith(lookup(var.redis, "connector_cidr", "10.8.0.0/28"), "/28")
+    )
+    error_message = "memory_gb is a whole number, tier is BASIC or STANDARD_HA, connector_cidr a /28 such as 10.8.0.0/28."
+  }
 }
 
 variable "limits" {
-  description = "Limits of the platform, where they are not the defaults of shared/settings.py: rates as 50/minute, bytes, seconds."
-  type = object({
-    rate_limit_runs                = optional(string, "50/minute")
-    rate_limit_reads               = optional(string, "600/minute")
-    rate_limit_endpoint            = optional(string, "6000/minute")
-    rate_limit_global              = optional(string, "12000/minute")
-    rate_limit_lookups             = optional(string, "3000/minute")
-    rate_limit_lookups_per_address = optional(string, "600/minute")
-    maximum_bytes_billed           = optional(number, 107374182400)
-    run_deadline_s                 = optional(number, 21600)
-    api_key_grace_s                = optional(number, 86400)
-  })
-  default = {}
+  description = "Limits of the platform where they are not those of local.limits (settings.tf): rates as 50/minute, bytes, seconds."
+  type        = map(string)
+  default     = {}
   validation {
-    condition = alltrue([for name, value in var.limits :
-    !startswith(name, "rate_limit") || can(regex("^[1-9][0-9]{0,8}/(second|minute|hour|day)$", value))])
-    error_message = "A rate is a number and a unit, such as 50/minute."
+    condition = length(setsubtract(keys(var.limits), [
+      "rate_limit_runs", "rate_limit_reads", "rate_limit_endpoint", "rate_limit_global", "rate_limit_lookups",
+      "rate_limit_lookups_per_address", "maximum_bytes_billed", "run_deadline_s", "api_key_grace_s",
+    ])) == 0
+    error_message = "limits are rate_limit_runs, _reads, _endpoint, _global, _lookups, _lookups_per_address, maximum_bytes_billed, run_deadline_s, api_key_grace_s."
   }
   validation {
-    condition     = var.limits.maximum_bytes_billed >= 10485760 && floor(var.limits.maximum_bytes_billed) == var.limits.maximum_bytes_billed
+    condition = alltrue([for name, value in var.limits :
+    can(regex(startswith(name, "rate_limit") ? "^[1-9][0-9]{0,8}/(second|minute|hour|day)$" : "^[0-9]+$", value))])
+    error_message = "A rate is a number and a unit, such as 50/minute; the others are whole numbers."
+  }
+  # The bounds of shared/settings.py.
+  validation {
+    condition     = try(tonumber(var.limits.maximum_bytes_billed), 10485760) >= 10485760
     error_message = "maximum_bytes_billed is 10485760 (10 MiB, the least that BigQuery bills) or more."
   }
   validation {
-    condition     = var.limits.run_deadline_s >= 60 && var.limits.run_deadline_s <= 604800 && floor(var.limits.run_deadline_s) == var.limits.run_deadline_s
+    condition     = try(tonumber(var.limits.run_deadline_s), 60) >= 60 && try(tonumber(var.limits.run_deadline_s), 60) <= 604800
     error_message = "run_deadline_s is 60 to 604800 (a week)."
   }
   validation {
-    condition     = var.limits.api_key_grace_s >= 0 && var.limits.api_key_grace_s <= 2592000 && floor(var.limits.api_key_grace_s) == var.limits.api_key_grace_s
+    condition     = try(tonumber(var.limits.api_key_grace_s), 0) <= 2592000
     error_message = "api_key_grace_s is 0 to 2592000 (thirty days)."
   }
 }
 
 variable "delivery_attempts" {
-  description = "Deliveries before a message is a dead letter, per lane (5 to 100). A full service refuses deliveries too (429), and the bulk lane is full by design."
-  type = object({
-    interactive = optional(number, 5)
-    bulk        = optional(number, 20)
-    batches     = optional(number, 10)
-  })
-  default = {}
+  description = "Deliveries before a message is a dead letter, of interactive, bulk, batches, where they are not those of push.tf (5 to 100). A full service refuses deliveries too (429), and the bulk lane is full by design."
+  type        = map(number)
+  default     = {}
+  validation {
+    condition     = length(setsubtract(keys(var.delivery_attempts), ["interactive", "bulk", "batches"])) == 0
+    error_message = "delivery_attempts are of interactive, bulk, batches."
+  }
   validation {
     condition     = alltrue([for attempts in values(var.delivery_attempts) : attempts >= 5 && attempts <= 100 && floor(attempts) == attempts])
-    error_message = "delivery_attempts are 5 to 100 (Pub/Sub's bounds)."
+    error_message = "delivery_attempts are whole numbers, 5 to 100 (Pub/Sub's bounds)."
   }
 }
 
 variable "sizes" {
-  description = "Instances of a function where they are not those of sizes.tf, by function: api, admin, run_pipeline, run_pipeline_bulk, fan_out, dead_letter."
-  type = map(object({
-    max_instances = optional(number)
-    min_instances = optional(number)
-    concurrency   = optional(number)
-    memory        = optional(string)
-    cpu           = optional(string)
-  }))
-  default = {}
+  description = "Instances of a function where they are not those of sizes.tf, by function: max_instances, min_instances, concurrency, memory, cpu."
+  type        = map(map(string))
+  default     = {}
   validation {
     condition     = length(setsubtract(keys(var.sizes), ["api", "admin", "run_pipeline", "run_pipeline_bulk", "fan_out", "dead_letter"])) == 0
     error_message = "sizes are of api, admin, run_pipeline, run_pipeline_bulk, fan_out, dead_letter."
   }
   validation {
+    condition     = alltrue([for one in values(var.sizes) : length(setsubtract(keys(one), ["max_instances", "min_instances", "concurrency", "memory", "cpu"])) == 0])
+    error_message = "A size has max_instances, min_instances, concurrency, memory and cpu, and nothing else."
+  }
+  validation {
     condition = alltrue([for one in values(var.sizes) :
-      alltrue([for count in [one.max_instances, one.concurrency] : count == null ? true : count >= 1 && floor(count) == count]) &&
-      (one.min_instances == null ? true : one.min_instances >= 0 && floor(one.min_instances) == one.min_instances) &&
-      (one.concurrency == null ? true : one.concurrency <= 1000)
+      can(regex("^[1-9][0-9]*$", lookup(one, "max_instances", "1"))) && can(regex("^[0-9]+$", lookup(one, "min_instances", "0"))) &&
+      can(regex("^([1-9][0-9]{0,2}|1000)$", lookup(one, "concurrency", "1")))
     ])
     error_message = "max_instances and concurrency are whole numbers of 1 or more (concurrency: 1000 at most), min_instances of 0 or more."
   }
   validation {
-    condition     = alltrue([for one in values(var.sizes) : one.cpu == null ? true : contains(["1", "2", "4", "6", "8"], one.cpu)])
-    error_message = "cpu is \"1\", \"2\", \"4\", \"6\" or \"8\": with less than one Cloud Run lets a function work on one request at a time."
+    condition     = alltrue([for one in values(var.sizes) : can(regex("^[1-9][0-9]*(Mi|Gi)$", lookup(one, "memory", "1Gi"))) && contains(["1", "2", "4", "6", "8"], lookup(one, "cpu", "1"))])
+    error_message = "memory is such as 512Mi or 2Gi; cpu is 1, 2, 4, 6 or 8: with less than one Cloud Run lets a function work on one request at a time."
   }
 }
 
 variable "secret_versions" {
-  description = "Which version of each secret the functions read. Add a version, then name it here (FACTS: pinned, read once)."
-  type = object({
-    admin_key    = optional(number, 1)
-    sendgrid_key = optional(number, 1)
-  })
-  default = {}
+  description = "Which version of admin_key and sendgrid_key the functions read, where it is not 1. Add a version, then name it here: they are pinned, and read once."
+  type        = map(number)
+  default     = {}
+  validation {
+    condition     = length(setsubtract(keys(var.secret_versions), ["admin_key", "sendgrid_key"])) == 0
+    error_message = "secret_versions are of admin_key and sendgrid_key."
+  }
   validation {
     condition     = alltrue([for version in values(var.secret_versions) : version >= 1 && floor(version) == version])
     error_message = "secret_versions are the numbers of versions, 1 or more."

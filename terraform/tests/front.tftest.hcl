@@ -87,7 +87,7 @@ run "cloud_armor_refuses_no_honest_request" {
   assert {
     condition = alltrue(flatten([for rule in google_compute_security_policy.front[0].rule : [
       for limit in rule.rate_limit_options : limit.rate_limit_threshold[0].count * 60 / limit.rate_limit_threshold[0].interval_sec
-      >= tonumber(split("/", var.limits.rate_limit_endpoint)[0])
+      >= tonumber(split("/", local.limits.rate_limit_endpoint)[0])
     ]]))
     error_message = "Cloud Armor's limit for one address has to be above the api's own limits."
   }

@@ -31,13 +31,13 @@ run "lanes_differ" {
     error_message = "The lanes share a function."
   }
   assert {
-    condition     = var.delivery_attempts.bulk > var.delivery_attempts.interactive
+    condition     = local.delivery_attempts.bulk > local.delivery_attempts.interactive
     error_message = "The bulk lane is full by design, and refused deliveries count: it needs more of them."
   }
   assert {
     condition = (
-      module.run_pipeline.environment.MAX_DELIVERY_ATTEMPTS == tostring(var.delivery_attempts.interactive) &&
-      module.run_pipeline_bulk.environment.MAX_DELIVERY_ATTEMPTS == tostring(var.delivery_attempts.bulk)
+      module.run_pipeline.environment.MAX_DELIVERY_ATTEMPTS == tostring(local.delivery_attempts.interactive) &&
+      module.run_pipeline_bulk.environment.MAX_DELIVERY_ATTEMPTS == tostring(local.delivery_attempts.bulk)
     )
     error_message = "A lane does not know its last delivery."
   }

@@ -87,3 +87,45 @@ run "a_source_without_its_project" {
   }
   expect_failures = [var.source_datasets]
 }
+
+# Of objects Terraform drops what it does not know, and the plan says "No changes": so these are maps.
+run "misspelt_fields" {
+  command = plan
+  variables {
+    sizes             = { run_pipeline_bulk = { max_instancs = 40 } }
+    limits            = { rate_limit_run = "5/minute" }
+    schedules         = { nightly = { template = "gcp/cost/cost_billing", cron = "0 4 * * *", timezone = "Europe/Berlin" } }
+    publishers        = { exporter = { tenants = ["*"], templates = ["gcp/cost/cost_billing"], member = ["group:a@example.com"] } }
+    delivery_attempts = { bulk_lane = 10 }
+    secret_versions   = { admin = 2 }
+    redis             = { memory = 5 }
+  }
+  expect_failures = [var.sizes, var.limits, var.schedules, var.publishers, var.delivery_attempts, var.secret_versions, var.redis]
+}
+
+run "values_that_every_function_would_refuse" {
+  command = plan
+  variables {
+    limits          = { run_deadline_s = 1 }
+    secret_versions = { admin_key = 1.5 }
+    sizes           = { api = { cpu = "0.5" } }
+  }
+  expect_failures = [var.limits, var.secret_versions, var.sizes]
+}
+
+run "templates_that_are_not_there" {
+  command = plan
+  variables {
+    schedules  = { nightly = { template = "gcp/cost/cost_biling", cron = "0 4 * * *" } }
+    publishers = { exporter = { tenants = ["*"], templates = ["gcp/cost/cost_biling"] } }
+  }
+  expect_failures = [var.schedules, var.publishers]
+}
+
+run "everybody_as_a_publisher" {
+  command = plan
+  variables {
+    publishers = { exporter = { tenants = ["*"], templates = ["gcp/cost/cost_billing"], members = ["allAuthenticatedUsers"] } }
+  }
+  expect_failures = [var.publishers]
+}

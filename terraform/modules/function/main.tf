@@ -44,6 +44,13 @@ resource "google_cloudfunctions2_function" "this" {
       LOG_EXECUTION_ID = "false"
     })
   }
+
+  lifecycle {
+    precondition {
+      condition     = var.size.min_instances <= var.size.max_instances
+      error_message = "${var.name}: min_instances is ${var.size.min_instances}, more than max_instances, ${var.size.max_instances}."
+    }
+  }
 }
 
 # Who calls a function of the second generation calls its Cloud Run service.
