@@ -3,8 +3,8 @@
 
 resource "google_service_account" "this" {
   for_each = {
-    check = "Tests and plans branches; reads only"
-    plan  = "Tests main, and keeps its plan"
+    check = "Tests and plans every push; reads only"
+    plan  = "Plans main, and keeps the plan"
     apply = "Applies a plan that was approved"
   }
 
@@ -14,6 +14,9 @@ resource "google_service_account" "this" {
   depends_on   = [google_project_service.this]
 }
 
+# A build's log is written with its own account. Whoever may write logs chooses their name and resource (entries.write of Cloud
+# Logging): a branch can write lines that look like a function's, such as the "reconciled" that keeps the alert
+# reconcile_missing quiet, and neither a metric's filter nor a condition here could tell them apart.
 resource "google_project_iam_member" "logs" {
   for_each = google_service_account.this
 
@@ -28,14 +31,23 @@ locals {
   control = "projects/${var.project_id}/datasets/convergence__control"
   sources = [for name in sort(var.source_datasets) : "projects/${var.project_id}/datasets/${split(".", name)[1]}" if split(".", name)[0] == var.project_id]
 
-  # Where rights can be held to what is terraform/'s own, a condition does: tenants' datasets and other buckets (the state's)
-  # are none of it. What is made anew may be asked of the project, so that what is neither dataset nor bucket passes.
+  # Where rights can be held to what is terraform/'s own, a condition does: tenants' datasets, other buckets (the state's) and
+  # other secrets (the repository's token) are none of it. What is made anew may be asked of the project, so that what is
+  # neither dataset, bucket nor secret passes.
   scopes = merge(
     {
       platform = {
         project     = var.project_id
-        permissions = [for one in local.needed : one if !startswith(one, "bigquery.") && !startswith(one, "storage.")]
+        permissions = [for one in local.needed : one if !can(regex("^(bigquery|secretmanager|storage)\\.", one))]
         condition   = null
+      }
+      secrets = {
+        project     = var.project_id
+        permissions = [for one in local.needed : one if startswith(one, "secretmanager.")]
+        condition = join(" || ", concat(
+          ["resource.type != \"secretmanager.googleapis.com/Secret\""],
+          [for name in ["admin-key", "sendgrid-key"] : "resource.name.endsWith(\"/secrets/${name}\")"],
+        ))
       }
       datasets = {
         project     = var.project_id

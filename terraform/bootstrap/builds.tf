@@ -1,27 +1,18 @@
-# What builds leave: source/ that was submitted by hand, cache/, and plans/ that wait for somebody to approve them.
+# What builds leave: source/ that was submitted by hand, and plans/ENVIRONMENT/ that wait for somebody to approve them.
 
 resource "google_storage_bucket" "builds" {
   #checkov:skip=CKV_GCP_62:Cloud Audit Logs record who reads and writes it; a bucket of access logs would say no more
-  #checkov:skip=CKV_GCP_78:Everything in it can be made again from a commit, and is gone after thirty days
+  #checkov:skip=CKV_GCP_78:Everything in it can be made again from a commit, and is gone after seven days
   name                        = "${var.project_id}-convergence-builds"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
   force_destroy               = true
 
-  lifecycle_rule {
-    condition {
-      age = 30
-    }
-    action {
-      type = "Delete"
-    }
-  }
   # A plan says much about what is deployed, and is stale after the next one has been applied.
   lifecycle_rule {
     condition {
-      age            = 7
-      matches_prefix = ["plans/", "source/"]
+      age = 7
     }
     action {
       type = "Delete"
@@ -33,17 +24,16 @@ resource "google_storage_bucket" "builds" {
   depends_on = [google_project_service.this]
 }
 
-# "account/folder": what a build of a branch wrote would be run by main's, and what main's wrote is applied; so a branch
-# writes nothing.
+# "account/folder". A plan carries its own configuration, and applying it runs what that names: whoever writes plans/ decides
+# what is done with the rights of apply. So no other build writes there, plan runs nothing that pip installed, and nothing is
+# cached: what one build leaves, no other one runs. Plans are of the one environment of this project.
 resource "google_storage_bucket_iam_member" "builds" {
   for_each = {
-    "check/source" = "roles/storage.objectViewer"
-    "check/cache"  = "roles/storage.objectViewer"
-    "plan/source"  = "roles/storage.objectViewer"
-    "plan/cache"   = "roles/storage.objectUser"
-    "plan/plans"   = "roles/storage.objectUser"
-    "apply/source" = "roles/storage.objectViewer"
-    "apply/plans"  = "roles/storage.objectViewer"
+    "check/source"                   = "roles/storage.objectViewer"
+    "plan/source"                    = "roles/storage.objectViewer"
+    "plan/plans/${var.environment}"  = "roles/storage.objectUser"
+    "apply/source"                   = "roles/storage.objectViewer"
+    "apply/plans/${var.environment}" = "roles/storage.objectViewer"
   }
 
   bucket = google_storage_bucket.builds.name
@@ -52,6 +42,21 @@ resource "google_storage_bucket_iam_member" "builds" {
 
   condition {
     title      = split("/", each.key)[1]
-    expression = "resource.type == \"storage.googleapis.com/Bucket\" || resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.builds.name}/objects/${split("/", each.key)[1]}/\")"
+    expression = "resource.type == \"storage.googleapis.com/Bucket\" || resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.builds.name}/objects/${trimprefix(each.key, "${split("/", each.key)[0]}/")}/\")"
   }
+}
+
+# Applying asks whether the commit's check has passed (.ci/deploy): Cloud Build says it, not a file that a build could write.
+resource "google_project_iam_custom_role" "builds" {
+  project     = var.project_id
+  role_id     = "convergenceBuilds"
+  title       = "Convergence builds: see builds"
+  permissions = ["cloudbuild.builds.get", "cloudbuild.builds.list", "serviceusage.services.use"] # the last for gcloud builds
+  depends_on  = [google_project_service.this]
+}
+
+resource "google_project_iam_member" "builds" {
+  project = var.project_id
+  role    = "projects/${var.project_id}/roles/${google_project_iam_custom_role.builds.role_id}"
+  member  = google_service_account.this["apply"].member
 }

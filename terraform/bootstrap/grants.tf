@@ -1,7 +1,11 @@
-# Applying grants the functions their roles in a project: those that terraform/ grants there, and no others ("Set limits on
-# granting roles" of IAM's pages; a list has at most ten).
-# What this does not stop: who applies may also change what the platform's own roles contain, and act as its service accounts.
-# It stops a plan from making anybody an owner; that nobody plans such things, the approval has to see to.
+# Whoever controls convergence-apply can make itself owner: it may change what a custom role contains, and grant that role;
+# set who acts as a service account and who uses a key; deploy code that runs as a function. IAM's conditions know neither
+# roles nor service accounts, so none could forbid it. What stands before it is the approval, of a plan that only
+# convergence-plan keeps.
+#
+# What the conditions here and in accounts.tf hold back is a plan's mistake: a role granted in a project that is none of
+# those that terraform/ grants there, so no basic role and no admin's ("Set limits on granting roles" of IAM's pages; a list
+# has at most ten); a tenant's dataset, the state, a secret that is not the platform's.
 
 locals {
   grantable = merge(

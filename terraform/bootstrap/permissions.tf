@@ -1,5 +1,6 @@
 # What applying terraform/ needs, by type of resource; a test compares the types with those of terraform/. Nothing here reads
-# a secret, a row or what a key has encrypted, and nothing deletes what holds data or keys: that is for people.
+# a secret, a row or what a key has encrypted, and nothing deletes a dataset, table, key, secret or bucket: that is for people.
+# A subscription can be deleted, and with it what is undelivered in it. What apply could give itself beyond this: grants.tf.
 # (Google's pages "IAM permissions" of each service.)
 
 locals {

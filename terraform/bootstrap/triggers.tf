@@ -1,10 +1,10 @@
-# Every push is checked; on main its plan is kept, and applied once somebody has approved it.
+# Every push is checked; on main its plan is kept, and applied once somebody has approved it and the check has passed.
 
 locals {
   triggers = {
-    check = { text = "Any branch but main: tests, bundles, plan", other_branches = true, approval = false }
-    plan  = { text = "main: tests, bundles, and a plan that is kept", other_branches = false, approval = false }
-    apply = { text = "main, once approved: applies the plan kept for the commit", other_branches = false, approval = true }
+    check = { text = "Any branch: tests, bundles, plan", branch = ".*", approval = false }
+    plan  = { text = "main: bundles, and a plan that is kept", branch = "^main$", approval = false }
+    apply = { text = "main, once checked and approved: applies the plan kept for the commit", branch = "^main$", approval = true }
   }
 }
 
@@ -22,8 +22,7 @@ resource "google_cloudbuild_trigger" "this" {
   repository_event_config {
     repository = var.repository
     push {
-      branch       = "^main$"
-      invert_regex = each.value.other_branches
+      branch = each.value.branch
     }
   }
   approval_config {

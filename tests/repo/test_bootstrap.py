@@ -56,7 +56,7 @@ def case(request):
 def roles(case: str) -> dict[str, set[str]]:
     """Permissions of each role of the builds, by key."""
     found = made(bootstrap(case), "google_project_iam_custom_role")
-    return {re.findall(r'"(.*)"', address)[0]: set(one["permissions"]) for address, one in found.items()}
+    return {re.sub(r'.*\["(.*)"\]', r"\1", address): set(one["permissions"]) for address, one in found.items()}
 
 
 def test_what_terraform_makes_and_what_may_be_made_are_the_same_types():
@@ -135,7 +135,22 @@ def test_only_what_was_approved_is_applied():
         assert one["substitutions"] == {"_ACTION": action, "_ENVIRONMENT": "prod"}
         assert one["approval_config"][0]["approval_required"] is (action == "apply")
         push = one["repository_event_config"][0]["push"][0]
-        assert (push["branch"], push["invert_regex"]) == ("^main$", action == "check")
+        assert push["branch"] == (".*" if action == "check" else "^main$"), "what is planned was tested on main, too"
+
+
+@needs_a_plan
+def test_applying_asks_for_builds_of_a_trigger_that_there_is_and_may_ask():
+    asked = re.findall(r"TRIGGER_NAME=([\w-]+)", (ROOT / ".ci" / "deploy").read_text())
+    role = next(
+        one
+        for one in made(bootstrap("prod"), "google_project_iam_custom_role").values()
+        if one["role_id"] == "convergenceBuilds"
+    )
+
+    assert asked == ["convergence-check"]
+    assert asked[0] in {one["name"] for one in made(bootstrap("prod"), "google_cloudbuild_trigger").values()}
+    assert {"cloudbuild.builds.get", "cloudbuild.builds.list"} <= set(role["permissions"])
+    assert "convergenceBuilds" in held("prod")["apply"]
 
 
 @needs_a_plan
@@ -144,14 +159,32 @@ def test_without_a_repository_there_are_no_triggers():
 
 
 @needs_a_plan
-def test_what_a_branch_writes_nobody_runs_and_what_main_writes_nobody_else_can():
+def test_what_a_build_with_packages_writes_nobody_runs_and_plans_are_of_this_environment(case):
+    environment = CASES[case].get("environment", "dev")
     writers = {
-        re.findall(r'"(.*)"', address)[0]
-        for address, one in made(bootstrap("prod"), "google_storage_bucket_iam_member").items()
+        re.findall(r'"(.*)"', address)[0]: one["condition"][0]["expression"].partition("/objects/")[2]
+        for address, one in made(bootstrap(case), "google_storage_bucket_iam_member").items()
         if one["role"] == "roles/storage.objectUser"
     }
 
-    assert writers == {"apply", "plan/cache", "plan/plans"}  # the state; the caches and plans
+    assert writers == {"apply": 'convergence/")', f"plan/plans/{environment}": f'plans/{environment}/")'}
+
+
+@needs_a_plan
+@pytest.mark.parametrize("case", CASES)
+def test_builds_are_held_to_the_secrets_that_terraform_makes(case):
+    secrets = {one["secret_id"] for one in made(plan(f"{case}.tfvars"), "google_secret_manager_secret").values()}
+
+    found = {
+        address: set(re.findall(r'endsWith\("/secrets/([\w-]+)"\)', one["condition"][0]["expression"]))
+        for address, one in made(bootstrap(case), "google_project_iam_member").items()
+        if '/secrets"]' in address
+    }
+
+    assert len(found) == 3, "of each account"
+    assert all(held_to == secrets for held_to in found.values())
+    elsewhere = {key for key, ones in roles(case).items() if any(one.startswith("secretmanager.") for one in ones)}
+    assert elsewhere == {"apply/secrets", "read/secrets"}
 
 
 @needs_a_plan
