@@ -1,18 +1,19 @@
-"""What Terraform would make of `terraform/`, and who may do what then, read from its plan.
+"""What Terraform would make of `terraform/`, read from its plan.
 
 A plan needs the provider's schema and answers to what it asks of Google. `tfcheck`, which works offline, brings both:
 the environment variable TFCHECK is its folder, by default ../shared/tools/tfcheck. Without it these tests are skipped;
 `make terraform` has Terraform's own tests, for which its registry is enough.
 """
 
+import atexit
+import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import Any
 from shared.settings import ROOT
 
 PROJECT = "acme-convergence"
+LOCAL = ROOT / ".local"
+VAR_FILES = ("dev.tfvars", "prod.tfvars")
 TFCHECK = Path(os.environ.get("TFCHECK", ROOT.parent / "shared" / "tools" / "tfcheck")) / "tfcheck.py"
 LACKING = (
     "no tfcheck (TFCHECK names its folder): a plan would need a Google Cloud project"
@@ -31,11 +34,6 @@ LACKING = (
     if find_spec("msgpack") is None
     else ""
 )
-# terraform/TARGET → how an operator calls it.
-_PRINCIPALS = {
-    f"convergence-{name}@{PROJECT}.iam.gserviceaccount.com": f"`{name}`"
-    for name in ("api", "admin", "run-pipeline", "run-pipeline-bulk", "fan-out", "dead-letter", "push", "build")
-}
 
 
 def tfcheck(*arguments: str, timeout_s: float = 110) -> subprocess.CompletedProcess[str]:
@@ -51,28 +49,34 @@ def tfcheck(*arguments: str, timeout_s: float = 110) -> subprocess.CompletedProc
 
 
 @cache
-def plan(var_file: str, *variables: str) -> Mapping[str, Any]:
-    """The plan with the values of `terraform/tests/samples/{var_file}`, as `terraform show -json` has it."""
-    file = ROOT / ".local" / f"plan-{os.getpid()}-{var_file}.json"
-    file.parent.mkdir(exist_ok=True)
-    options = [option for one in (f"project_id={PROJECT}", *variables) for option in ("--var", one)]
-    done = tfcheck(
-        "check",
-        "terraform",
-        "--no-fmt",
-        "--no-test",
-        "--var-file",
-        f"terraform/tests/samples/{var_file}",
-        *options,
-        "--plan-json",
-        str(file),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    try:
-        found: Mapping[str, Any] = json.loads(file.read_text())
-    finally:
-        file.unlink(missing_ok=True)
+def plan(var_file: str) -> Mapping[str, Any]:
+    """The plan with the values of `terraform/tests/samples/{var_file}`, as `terraform show -json` has it.
+
+    Made once a test session, whoever of its processes asks first. The bundles are those of `bundles()`.
+    """
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    file = LOCAL / f"plan-{session}-{var_file}.json"
+    with file.with_suffix(".lock").open("w") as lock:
+        atexit.register(Path(lock.name).unlink, missing_ok=True)
+        atexit.register(file.unlink, missing_ok=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            values = [f"project_id={PROJECT}", f"bundles_dir={bundles()}"]
+            options = [option for one in values for option in ("--var", one)]
+            options += ["--var-file", f"terraform/tests/samples/{var_file}", "--plan-json", str(file)]
+            done = tfcheck("check", "terraform", "--no-fmt", "--no-test", *options)
+            assert done.returncode == 0, done.stdout + done.stderr
+    found: Mapping[str, Any] = json.loads(file.read_text())
     return found
+
+
+def bundles() -> Path:
+    """A folder with a zip for each function, none like another: what `make bundle` has left here is of no weight."""
+    folder = LOCAL / "bundles-of-plans"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("api", "run_pipeline", "fan_out", "dead_letter"):
+        (folder / f"{name}.zip").write_text(name)
+    return folder
 
 
 def made(plan: Mapping[str, Any], kind: str = "") -> dict[str, Mapping[str, Any]]:
@@ -97,71 +101,43 @@ def environments(plan: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
     return found
 
 
-def grants(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Every right that is given: principal, role, and on what, in an operator's words."""
-    found = []
-    for address, one in made(plan).items():
-        if "member" in one and "role" in one:
-            found.append((_principal(one["member"]), _role(one["role"]), _on(address, one)))
-    return sorted(found)
+def source(plan: Mapping[str, Any], address: str, *argument: str) -> str:
+    """The address of the resource that an argument gets its value from, also where apply alone tells the value.
+
+    `argument` leads to it through blocks: "push_config", "push_endpoint". Inputs and outputs of modules are followed,
+    so that what Terraform writes as `var.push_to` is "module.fan_out.google_cloudfunctions2_function.this". Raises
+    AssertionError for what comes from a local value or from several resources: a plan does not tell how.
+    """
+    prefix, within = _split(address)
+    root = plan["configuration"]["root_module"]
+    resources = (_call(root, prefix)["module"] if prefix else root)["resources"]
+    name = re.sub(r"\[.*\]$", "", within)
+    expression = next(one["expressions"] for one in resources if one["address"] == name)
+    for part in argument:
+        expression = (expression[0] if isinstance(expression, list) else expression)[part]
+    return _followed(root, prefix, expression)
 
 
-def grants_table(plan: Mapping[str, Any]) -> list[str]:
-    """The rows of the README's table of rights: a principal, a role, all that it is for."""
-    together: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for principal, role, on in grants(plan):
-        together[principal, role].add(on)
-    return [f"| {principal} | {role} | {_listed(on)} |" for (principal, role), on in sorted(together.items())]
+def _followed(root: Mapping[str, Any], prefix: str, expression: Mapping[str, Any]) -> str:
+    said = expression.get("references", [])  # a.b.c, a.b: each with what it is a part of
+    whole = [one for one in said if not any(re.match(re.escape(one) + r"[.\[]", other) for other in said)]
+    assert len(whole) == 1, f"{prefix or 'terraform/'}: {whole or 'a constant'}, where one resource is meant"
+    kind, name, *rest = whole[0].split(".")
+    assert kind not in ("local", "each"), f"{prefix or 'terraform/'}: {whole[0]} says nothing of a resource"
+    if kind == "var":
+        return _followed(root, "", _call(root, prefix)["expressions"][name])
+    if kind == "module":
+        output = _call(root, f"module.{name}.")["module"]["outputs"][rest[0]]
+        return _followed(root, f"module.{name}.", output["expression"])
+    return f"{prefix}{kind}.{name}"
 
 
-def custom_roles(plan: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """Permissions of each role of ours."""
-    return {one["role_id"]: one["permissions"] for one in made(plan, "google_project_iam_custom_role").values()}
+def _split(address: str) -> tuple[str, str]:
+    """A resource's module, as the beginning of its address, and its address in there."""
+    found = re.match(r"(module\.\w+(?:\[[^\]]*\])?\.)(.*)", address)
+    return (found[1], found[2]) if found else ("", address)
 
 
-def _principal(member: str) -> str:
-    kind, _, name = member.partition(":")
-    if agent := re.fullmatch(r"service-\d+@gcp-sa-(\w+)\.iam\.gserviceaccount\.com", name):
-        return {"pubsub": "Pub/Sub's agent", "cloudscheduler": "Cloud Scheduler's agent"}[agent[1]]
-    return _PRINCIPALS.get(name, member if kind == "allUsers" else f"`{member}`")
-
-
-def _role(role: str) -> str:
-    return f"`{role.rpartition('/')[2]}`" if "/roles/convergence" in role else f"`{role}`"
-
-
-def _on(address: str, one: Mapping[str, Any]) -> str:
-    kind = re.search(r"(google_\w+?)_iam_member", address)
-    assert kind, address
-    match kind[1]:
-        case "google_project":
-            project = "the project" if one["project"] == PROJECT else "the data project"
-            return f"{project}, {one['condition'][0]['title']}" if one.get("condition") else project
-        case "google_bigquery_table":
-            return f"table `{one['table_id']}`"
-        case "google_bigquery_dataset":
-            return f"source `{one['project']}.{one['dataset_id']}`"
-        case "google_pubsub_topic":
-            return f"topic `{one['topic']}`"
-        case "google_pubsub_subscription":
-            return f"subscription `{one['subscription']}`"
-        case "google_cloud_run_v2_service":
-            return f"function `{one['name']}`"
-        case "google_kms_crypto_key":
-            return f"key `{one['crypto_key_id'].rpartition('/')[2]}`"
-        case "google_secret_manager_secret":
-            return f"secret `{one['secret_id']}`"
-        case "google_service_account":
-            return "account `push`"
-        case "google_artifact_registry_repository":
-            return f"repository `{one['repository']}`"
-    raise AssertionError(f"{address} is of a kind that the table of rights has no words for")
-
-
-def _listed(on: set[str]) -> str:
-    """Of one kind together: "table `a`, `b`"."""
-    kinds: dict[str, list[str]] = defaultdict(list)
-    for one in sorted(on):
-        kind, tick, name = one.partition(" `")
-        kinds[kind].append(f"{tick.strip()}{name}" if tick else "")
-    return "; ".join(f"{kind} {', '.join(names)}".strip() for kind, names in kinds.items())
+def _call(root: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+    call: Mapping[str, Any] = root["module_calls"][re.split(r"[.\[]", prefix)[1]]
+    return call

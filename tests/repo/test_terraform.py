@@ -9,17 +9,8 @@ import pytest
 from shared.contracts.batches import BatchMessage, asks_to_reconcile
 from shared.readers import Function
 from shared.settings import ROOT, Settings, read_by
-from tests.repo.terraform_plan import (
-    LACKING,
-    PROJECT,
-    custom_roles,
-    environments,
-    grants,
-    grants_table,
-    made,
-    plan,
-    tfcheck,
-)
+from tests.repo.terraform_plan import LACKING, PROJECT, environments, made, plan, tfcheck
+from tests.repo.terraform_rights import custom_roles, grants, grants_table
 
 pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 
@@ -37,17 +28,6 @@ FUNCTIONS: dict[str, Function] = {
 OF_THE_SERVER = {"THREADS", "LOG_EXECUTION_ID"}
 # Known after apply alone, with a value such as it has then.
 LATER = {"RATE_LIMIT_STORE": "redis://10.0.0.3:6379/0"}
-VAR_FILES = ("dev.tfvars", "prod.tfvars")
-
-
-@pytest.fixture(params=VAR_FILES)
-def planned(request):
-    return plan(request.param)
-
-
-@pytest.fixture
-def functions(planned):
-    return {one["name"]: one for one in made(planned, "google_cloudfunctions2_function").values()}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
