@@ -25,8 +25,11 @@ def section(title: str, level: str = "##") -> str:
 
 
 def fields_of(variable: str) -> set[str]:
-    block = TERRAFORM["variables.tf"].split(f'variable "{variable}"')[1].split("\n}\n")[0]
-    return set(re.findall(r"^ +(\w+) += optional\(", block, re.MULTILINE))
+    """The fields that the validation of a variable, a map, lets through."""
+    block = TERRAFORM["variables.tf"].split(f'variable "{variable}" {{')[1].split("\n}\n")[0]
+    lists = re.findall(r"keys\((?:var\.\w+|one)\), \[([^\]]+)\]", block)
+    assert lists, variable
+    return set(re.findall(r'"(\w+)"', lists[-1]))
 
 
 def anchors(text: str) -> set[str]:
