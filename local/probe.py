@@ -1,6 +1,7 @@
 """Ask a process of the stack whether it is up, or to do a thing, with a timeout on everything."""
 
 import http.client
+import socket
 import time
 from urllib.parse import urlsplit
 
@@ -29,6 +30,16 @@ def post(url: str) -> None:
     """POST without a body. Raises StackError when nothing answers."""
     if not _is_answered("POST", url):
         raise StackError(f"nothing answers at {url}")
+
+
+def is_listening(url: str) -> bool:
+    """Whether connections are taken at the address of `url`: of a process that is only slow, too."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), _CALL_TIMEOUT_S).close()
+    except (OSError, ValueError):  # nobody, or no address
+        return False
+    return True
 
 
 def _is_answered(method: str, url: str) -> bool:

@@ -28,7 +28,7 @@ from local.functions import (
     process_environment,
 )
 from local.ports import API, BIGQUERY, SENDGRID, Ports
-from local.probe import await_answer, post
+from local.probe import await_answer, is_listening, post
 from local.provision import MOST_BACKOFF_S, provision, sample_table
 from local.scheduler import RECONCILE_EVERY_S, Scheduler
 
@@ -118,12 +118,12 @@ class Stack:
         for folder in (options.configs, options.templates):
             if not folder.is_dir():
                 raise StackError(f"no directory {folder}")
-        if options.ready_file is not None:
-            if not options.ready_file.absolute().parent.is_dir():
-                raise StackError(f"cannot write {options.ready_file}: no such directory")
-            remove_file(options.ready_file)  # of an earlier stack: this one is not ready yet
+        if options.ready_file is not None and not options.ready_file.absolute().parent.is_dir():
+            raise StackError(f"cannot write {options.ready_file}: no such directory")
         # The directory first: once it is ours, the processes of an earlier stack have left the port, too.
         data_dir = cleanup.enter_context(DataDir(options.data_dir))
+        if options.ready_file is not None and not _is_of_a_running_stack(options.ready_file):
+            remove_file(options.ready_file)  # a killed stack's: who waits for this one must not read it
         ports = cleanup.enter_context(Ports(options.port, [function.name for function in options.functions]))
         keys = read_keys(data_dir.path)
         embedded = f"127.0.0.1:{ports.grpc}"
@@ -277,9 +277,21 @@ class Stack:
     def _remove_ready_file(self) -> None:
         """Unless another stack has written its own in its place."""
         file = self._options.ready_file
-        with self._reporting, contextlib.suppress(OSError, ValueError):
-            if file is not None and self._api and json.loads(file.read_text())["api"] == self._api:
+        with self._reporting, contextlib.suppress(OSError):
+            if file is not None and self._api and _api_of(file) == self._api:
                 file.unlink()
+
+
+def _is_of_a_running_stack(ready_file: Path) -> bool:
+    return is_listening(_api_of(ready_file))
+
+
+def _api_of(ready_file: Path) -> str:
+    """The address that a ready file names; empty where the file is not there, or is none."""
+    try:
+        return str(json.loads(ready_file.read_text())["api"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _end(children: Sequence[Child], within_s: float) -> None:

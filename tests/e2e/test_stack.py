@@ -319,6 +319,24 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     )
 
 
+def test_a_stack_that_is_refused_leaves_the_ready_file_of_the_one_that_runs(lasting: Up) -> None:
+    before, port = lasting.ready_file.read_text(), httpx.URL(lasting.ready["api"]).port
+    status, _ = refused("up", f"--port={port}", f"--ready-file={lasting.ready_file}")
+    assert status == 2
+    assert lasting.ready_file.read_text() == before
+
+
+def test_the_ready_file_of_a_stack_that_was_killed_is_removed_before_another_is_ready(tmp_path: Path) -> None:
+    left = tmp_path / "ready.json"
+    with socket.socket() as gone, socket.socket() as taken:
+        for one in (gone, taken):  # bound alone: nobody else gets the port, and connections are refused
+            one.bind(("127.0.0.1", 0))
+        taken.listen()
+        left.write_text(f'{{"api": "http://127.0.0.1:{gone.getsockname()[1]}"}}')
+        refused("up", f"--port={taken.getsockname()[1]}", f"--ready-file={left}")
+    assert not left.exists()
+
+
 def test_what_is_no_port_is_one_clear_line() -> None:
     assert refused("up", "--port=70000") == (2, "70000 is no port; choose one from 0 to 65535\n")
 
