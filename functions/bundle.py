@@ -19,32 +19,16 @@ import stat
 import sys
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 from pathlib import Path
 
+from functions.bundled_files import BundleRefused, shown, source_file, source_files
+
 ROOT = Path(__file__).resolve().parent.parent
-# What is source: code, and the files that code reads at run time or that check those.
-KINDS = {
-    "functions": (".py", ".html", ".css"),
-    "shared": (".py",),
-    "configs": (".yml", ".json"),
-    "templates": (".json",),
-}
-# Left by Python, editors and operating systems; it comes and goes, and is no part of the source.
-LEFT_OUT = (
-    "__pycache__", "*.pyc", ".*_cache",
-    ".*.sw?", "*~", ".#*", "#*#", ".idea", ".vscode",
-    ".DS_Store", "._*", "Thumbs.db", "desktop.ini",
-)  # fmt: skip
 # The earliest time that a zip can hold.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3  # the system that the mode is to be understood by (zip's "version made by")
 _MODE = stat.S_IFREG | 0o644
-
-
-class BundleRefused(Exception):
-    """The tree holds what cannot be bundled; the message says which file, and what would be right."""
 
 
 def function_names(root: Path) -> list[str]:
@@ -68,8 +52,8 @@ def bundle(root: Path, name: str) -> bytes:
 def contents(root: Path, name: str) -> dict[str, bytes]:
     """Path in the bundle (with `/`) → bytes. Raises BundleRefused."""
     files = [*_of_functions(root, name)]
-    files += [file for folder in ("shared", "configs", "templates") for file in _tree(root, root / folder)]
-    files += [_regular(root, root / "requirements.txt")]
+    files += [file for folder in ("shared", "configs", "templates") for file in source_files(root, root / folder)]
+    files += [source_file(root, root / "requirements.txt")]
     main = f"from functions.{name}.main import {name}  # the entry point\n"
     return {file.relative_to(root).as_posix(): file.read_bytes() for file in files} | {"main.py": main.encode()}
 
@@ -77,27 +61,30 @@ def contents(root: Path, name: str) -> dict[str, bytes]:
 def _of_functions(root: Path, name: str) -> list[Path]:
     """The function's own folder, and the modules of `functions/` that it imports, also by way of one another."""
     package = root / "functions"
+    files = [source_file(root, package / "__init__.py"), *source_files(root, package / name)]
     main = package / name / "main.py"
-    if not any(isinstance(node, ast.FunctionDef) and node.name == name for node in _parsed(main).body):
+    if not any(isinstance(node, ast.FunctionDef) and node.name == name for node in _parsed(root, main).body):
         raise BundleRefused(f"functions/{name}/main.py has no function {name}: the entry point is named as its folder")
-    files = [package / "__init__.py", *_tree(root, package / name)]
     for file in files:  # grows while it is walked
         if file.suffix != ".py":
             continue
-        for part in sorted(_imported(_parsed(file)) - {name}):
+        for part in sorted(_imported(_parsed(root, file)) - {name}):
             module = package / f"{part}.py"
             if not module.is_file():
                 raise BundleRefused(
-                    f"{_shown(root, file)} imports functions.{part}, which is no module beside the functions' folders:"
+                    f"{shown(root, file)} imports functions.{part}, which is no module beside the functions' folders:"
                     " what several functions need is one, or belongs in shared/"
                 )
             if module not in files:
-                files.append(module)
-    return [_regular(root, file) for file in files]
+                files.append(source_file(root, module))
+    return files
 
 
-def _parsed(file: Path) -> ast.Module:
-    return ast.parse(file.read_bytes(), str(file))
+def _parsed(root: Path, file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError) as error:  # of a NUL, ValueError before Python 3.12
+        raise BundleRefused(f"{shown(root, file)} is no Python: {error}") from error
 
 
 def _imported(module: ast.Module) -> set[str]:
@@ -112,39 +99,6 @@ def _imported(module: ast.Module) -> set[str]:
             continue
         found |= {name.split(".")[1] for name in names if name.startswith("functions.")}
     return found
-
-
-def _tree(root: Path, folder: Path) -> Iterator[Path]:
-    """The source files below a folder. Raises BundleRefused for whatever else is there, but what LEFT_OUT names."""
-    if folder.is_symlink() or not folder.is_dir():
-        raise BundleRefused(f"{_shown(root, folder)} is no folder; a bundle needs it")
-    kinds = KINDS[folder.relative_to(root).parts[0]]
-    for entry in sorted(folder.iterdir()):
-        if any(fnmatchcase(entry.name, pattern) for pattern in LEFT_OUT):
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _tree(root, entry)
-        else:
-            yield _regular(root, entry, kinds)
-
-
-def _regular(root: Path, file: Path, kinds: Collection[str] = ()) -> Path:
-    """The file itself, if it is one and of these kinds; none given means any."""
-    shown = _shown(root, file)
-    if file.is_symlink():
-        raise BundleRefused(f"{shown} is a symbolic link: a bundle holds files only, put a copy there")
-    if not file.is_file():
-        raise BundleRefused(f"{shown} is no file")
-    if kinds and (file.suffix not in kinds or file.name.startswith(".")):
-        raise BundleRefused(
-            f"{shown} is no source: {file.relative_to(root).parts[0]}/ holds {', '.join(kinds)}."
-            " Remove it, or name its kind in functions/bundle.py"
-        )
-    return file
-
-
-def _shown(root: Path, path: Path) -> str:
-    return path.relative_to(root).as_posix()
 
 
 def write(file: Path, content: bytes) -> None:
@@ -177,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for file, content in made.items():
             write(file, content)
             sys.stdout.write(f"{file} {hashlib.sha256(content).hexdigest()} {len(content)}\n")
-    except (BundleRefused, OSError, SyntaxError) as error:
+    except (BundleRefused, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

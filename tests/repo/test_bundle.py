@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from functions import bundle
-from functions.bundle import BundleRefused
+from functions import bundle, bundled_files
+from functions.bundled_files import BundleRefused
+from shared.contracts.table_files import SEVERAL
+from shared.contracts.tables import Column, TableSchema
 
 PARTS = ("functions", "shared", "configs", "templates", "requirements.txt")
 FUNCTIONS = ["api", "dead_letter", "fan_out", "run_pipeline"]
@@ -66,7 +69,7 @@ def test_a_bundle_has_the_tree_that_its_function_needs_and_names_the_entry_point
         file.relative_to(bundle.ROOT).as_posix()
         for part in ("shared", "configs", "templates")
         for file in (bundle.ROOT / part).rglob("*")
-        if file.suffix in (".py", ".yml", ".json")
+        if file.suffix in (".py", ".yml", ".json") and not file.name.endswith(".schema.json")
     } | {"functions/__init__.py", "requirements.txt", "main.py"}
 
     for name in FUNCTIONS:
@@ -98,12 +101,107 @@ def test_a_module_beside_the_functions_comes_along_where_it_is_imported_also_by_
     assert "functions/ours.py" not in names("run_pipeline", tree)
 
 
-@pytest.mark.parametrize("path", ["configs/gcp/key.pem", "shared/.env", "templates/x_meta.csv", "shared/native.so"])
+@pytest.mark.parametrize(
+    "path", ["configs/gcp/key.pem", "configs/service-account.json", "templates/x_meta.csv", "shared/native.so"]
+)
 def test_a_file_of_an_unknown_kind_is_named_not_left_out(tree: Path, path: str) -> None:
     (tree / path).write_text("")
 
     with pytest.raises(BundleRefused, match=f"^{path} is no source: .* holds "):
         bundle.bundle(tree, "api")
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("shared/.env", "shared/.env"),
+        ("shared/.secret/keys.py", "shared/.secret"),
+        ("functions/api/.main.py", "functions/api/.main.py"),
+        ("configs/gcp/.cost.yml", "configs/gcp/.cost.yml"),
+    ],
+)
+def test_what_is_hidden_is_refused(tree: Path, path: str, named: str) -> None:
+    (tree / path).parent.mkdir(exist_ok=True)
+    (tree / path).write_text("")
+
+    with pytest.raises(BundleRefused, match=f"^{re.escape(named)} is no source: .* begins with a dot"):
+        bundle.bundle(tree, "api")
+
+
+ACCOUNT = '{"type": "service_account", "project_id": "p", "private_key_id": "0f", "private_key": "-----BEGIN"}'
+TABLE = '"fields": [{"name": "day", "type": "DATE"}]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ACCOUNT,
+        f'{{"key": {ACCOUNT}}}',
+        f'{{"table": {{{TABLE}}}}}',
+        f'{{{TABLE}, "private_key": "x"}}',
+        '{"fields": [{"name": "day", "type": "DATE", "key": "x"}]}',
+        '{"fields": [{"name": "a", "type": "RECORD", "fields": [{"private_key": "x"}]}]}',
+        '{"fields": []}',
+        "[]",
+        "",
+        "-----BEGIN PRIVATE KEY-----",
+        "\xff",
+        "[" * 100_000,
+    ],
+)
+def test_a_json_file_of_templates_that_describes_no_table_is_refused(tree: Path, text: str) -> None:
+    (tree / "templates" / "key.json").write_text(text, encoding="latin-1")
+
+    with pytest.raises(BundleRefused, match=r"^templates/key\.json describes no table") as refused:
+        bundle.bundle(tree, "api")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", [ACCOUNT, f"{{{TABLE}}}", f'{{"a": {{{TABLE}}}, "b": {ACCOUNT}}}'])
+def test_a_file_of_several_tables_that_holds_anything_else_is_refused(tree: Path, text: str) -> None:
+    (tree / "templates" / "gcp" / "bigquery_to_bigquery" / SEVERAL).write_text(text)
+
+    with pytest.raises(BundleRefused, match=f"{SEVERAL} describes no tables by name"):
+        bundle.bundle(tree, "api")
+
+
+def test_what_is_taken_for_a_table_is_what_is_read_as_one() -> None:
+    assert frozenset(TableSchema.model_fields) == bundled_files.TABLE
+    assert frozenset(Column.model_fields) == bundled_files.COLUMN
+    assert bundled_files.SEVERAL == SEVERAL
+
+
+def test_a_name_that_is_not_utf_8_is_refused_in_one_line(tree: Path) -> None:
+    (tree / "shared" / os.fsdecode(b"caf\xe9.py")).write_text("")
+
+    refused = command(tree)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "shared/caf\\udce9.py is no source: its name is not printable UTF-8. Rename it, or remove it\n"
+    )
+
+
+def test_a_file_that_is_too_large_is_refused_in_one_line(tree: Path) -> None:
+    with (tree / "shared" / "large.py").open("wb") as large:
+        large.truncate(5 * 1024**3)
+
+    refused = command(tree)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("shared/large.py has 5,368,709,120 bytes; a file of source has at most 1,048,576")
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["def main(:\n", "\0", "\xff"])
+def test_a_module_that_is_no_python_is_refused_in_one_line(tree: Path, text: str) -> None:
+    (tree / "functions" / "api" / "broken.py").write_text(text, encoding="latin-1")
+
+    refused = command(tree)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("functions/api/broken.py is no Python: ")
+    assert refused.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("path", ["configs/away.yml", "shared/away", "functions/api/away.py"])
