@@ -50,7 +50,8 @@ def test_what_is_tracked_is_uploaded(tmp_path: Path) -> None:
 def test_what_is_nobodys_source_stays_here(tmp_path: Path) -> None:
     lying_about = [
         ".git/config", ".local/stack.json", ".venv/bin/python", ".venv-checkov/bin/python", ".hypothesis/x",
-        "dist/api.zip", "convergence-1f2e3d.json", "keys.csv", "todo.txt", "backup/shared/errors.py", "onboarded.keys.csv",
+        "dist/api.zip", "convergence-1f2e3d.json", "keys.csv", "todo.txt", "backup/shared/errors.py",
+        "onboarded.keys.csv",
         "configs/service-account.json", "templates/key.json", "terraform/prod.key", "terraform/terraform.tfstate",
         "terraform/.terraform/environment", "shared/.env", "shared/.env.prod", "tests/admin-key.json", "docs/tls.pem",
         "functions/api/credentials.json", "cli/__pycache__/keys.cpython-312.pyc",
