@@ -25,8 +25,8 @@ resource "google_storage_bucket" "builds" {
 }
 
 # "account/folder". A plan carries its own configuration, and applying it runs what that names: whoever writes plans/ decides
-# what is done with the rights of apply. So no other build writes there, plan runs nothing that pip installed, and nothing is
-# cached: what one build leaves, no other one runs. Plans are of the one environment of this project.
+# what is done with the rights of apply. So no other build writes there, and plan runs nothing that pip installed. There is no
+# cache: a bad package does not outlive the build that installed it. Plans are of the one environment of this project.
 resource "google_storage_bucket_iam_member" "builds" {
   for_each = {
     "check/source"                   = "roles/storage.objectViewer"

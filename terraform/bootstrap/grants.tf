@@ -5,7 +5,7 @@
 #
 # What the conditions here and in accounts.tf hold back is a plan's mistake: a role granted in a project that is none of
 # those that terraform/ grants there, so no basic role and no admin's ("Set limits on granting roles" of IAM's pages; a list
-# has at most ten); a tenant's dataset, the state, a secret that is not the platform's.
+# has at most ten); a tenant's dataset, this folder's state, a secret that is not the platform's.
 
 locals {
   grantable = merge(
