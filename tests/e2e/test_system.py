@@ -89,3 +89,10 @@ def test_it_does_not_run_by_accident(arguments: tuple[str, ...], said: str) -> N
     assert refused.returncode == pytest.ExitCode.USAGE_ERROR
     assert said in refused.stderr
     assert "make test.system SYSTEM_PROJECT=" in refused.stderr
+
+
+def test_without_credentials_it_stops_before_the_first_test(tmp_path: Path) -> None:
+    nobody = {"HOME": str(tmp_path), "NO_GCE_CHECK": "true", "GOOGLE_APPLICATION_CREDENTIALS": ""}
+    refused = pytest_of("-p", "tests.system.plugin", "tests/system", SYSTEM_PROJECT="acme-test", **nobody)
+    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "no credentials for acme-test; run: gcloud auth application-default login" in refused.stderr.splitlines()[0]

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import google.auth
 import pytest
+from google.auth.exceptions import DefaultCredentialsError
 
 from tests.contract.ports.cloud import CLOUD
 from tests.system import target as targets
@@ -32,10 +34,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     now = datetime.now(UTC)  # noqa: TID251 - the day of the demo run is a real one
     try:
-        config.stash[TARGET] = targets.read(os.environ, stack=config.getoption("stack"), now=now)
+        target = config.stash[TARGET] = targets.read(os.environ, stack=config.getoption("stack"), now=now)
     except targets.TargetInvalid as error:
         raise pytest.UsageError(str(error)) from error
+    if target.is_googles:
+        _find_credentials(target.project)
     config.stash[CLOUD] = "project"
+
+
+def _find_credentials(project: str) -> None:
+    """Once, before any test: each of them would end in the same error."""
+    try:
+        google.auth.default()
+    except DefaultCredentialsError as error:
+        said = " ".join(str(error).split())
+        raise pytest.UsageError(
+            f"no credentials for {project}; run: gcloud auth application-default login ({said})"
+        ) from None
 
 
 @pytest.hookimpl(tryfirst=True)

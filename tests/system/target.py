@@ -43,6 +43,11 @@ class Target:
     template: str = "gcp/cost/cost_billing"
     date: str = ""
 
+    @property
+    def is_googles(self) -> bool:
+        """Whether a service of Google's own is asked, which wants credentials."""
+        return not all((self.bigquery, self.pubsub, self.kms, self.secret_manager))
+
 
 def read(environment: Mapping[str, str], *, stack: Path | None, now: datetime) -> Target:
     """The target that the SYSTEM_ variables name, or the local stack of a ready file, which needs none of them.
