@@ -118,3 +118,21 @@ run "dead_letters_are_pushed_and_kept" {
     error_message = "Pub/Sub may not publish dead letters."
   }
 }
+
+run "a_publisher_is_of_the_tenants_that_were_named" {
+  command = plan
+  variables {
+    publishers = {
+      everybodys = { tenants = ["*"], templates = ["gcp/cost/cost_billing"] }
+      partner    = { tenants = ["acmeinc_23xv2", "techcorp_99zx4"], templates = ["gcp/cost/cost_billing"] }
+    }
+  }
+
+  assert {
+    condition = alltrue([for environment in [module.run_pipeline.environment, module.dead_letter.environment] : jsondecode(environment.PUBLISHERS) == {
+      everybodys = { tenants = "*", templates = ["gcp/cost/cost_billing"] }
+      partner    = { tenants = ["acmeinc_23xv2", "techcorp_99zx4"], templates = ["gcp/cost/cost_billing"] }
+    }])
+    error_message = "A publisher may run for other tenants than those that were named."
+  }
+}

@@ -129,3 +129,36 @@ run "everybody_as_a_publisher" {
   }
   expect_failures = [var.publishers]
 }
+
+run "a_publisher_of_no_tenant" {
+  command = plan
+  variables {
+    publishers = { exporter = { tenants = [], templates = ["gcp/cost/cost_billing"] } }
+  }
+  expect_failures = [var.publishers]
+}
+
+run "less_than_bigquery_bills" {
+  command = plan
+  variables {
+    limits = { maximum_bytes_billed = 10485759 }
+  }
+  expect_failures = [var.limits]
+}
+
+run "a_grace_of_more_than_thirty_days" {
+  command = plan
+  variables {
+    limits = { api_key_grace_s = 2592001 }
+  }
+  expect_failures = [var.limits]
+}
+
+run "a_name_that_is_none" {
+  command = plan
+  variables {
+    front        = { domain = "https://convergence.example.com" }
+    alert_emails = ["finops"]
+  }
+  expect_failures = [var.front, var.alert_emails]
+}

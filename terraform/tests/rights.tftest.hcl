@@ -34,6 +34,7 @@ run "each_function_is_an_account_of_its_own" {
     timeout_s   = 600
     environment = { GCP_PROJECT_ID = "ci-project" }
     ingress     = "ALLOW_INTERNAL_ONLY"
+    connector   = "projects/ci-project/locations/us-central1/connectors/convergence"
     invokers    = { push = "serviceAccount:push@ci-project.iam.gserviceaccount.com" }
   }
 
@@ -51,6 +52,24 @@ run "each_function_is_an_account_of_its_own" {
   assert {
     condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["LOG_EXECUTION_ID"] == "false"
     error_message = "With execution ids the lines of two threads get mixed."
+  }
+  assert {
+    condition = (
+      google_cloudfunctions2_function.this.build_config[0].service_account == var.build.service_account &&
+      google_cloudfunctions2_function.this.build_config[0].docker_repository == var.build.repository
+    )
+    error_message = "The image is built as the default account, which may edit the project, or kept where nobody cleans up."
+  }
+  assert {
+    condition = (
+      google_cloudfunctions2_function.this.service_config[0].vpc_connector == var.connector &&
+      google_cloudfunctions2_function.this.service_config[0].vpc_connector_egress_settings == "PRIVATE_RANGES_ONLY"
+    )
+    error_message = "Calls of Google and SendGrid would go through a network that leads nowhere else than to Memorystore."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].ingress_settings == var.ingress && google_cloudfunctions2_function.this.service_config[0].timeout_seconds == 600
+    error_message = "The function is not as closed, or not as patient, as was asked for."
   }
   assert {
     condition     = keys(google_cloud_run_v2_service_iam_member.invoker) == ["push"] && google_cloud_run_v2_service_iam_member.invoker["push"].role == "roles/run.invoker"

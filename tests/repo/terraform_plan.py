@@ -55,6 +55,7 @@ def plan(var_file: str) -> Mapping[str, Any]:
     Made once a test session, whoever of its processes asks first. The bundles are those of `bundles()`.
     """
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    LOCAL.mkdir(exist_ok=True)
     file = LOCAL / f"plan-{session}-{var_file}.json"
     with file.with_suffix(".lock").open("w") as lock:
         atexit.register(Path(lock.name).unlink, missing_ok=True)

@@ -26,6 +26,13 @@ FUNCTIONS: dict[str, Function] = {
 }
 # Read by the server around a function, not by the function.
 OF_THE_SERVER = {"THREADS", "LOG_EXECUTION_ID"}
+# As shared/settings.py has them where var.limits says nothing else.
+UNLESS_LIMITED = {
+    name
+    for name in Settings.model_fields
+    if name in ("maximum_bytes_billed", "run_deadline_s", "api_key_grace_s")
+    or (name.startswith("rate_limit_") and name != "rate_limit_store")
+}
 # Known after apply alone, with a value such as it has then.
 LATER = {"RATE_LIMIT_STORE": "redis://10.0.0.3:6379/0"}
 
@@ -44,6 +51,8 @@ def test_a_functions_settings_are_ones_that_it_takes(planned, functions, name):
     settings = Settings.from_environment({**given, "FUNCTION_TARGET": target})
 
     assert settings.gcp_project_id == PROJECT
+    for setting in UNLESS_LIMITED & {name.lower() for name in given}:
+        assert getattr(settings, setting) == Settings.model_fields[setting].default, setting
 
 
 def test_a_function_has_as_many_threads_as_requests_at_once(planned, functions):

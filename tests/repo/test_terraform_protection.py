@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.settings import ROOT
 from tests.repo.iam_conditions import lets
 from tests.repo.terraform_plan import LACKING, PROJECT, bundles, environments, made, plan, source
 
@@ -50,6 +51,10 @@ def test_what_tenants_have_entrusted_is_destroyed_only_where_somebody_asks_for_i
     assert production["configuration"]["root_module"]["variables"]["protect_data"]["default"] is True
     assert protection(production) == ({"PREVENT"}, {True})
     assert protection(plan("dev.tfvars")) == ({"DELETE"}, {False})
+    # What else an operator writes there is his.
+    assert not re.search(
+        r"^\s*protect_data\s*=\s*false", (ROOT / "terraform" / "prod.tfvars").read_text(), re.MULTILINE
+    )
 
 
 def test_a_dataset_with_tables_is_never_destroyed_in_passing(planned):
