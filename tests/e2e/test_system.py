@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ from local.functions import ROOT
 from local.sample_billing import DEMO_DAY
 from local.stack import Ready
 from shared.adapters import bigquery, pubsub, secret_manager
+from shared.contracts.tables import DatasetRef
+from shared.contracts.tenant import TENANT_LABEL
 from tests.contract.ports.cloud import subscriber
 from tests.fakes import START
+from tests.system.admin_api import AdminApi
 from tests.system.project import Project
+from tests.system.settled import SYSTEM_LABEL
 from tests.system.target import Target, read
 
 SUITES = [f"tests/contract/ports/test_{name}.py" for name in ("secrets", "rows")]
@@ -56,9 +61,19 @@ def test_suites_and_the_demo_run_pass_on_a_stack_and_leave_nothing(ready_file: P
     assert Project(target).remove(is_of_system_tests) == []
 
 
+def catalog(target: Target) -> bigquery.BigQueryCatalog:
+    return bigquery.BigQueryCatalog(bigquery.client(target.project, target.location, target.bigquery))
+
+
+def make_dataset(target: Target, name: str, labels: Mapping[str, str]) -> DatasetRef:
+    ref = DatasetRef(target.project, name)
+    assert catalog(target).create_dataset(ref, location=target.location, labels=labels, description="of a test")
+    return ref
+
+
 def make_one_of_each(target: Target, name: str) -> None:
     """A dataset, a topic with a subscription, and a secret of this name."""
-    bigquery.client(target.project, target.location, target.bigquery).create_dataset(name)
+    make_dataset(target, name, {SYSTEM_LABEL: "suite"})
     parent = f"projects/{target.project}"
     topic = pubsub.client(target.pubsub).create_topic(name=f"{parent}/topics/{name}").name
     subscriber(target.pubsub).create_subscription(name=f"{parent}/subscriptions/{name}", topic=topic)
@@ -77,6 +92,41 @@ def test_what_a_run_made_and_what_is_left_of_old_ones_goes_another_runs_stays(ta
     left = Project(target).remove(is_of_system_tests)
     assert {name.rpartition("/")[2] for name in left} == {ANOTHER_RUN}
     assert len(left) == 4
+
+
+def test_a_dataset_that_only_bears_such_a_name_stays(target: Target) -> None:
+    ref = make_dataset(target, f"{LONG_AGO}_silver", {"whose": "somebodys"})
+
+    with Project(target):
+        found = catalog(target).get_dataset(ref)
+
+    assert found is not None
+    assert catalog(target).delete_dataset(found)
+
+
+def test_a_tenant_of_a_killed_demo_run_is_off_boarded_also_where_its_dataset_is_gone(target: Target) -> None:
+    assert target.platform is not None
+    lost = LONG_AGO.replace("_abc", "_def")
+    with AdminApi(target.platform) as admin:
+        for tenant_id in (LONG_AGO, lost):
+            admin.onboard(tenant_id)
+        found = catalog(target).get_dataset(DatasetRef(target.project, lost))
+        assert found is not None
+        assert catalog(target).delete_dataset(found)
+
+        with Project(target):
+            assert not {LONG_AGO, lost} & set(admin.tenants())
+
+    assert catalog(target).get_dataset(DatasetRef(target.project, LONG_AGO)) is None
+
+
+def test_without_the_platform_a_tenant_stays_for_a_run_that_has_it(target: Target) -> None:
+    ref = make_dataset(target, LONG_AGO, {TENANT_LABEL: LONG_AGO})
+
+    with Project(replace(target, platform=None)):
+        assert catalog(target).get_dataset(ref) is not None
+    with Project(target):
+        assert catalog(target).get_dataset(ref) is None
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from test_utils.prefixer import Prefixer
 
 from shared.adapters import bigquery, pubsub, secret_manager
 from shared.contracts.tables import DatasetRef
+from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from tests.contract.ports.cloud import Warehouse, subscriber
-from tests.system.settled import Moments, SettledCatalog, SettledJobs, SettledRows
+from tests.system.admin_api import AdminApi
+from tests.system.settled import SYSTEM_LABEL, Moments, SettledCatalog, SettledJobs, SettledRows
 from tests.system.target import Target
 
 # Without a separator what Prefixer makes has room in a tenant id, before its one underscore: 17 letters and a time of
@@ -23,8 +25,10 @@ class Project:
     """`Cloud`, while a `with` lasts: what earlier runs left more than a day ago goes first, its own at the end.
 
     Datasets, topics, subscriptions and secrets are found by their names, so that what a test forgot, or did not come to
-    remove, goes too. Keys stay: a key goes only when its versions were destroyed for days, so there is one for all
-    runs (`tests/contract/ports/test_cipher.py`).
+    remove, goes too; a dataset only if its label says that it is the suites'. A tenant of the demo run is off-boarded by
+    the platform, where that is given: without its dataset alone, its row in the registry would have runs that fail.
+    Keys stay: a key goes only when its versions were destroyed for days, so there is one for all runs
+    (`tests/contract/ports/test_cipher.py`).
     """
 
     def __init__(self, target: Target) -> None:
@@ -35,6 +39,8 @@ class Project:
         self.prefix = f"{made[:_STEM]}_{made[_STEM:].zfill(6)}"
         """What every name of this run begins with."""
         self._bigquery = bigquery.client(self.project, self.location, self.bigquery)
+        self._catalog = bigquery.BigQueryCatalog(self._bigquery)
+        self._platform = target.platform
 
     def __enter__(self) -> "Project":
         self.remove(PREFIXER.should_cleanup)
@@ -68,12 +74,7 @@ class Project:
         topics, subscriptions = pubsub.client(self.pubsub), subscriber(self.pubsub)
         secrets = secret_manager.client(self.secret_manager)
         parent = f"projects/{self.project}"
-
-        def delete_dataset(name: str) -> None:
-            self._bigquery.delete_dataset(f"{self.project}.{name}", delete_contents=True, not_found_ok=True)
-
         kinds: tuple[tuple[Iterable[str], Callable[[str], None]], ...] = (
-            (self.datasets(), delete_dataset),
             # A subscription before its topic: without, it would be left behind as one of `_deleted-topic_`.
             (
                 [each.name for each in subscriptions.list_subscriptions(project=parent)],
@@ -88,7 +89,8 @@ class Project:
                 lambda name: secrets.delete_secret(name=name),
             ),
         )
-        removed = []
+        removed = self._off_boarded(is_to_go)
+        removed += [name for name in self.datasets() if is_to_go(name) and self._delete_dataset(name)]
         for names, delete in kinds:
             for name in names:
                 if is_to_go(name.rpartition("/")[2]):
@@ -96,3 +98,25 @@ class Project:
                         delete(name)
                     removed.append(name)
         return removed
+
+    def _off_boarded(self, is_to_go: Callable[[str], bool]) -> list[str]:
+        """Off-board tenants with what they have; their ids."""
+        if self._platform is None:
+            return []
+        with AdminApi(self._platform) as admin:
+            leaving = [tenant_id for tenant_id in admin.tenants() if is_to_go(tenant_id)]
+            for tenant_id in leaving:
+                answer = admin.off_board(tenant_id, force=True)
+                assert answer.status_code in (200, 404), f"{tenant_id} cannot be off-boarded: {answer.text}"
+        return leaving
+
+    def _delete_dataset(self, name: str) -> bool:
+        """Whether it was ours, and is gone.
+
+        A tenant's is ours where the platform has just said that there is no such tenant: its onboarding was cut short.
+        """
+        found = self._catalog.get_dataset(DatasetRef(self.project, name))
+        if found is None:
+            return False
+        of_tenant = self._platform is not None and found.labels.get(TENANT_LABEL) == owner_of_dataset(name)
+        return (of_tenant or SYSTEM_LABEL in found.labels) and self._catalog.delete_dataset(found)

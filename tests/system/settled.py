@@ -7,7 +7,7 @@ both (DESIGN, decision 3); a suite that asks at once what it wrote has to wait, 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from google.cloud import bigquery
@@ -19,6 +19,8 @@ from shared.contracts.tables import DatasetRef, TableRef, TableSchema
 from shared.errors import NotFound
 from shared.ports import Dataset, Job, QueryJob, Row
 
+# What a dataset of the suites bears, by which a later run knows that it may be removed.
+SYSTEM_LABEL = "convergence_system"
 # Tries one, two, four, … seconds apart: 127 s with seven of them, which is more than the two minutes of above.
 MOST_TRIES = 7
 
@@ -42,14 +44,17 @@ class Moments:
 
 
 class SettledCatalog(BigQueryCatalog):
-    """A dataset that was made is there, whichever server is asked next."""
+    """A dataset that was made is there, whichever server is asked next.
+
+    It bears SYSTEM_LABEL, too, of which the suites see nothing.
+    """
 
     def __init__(self, client: bigquery.Client, moments: Moments) -> None:
         super().__init__(client)
         self._moments = moments
 
     def create_dataset(self, ref: DatasetRef, *, location: str, labels: Mapping[str, str], description: str) -> bool:
-        made = super().create_dataset(ref, location=location, labels=labels, description=description)
+        made = super().create_dataset(ref, location=location, labels=_as_ours(labels), description=description)
 
         def is_listed(listed: set[DatasetRef]) -> bool:
             return ref in listed
@@ -59,6 +64,16 @@ class SettledCatalog(BigQueryCatalog):
         if made and labels:
             self._moments.until(is_listed)(self._bearing)(ref.project, labels)
         return made
+
+    def get_dataset(self, ref: DatasetRef) -> Dataset | None:
+        found = super().get_dataset(ref)
+        return found and _as_asked(found)
+
+    def set_labels(self, dataset: Dataset, labels: Mapping[str, str]) -> bool:
+        return super().set_labels(dataset, _as_ours(labels))
+
+    def datasets(self, project: str, *, labels: Mapping[str, str] | None = None) -> Iterator[Dataset]:
+        return (_as_asked(each) for each in super().datasets(project, labels=labels))
 
     def create_table(self, table: TableRef, schema: TableSchema, *, labels: Mapping[str, str]) -> bool:
         made = super().create_table(table, schema, labels=labels)
@@ -127,3 +142,11 @@ class SettledJobs(BigQueryJobs):
 
 def _is_there(found: Dataset | None) -> bool:
     return found is not None
+
+
+def _as_ours(labels: Mapping[str, str]) -> dict[str, str]:
+    return {**labels, SYSTEM_LABEL: "suite"}
+
+
+def _as_asked(dataset: Dataset) -> Dataset:
+    return replace(dataset, labels={name: value for name, value in dataset.labels.items() if name != SYSTEM_LABEL})

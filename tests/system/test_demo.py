@@ -12,33 +12,19 @@ import httpx
 import pytest
 from test_utils.retry import RetryResult
 
+from tests.system.admin_api import CALL_TIMEOUT_S, AdminApi
 from tests.system.project import Project
-from tests.system.target import Platform, Target
+from tests.system.target import Target
 
 # A quarter of a second between tries, then ever more: about 7 minutes in all, in which a run of one query ends.
 PATIENT: dict[str, Any] = {"max_tries": 24, "delay": 0.25, "backoff": 1.3}
-CALL_TIMEOUT_S = 120.0  # an onboarding makes a dataset and its tables, on a function that starts cold
 
 
 class Demo:
     """The operator's calls, and those of tenants by their keys."""
 
-    def __init__(self, admin: httpx.Client, api: httpx.Client) -> None:
-        self._admin, self._api = admin, api
-
-    def onboard(self, tenant_id: str) -> str:
-        """The new tenant's key."""
-        email = f"admin@{tenant_id.partition('_')[0]}.example"
-        answer = self._admin.post("/api/v1/customers/onboard", json={"tenant_id": tenant_id, "admin_email": email})
-        assert answer.status_code == 201, answer.text
-        key: str = answer.json()["api_key"]
-        return key
-
-    def off_board(self, tenant_id: str, *, force: bool = False) -> httpx.Response:
-        return self._admin.delete(f"/api/v1/customers/{tenant_id}", params={"force": "true"} if force else {})
-
-    def find(self, tenant_id: str) -> httpx.Response:
-        return self._admin.get(f"/api/v1/customers/{tenant_id}")
+    def __init__(self, admin: AdminApi, api: httpx.Client) -> None:
+        self.admin, self._api = admin, api
 
     def start(self, tenant_id: str, target: Target, *, key: str) -> httpx.Response:
         """Ask for the run of the day, under the same idempotency key each time."""
@@ -67,25 +53,16 @@ def demo(target: Target) -> Iterator[Demo]:
     platform = target.platform
     if platform is None:
         pytest.skip("SYSTEM_API_URL and SYSTEM_ADMIN_URL are not set: there is no deployed platform to run the demo on")
-    with (
-        httpx.Client(base_url=platform.admin_url, headers=of_operator(platform), timeout=CALL_TIMEOUT_S) as admin,
-        httpx.Client(base_url=platform.api_url, timeout=CALL_TIMEOUT_S) as api,
-    ):
+    with AdminApi(platform) as admin, httpx.Client(base_url=platform.api_url, timeout=CALL_TIMEOUT_S) as api:
         yield Demo(admin, api)
-
-
-def of_operator(platform: Platform) -> dict[str, str]:
-    """Headers of admin calls: the admin key, and what Cloud Run asks for besides."""
-    bearer = {"Authorization": f"Bearer {platform.identity_token}"} if platform.identity_token else {}
-    return {"X-Admin-Key": platform.admin_key, **bearer}
 
 
 def test_a_tenant_comes_runs_a_template_and_goes(demo: Demo, project: Project, target: Target) -> None:
     tenant_id, other_id = project.name(), project.name()
     with ExitStack() as cleanup:
         for one in (tenant_id, other_id):
-            cleanup.callback(demo.off_board, one, force=True)
-        key, other_key = demo.onboard(tenant_id), demo.onboard(other_id)
+            cleanup.callback(demo.admin.off_board, one, force=True)
+        key, other_key = demo.admin.onboard(tenant_id), demo.admin.onboard(other_id)
 
         accepted = demo.start(tenant_id, target, key=key)
         assert accepted.status_code == 202, accepted.text
@@ -99,10 +76,10 @@ def test_a_tenant_comes_runs_a_template_and_goes(demo: Demo, project: Project, t
         datasets = project.datasets()
         assert tenant_id in datasets, f"SYSTEM_PROJECT ({target.project}) is not the project of tenants' datasets"
         for one in (tenant_id, other_id):
-            answer = demo.off_board(one)
+            answer = demo.admin.off_board(one)
             assert answer.status_code == 200, answer.text
             assert one in [removed["dataset"] for removed in answer.json()["datasets"]]
-            assert demo.find(one).status_code == 404
+            assert demo.admin.find(one).status_code == 404
             assert datasets_left(project, one) == []
 
 
