@@ -24,9 +24,10 @@ resource "google_storage_bucket" "builds" {
   depends_on = [google_project_service.this]
 }
 
-# "account/folder". A plan carries its own configuration, and applying it runs what that names: whoever writes plans/ decides
-# what is done with the rights of apply. So no other build writes there, and plan runs nothing that pip installed. There is no
-# cache: a bad package does not outlive the build that installed it. Plans are of the one environment of this project.
+# "account/folder". A plan carries its own configuration, and applying it runs what that names: whoever writes plans/
+# decides what is done with the rights of apply. So no other build writes there, and plan runs nothing that pip
+# installed. There is no cache: a bad package does not outlive the build that installed it. Plans are of the one
+# environment of this project.
 resource "google_storage_bucket_iam_member" "builds" {
   for_each = {
     "check/source"                   = "roles/storage.objectViewer"
@@ -46,7 +47,7 @@ resource "google_storage_bucket_iam_member" "builds" {
   }
 }
 
-# Applying asks whether the commit's check has passed (.ci/deploy): Cloud Build says it, not a file that a build could write.
+# Applying asks whether the commit has passed its check (.ci/deploy): Cloud Build says it, not a file of a build.
 resource "google_project_iam_custom_role" "builds" {
   project     = var.project_id
   role_id     = "convergenceBuilds"

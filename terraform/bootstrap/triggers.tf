@@ -4,7 +4,7 @@ locals {
   triggers = {
     check = { text = "Any branch: tests, bundles, plan", branch = ".*", approval = false }
     plan  = { text = "main: bundles, and a plan that is kept", branch = "^main$", approval = false }
-    apply = { text = "main, once checked and approved: applies the plan kept for the commit", branch = "^main$", approval = true }
+    apply = { text = "main, once checked and approved: applies the commit's plan", branch = "^main$", approval = true }
   }
 }
 
