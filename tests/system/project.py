@@ -25,9 +25,9 @@ class Project:
     """`Cloud`, while a `with` lasts: what earlier runs left more than a day ago goes first, its own at the end.
 
     Datasets, topics, subscriptions and secrets are found by their names, so that what a test forgot, or did not come to
-    remove, goes too; a dataset only if its label says that it is the suites'. A tenant of the demo run is off-boarded by
-    the platform, where that is given: without its dataset alone, its row in the registry would have runs that fail.
-    Keys stay: a key goes only when its versions were destroyed for days, so there is one for all runs
+    remove, goes too; a dataset only if its label says that it is the suites'. A tenant of the demo run is off-boarded
+    by the platform, where that is given: the registry's row alone would have a run that fails each night. Keys stay: a
+    key goes only when its versions were destroyed for days, so there is one for all runs
     (`tests/contract/ports/test_cipher.py`).
     """
 
