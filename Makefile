@@ -71,7 +71,7 @@ ifneq ($(TFCHECK),)
 	@$(BIN)/python "$(TFCHECK)/tfcheck.py" check terraform $(TF_VALUES) --apply --strict
 	@$(BIN)/python "$(TFCHECK)/tfcheck.py" check terraform/bootstrap --var project_id=ci-project --apply --strict
 else
-	@terraform -chdir=terraform fmt -check -recursive
+	@terraform -chdir=terraform fmt -check -recursive || { echo "run: terraform -chdir=terraform fmt -recursive"; exit 1; }
 	@for module in terraform terraform/bootstrap; do \
 	  terraform -chdir=$$module init -backend=false -input=false > /dev/null && terraform -chdir=$$module validate && \
 	  terraform -chdir=$$module test || exit 1; done
