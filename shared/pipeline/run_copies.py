@@ -69,7 +69,7 @@ LIMIT {limit}"""
                     self._settle(*who, self._copy(*who))
                     mended += 1
                 except PermanentError as error:
-                    log("run_copy_missing", "WARNING", error=error.code)
+                    log("run_copy_missing", "WARNING", error_code=error.code)
         return mended
 
     def _copy(self, tenant_id: str, run_id: str) -> Literal["COPIED", "GONE"]:

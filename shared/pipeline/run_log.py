@@ -206,13 +206,13 @@ class RunLog:
             try:
                 self._rows().append(self._copies, rows)
             except ConvergenceError as error:
-                log("run_copies_not_noted", "ERROR", runs=len(rows), error=error.code)
+                log("run_copies_not_noted", "ERROR", runs=len(rows), error_code=error.code)
 
     def _copy(self, run: RunMessage, table: str, rows: Sequence[tuple[str, Row]]) -> None:
         try:
             self._rows().append(metadata_table(self._data_project, run.tenant_id, table), rows)
         except ConvergenceError as error:
-            log("run_copy_missing", "WARNING", table=table, error=error.code)
+            log("run_copy_missing", "WARNING", table=table, error_code=error.code)
             self.doubt_copies([run])
 
 
