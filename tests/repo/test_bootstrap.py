@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import pytest
 
 from shared.settings import ROOT
+from tests.repo.iam_conditions import reaches
 from tests.repo.terraform_plan import LACKING, PROJECT, made, plan, tfcheck
 
 TERRAFORM = ROOT / "terraform"
@@ -76,13 +78,18 @@ def test_no_build_reads_a_secret_a_row_or_what_a_key_encrypted_or_deletes_what_h
     assert [permission for permission in needed if forbidden.search(permission)] == []
 
 
+def account(one: Mapping[str, Any]) -> str:
+    """check, plan or apply."""
+    member: str = one["member"]
+    return member.removeprefix("serviceAccount:convergence-").partition("@")[0]
+
+
 def held(case: str) -> dict[str, set[str]]:
     """Our own roles, by the account that holds them anywhere."""
     found: dict[str, set[str]] = {}
     for one in made(bootstrap(case)).values():
         if "/roles/convergence" in (one.get("role") or ""):
-            account = one["member"].removeprefix("serviceAccount:convergence-").partition("@")[0]
-            found.setdefault(account, set()).add(one["role"].rpartition("/")[2])
+            found.setdefault(account(one), set()).add(one["role"].rpartition("/")[2])
     return found
 
 
@@ -92,9 +99,9 @@ def test_what_a_branch_can_run_changes_nothing(case):
 
     assert reading
     assert all(permission.endswith((".get", ".list", ".getIamPolicy", ".fullView")) for permission in reading)
-    for account, ones in held(case).items():
+    for who, ones in held(case).items():
         changing = {role for role in ones if role.startswith(("convergenceApply", "convergenceGrant"))}
-        assert bool(changing) is (account == "apply"), f"{account} has {changing}"
+        assert bool(changing) is (who == "apply"), f"{who} has {changing}"
 
 
 @needs_a_plan
@@ -156,6 +163,72 @@ def test_applying_asks_for_builds_of_a_trigger_that_there_is_and_may_ask():
 @needs_a_plan
 def test_without_a_repository_there_are_no_triggers():
     assert made(bootstrap("dev"), "google_cloudbuild_trigger") == {}
+
+
+@needs_a_plan
+def test_an_account_reaches_its_own_folders_and_no_other(case):
+    environment = CASES[case].get("environment", "dev")
+    state, builds = f"{PROJECT}-convergence-state", f"{PROJECT}-convergence-builds"
+    ours, submitted = f"{state}/objects/convergence/default.tfstate", f"{builds}/objects/source/1.tgz"
+    kept = f"{builds}/objects/plans/{environment}/1.tfplan"
+    others = (f"{state}/objects/bootstrap/default.tfstate", f"{builds}/objects/plans/{environment}2/1.tfplan")
+
+    found: dict[str, set[str]] = {}
+    for one in made(bootstrap(case), "google_storage_bucket_iam_member").values():
+        there = [name for name in (ours, submitted, kept, *others) if name.startswith(f"{one['bucket']}/")]
+        found.setdefault(account(one), set()).update(
+            name for name in there if reaches(one, f"projects/_/buckets/{name}")
+        )
+
+    assert found == {"check": {ours, submitted}, "plan": {ours, submitted, kept}, "apply": {ours, submitted, kept}}
+
+
+@needs_a_plan
+@pytest.mark.parametrize(
+    ("scope", "within", "beyond"),
+    [
+        (
+            "datasets",
+            [f"projects/{PROJECT}/datasets/convergence__control/tables/x_meta_runs", f"projects/{PROJECT}"],
+            [
+                f"projects/{PROJECT}/datasets/acmeinc_23xv2",
+                f"projects/{PROJECT}/datasets/acmeinc_23xv2/tables/x_meta_tenant",
+            ],
+        ),
+        (
+            "bundles",
+            [f"projects/_/buckets/{PROJECT}-convergence-bundles/objects/api.zip", f"projects/{PROJECT}"],
+            [f"projects/_/buckets/{PROJECT}-convergence-state/objects/convergence/default.tfstate"],
+        ),
+        (
+            "secrets",
+            ["projects/1/secrets/admin-key", "projects/1/secrets/sendgrid-key", f"projects/{PROJECT}"],
+            ["projects/1/secrets/github-token", "projects/1/secrets/admin-key-of-others"],
+        ),
+    ],
+)
+def test_rights_in_the_project_are_held_to_what_terraform_makes(case, scope, within, beyond):
+    bindings = [
+        one
+        for address, one in made(bootstrap(case), "google_project_iam_member").items()
+        if address.endswith(f'/{scope}"]')
+    ]
+
+    assert {account(one) for one in bindings} == {"check", "plan", "apply"}
+    for one in bindings:
+        assert [name for name in (*within, *beyond) if reaches(one, name)] == within
+
+
+@needs_a_plan
+def test_the_state_and_what_builds_leave_are_private_and_a_state_can_be_had_back(case):
+    buckets = {one["name"]: one for one in made(bootstrap(case), "google_storage_bucket").values()}
+
+    assert set(buckets) == {f"{PROJECT}-convergence-state", f"{PROJECT}-convergence-builds"}
+    for one in buckets.values():
+        assert (one["public_access_prevention"], one["uniform_bucket_level_access"]) == ("enforced", True)
+    state = buckets[f"{PROJECT}-convergence-state"]
+    assert state["versioning"] == [{"enabled": True}]
+    assert not state["force_destroy"]
 
 
 @needs_a_plan
