@@ -212,7 +212,8 @@ class Jobs(Protocol):
     def is_running(self, job_id: str) -> bool:
         """Whether the job is not done yet: one call, for its state alone. Raises NotFound.
 
-        For jobs of other accounts, too: a query's results without a destination are for who ran it only.
+        For jobs of other accounts, too: results without a destination lie in an anonymous dataset, which nobody may
+        read but who ran the query (BigQuery's page "Using cached query results").
         """
         ...
 
