@@ -12,7 +12,8 @@ from bench.calls import MOST_APPENDS
 from shared.settings import ROOT
 
 COSTS = (ROOT / "docs" / "costs.md").read_text()
-README = (ROOT / "README.md").read_text()
+README = " ".join((ROOT / "README.md").read_text().split())
+PRODUCTION = (ROOT / "terraform" / "tests" / "samples" / "prod.tfvars").read_text()
 TERRAFORM = {file.name: file.read_text() for file in (ROOT / "terraform").glob("*.tf")}
 OPERATORS: dict[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] = {
     ast.Mult: operator.mul,
@@ -58,6 +59,9 @@ def rows(header: str) -> list[list[str]]:
 
 
 MONTH = rows("| component | a month | $ |")
+TENANTS = 10_000
+# A query is billed for this of each table that it reads, at least (BigQuery's pricing page).
+LEAST_MIB = 10
 PRODUCTS = [row[-2:] for row in [*MONTH, *rows("| the source, 1 TiB a year |"), *rows("| days |")]]
 
 
@@ -73,6 +77,42 @@ def test_the_sum_is_that_of_the_rows_and_the_readme_rounds_it():
     assert f"${rounded(Decimal(said), '1')} a month" in README
 
 
+def of_runs(runs: int) -> tuple[str, ...]:
+    """What the bill has of so many runs a night: them, days of x_meta_runs that are read and kept, requests."""
+    day_mib = round(runs * 2_200 / 2**20)
+    read = (3 * day_mib, 30 * day_mib, 3 * day_mib + 2 * LEAST_MIB)
+    calls, rounds = 2_000, 96
+    return (
+        f"{runs:,} runs",
+        *(f" {mib:,} MiB" for mib in read),
+        f"{day_mib / 1_024:.2f} GiB × 365",
+        f"{runs + calls + rounds:,} requests",
+    )
+
+
+def test_the_bill_is_of_the_runs_that_are_scheduled_and_says_what_fewer_would_save():
+    runs = TENANTS * (1 + int(found(r"lookback_days = (\d+)", PRODUCTION)))
+    bill, less = sum(Decimal(row[-1]) for row in MONTH), Decimal(0)
+
+    for _, arithmetic, said in MONTH:
+        of_one = arithmetic
+        for now, then in zip(of_runs(runs), of_runs(TENANTS), strict=True):
+            of_one = of_one.replace(now, then)
+        less += Decimal(said) - rounded(product(of_one), said)
+    for figure in of_runs(runs):
+        assert any(figure in row[1] for row in MONTH), figure
+    assert f"it is {less} less: what is counted in runs" in " ".join(COSTS.split())
+    assert f"${rounded(bill - less, '1')} with one" in README
+
+
+def test_the_readme_says_what_nights_read():
+    nights = [Decimal(row[-1].replace(",", "")) for row in rows("| the source, 1 TiB a year |")]
+
+    clustered, by_day, whole = nights[0], rounded(nights[1], "1"), round(int(nights[3]), -2)
+    said = re.findall(r"\$[\d.,]*\d", README.split("### What it costs")[1].split(" ### ")[0])
+    assert said[2:] == [f"${clustered}", f"${by_day}", f"${whole:,}"]
+
+
 def test_what_a_small_deployment_saves_is_the_sum_of_the_rows_that_it_lacks():
     lacking = [row for row in MONTH if "`front`" in row[0] or "`redis`" in row[0] or "kept warm" in row[0]]
 
@@ -81,14 +121,13 @@ def test_what_a_small_deployment_saves_is_the_sum_of_the_rows_that_it_lacks():
 
 
 def test_what_is_counted_is_what_there_is():
-    production = (ROOT / "terraform" / "tests" / "samples" / "prod.tfvars").read_text()
     alerts = TERRAFORM["alerts.tf"].split("  alerts = {")[1].split("\n  }\n")[0]
     bulk = found(r"run_pipeline_bulk = (\{.*)", TERRAFORM["sizes.tf"])
     counts = {
         "conditions": len(re.findall(r"^    \w+ = \{$", alerts, re.MULTILINE)),
-        "jobs": 1 + len(re.findall("cron = ", production)),
+        "jobs": 1 + len(re.findall("cron = ", PRODUCTION)),
         "rules": len(re.findall(r"^  rule \{$", TERRAFORM["front.tf"], re.MULTILINE)),
-        "instances": sum(int(n) for n in re.findall(r"min_instances = (\d+)", production)),
+        "instances": sum(int(n) for n in re.findall(r"min_instances = (\d+)", PRODUCTION)),
         "keys": 2 if 'toset(["api-keys", "credentials"])' in TERRAFORM["kms.tf"] else 0,
     }
 
