@@ -52,7 +52,8 @@ def tfcheck(*arguments: str, timeout_s: float = 110) -> subprocess.CompletedProc
 def plan(var_file: str) -> Mapping[str, Any]:
     """The plan with the values of `terraform/tests/samples/{var_file}`, as `terraform show -json` has it.
 
-    Made once a test session, whoever of its processes asks first. The bundles are those of `bundles()`.
+    Made once a test session, whoever of its processes asks first. The bundles are those of `bundles()`, the location is
+    none that anything has by default.
     """
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     LOCAL.mkdir(exist_ok=True)
@@ -62,7 +63,7 @@ def plan(var_file: str) -> Mapping[str, Any]:
         atexit.register(file.unlink, missing_ok=True)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not file.exists():
-            values = [f"project_id={PROJECT}", f"bundles_dir={bundles()}"]
+            values = [f"project_id={PROJECT}", "location=EU", f"bundles_dir={bundles()}"]
             options = [option for one in values for option in ("--var", one)]
             options += ["--var-file", f"terraform/tests/samples/{var_file}", "--plan-json", str(file)]
             done = tfcheck("check", "terraform", "--no-fmt", "--no-test", *options)

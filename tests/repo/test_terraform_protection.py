@@ -84,7 +84,7 @@ def test_behind_a_front_there_is_no_way_around_it(planned, functions):
         assert made(planned)[policy]["type"] == "CLOUD_ARMOR"
 
 
-def test_a_way_into_the_network_have_those_alone_that_count_calls_there():
+def test_those_alone_that_count_calls_in_the_network_have_a_way_into_it():
     modules = plan("prod.tfvars")["configuration"]["root_module"]["module_calls"]
     with_a_connector = {name for name, call in modules.items() if "connector" in call["expressions"]}
 
@@ -113,7 +113,8 @@ def test_nothing_is_built_before_the_builder_may(planned):
 
 
 def test_the_builder_reads_what_cloud_functions_copied_for_it_and_no_other_bucket(planned):
-    [project] = [one["values"] for one in planned["prior_state"]["values"]["root_module"]["resources"]]
+    read = planned["prior_state"]["values"]["root_module"]["resources"]
+    project = next(one["values"] for one in read if one["address"] == "data.google_project.this")
     right = made(planned)["google_project_iam_member.build_sources"]
 
     def may_read(bucket: str) -> bool:
