@@ -55,8 +55,9 @@ def test_a_functions_settings_are_ones_that_it_takes(planned, functions, name):
         assert getattr(settings, setting) == Settings.model_fields[setting].default, setting
 
 
-def test_a_function_has_as_many_threads_as_requests_at_once(planned, functions):
+def test_a_function_has_as_many_threads_as_requests_at_once_and_writes_whole_lines(planned, functions):
     for name, function in functions.items():
+        assert environments(planned)[name]["LOG_EXECUTION_ID"] == "false"
         config = function["service_config"][0]
         assert int(environments(planned)[name]["THREADS"] or 0) == config["max_instance_request_concurrency"]
 
@@ -151,11 +152,15 @@ def test_everybody_may_call_the_public_api_alone(planned):
 
 
 def test_nobody_may_decrypt_api_keys_and_only_runs_decrypt_credentials(planned):
-    may_decrypt = {
-        (principal, on) for principal, role, on in grants(planned) if "ecrypter" in role and "Enc" not in role
+    only_encrypt = "`roles/cloudkms.cryptoKeyEncrypter`"
+    may_more = {
+        (principal, role, on)
+        for principal, role, on in grants(planned)
+        if role != only_encrypt and ("cloudkms" in role or on.startswith("key"))
     }
 
-    assert may_decrypt == {("`run-pipeline`", "key `credentials`"), ("`run-pipeline-bulk`", "key `credentials`")}
+    decrypt = "`roles/cloudkms.cryptoKeyDecrypter`"
+    assert may_more == {(f"`{lane}`", decrypt, "key `credentials`") for lane in ("run-pipeline", "run-pipeline-bulk")}
 
 
 def test_no_role_of_ours_gives_rights_away_or_is_not_given(planned):
