@@ -77,6 +77,32 @@ run "each_function_is_an_account_of_its_own" {
   }
 }
 
+run "images_are_built_as_the_builder_and_kept_where_old_ones_are_deleted" {
+  command = plan
+  override_resource {
+    target          = google_service_account.build
+    override_during = plan
+    values = {
+      id     = "projects/ci-project/serviceAccounts/build@ci-project.iam.gserviceaccount.com"
+      email  = "build@ci-project.iam.gserviceaccount.com"
+      member = "serviceAccount:build@ci-project.iam.gserviceaccount.com"
+    }
+  }
+  override_resource {
+    target          = google_artifact_registry_repository.functions
+    override_during = plan
+    values          = { id = "projects/ci-project/locations/us-central1/repositories/functions" }
+  }
+
+  assert {
+    condition = local.build == {
+      service_account = google_service_account.build.id
+      repository      = google_artifact_registry_repository.functions.id
+    }
+    error_message = "Another account builds the images than the one that can do nothing else."
+  }
+}
+
 run "subscribers_are_called_by_pushes_alone" {
   command = plan
 
