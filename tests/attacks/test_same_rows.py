@@ -59,9 +59,9 @@ outcomes: Counter[str] = Counter()
 
 
 def test_most_of_those_queries_ran() -> None:
-    """What both databases refuse proves little, and so do two empty answers: the grammar must mean something to BigQuery.
+    """What both databases refuse proves little, and so do two empty answers: the grammar means something to BigQuery.
 
-    Mostly 65 to 95 of a hundred have rows. Hypothesis varies what it has just drawn, so that a few empty ones can be many.
+    Mostly 65 to 95 of a hundred have rows. Hypothesis varies what it has just drawn: some empty ones can become many.
     """
     assert outcomes["rows"] + outcomes["no rows"] >= 0.7 * outcomes.total(), outcomes
     assert outcomes["rows"] >= 0.4 * outcomes.total(), outcomes
