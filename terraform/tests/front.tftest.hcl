@@ -1,12 +1,7 @@
 # The load balancer is there when asked for, and then the only way to the api.
 
 mock_provider "google" {
-  mock_resource "google_service_account" {
-    defaults = {
-      email  = "mock@ci-project.iam.gserviceaccount.com"
-      member = "serviceAccount:mock@ci-project.iam.gserviceaccount.com"
-    }
-  }
+  source = "./tests/mocks"
 }
 mock_provider "google-beta" {}
 

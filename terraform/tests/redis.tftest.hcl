@@ -1,12 +1,7 @@
 # Calls are counted in Memorystore when asked for, reached through a network of its own.
 
 mock_provider "google" {
-  mock_resource "google_service_account" {
-    defaults = {
-      email  = "mock@ci-project.iam.gserviceaccount.com"
-      member = "serviceAccount:mock@ci-project.iam.gserviceaccount.com"
-    }
-  }
+  source = "./tests/mocks"
 }
 mock_provider "google-beta" {}
 

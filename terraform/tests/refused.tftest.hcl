@@ -1,12 +1,7 @@
 # Values that cannot be meant are refused by a plan, in words.
 
 mock_provider "google" {
-  mock_resource "google_service_account" {
-    defaults = {
-      email  = "mock@ci-project.iam.gserviceaccount.com"
-      member = "serviceAccount:mock@ci-project.iam.gserviceaccount.com"
-    }
-  }
+  source = "./tests/mocks"
 }
 mock_provider "google-beta" {}
 

@@ -1,12 +1,7 @@
 # Each function is an account of its own, no role is a basic one, and secrets have no values.
 
 mock_provider "google" {
-  mock_resource "google_service_account" {
-    defaults = {
-      email  = "mock@ci-project.iam.gserviceaccount.com"
-      member = "serviceAccount:mock@ci-project.iam.gserviceaccount.com"
-    }
-  }
+  source = "./tests/mocks"
 }
 mock_provider "google-beta" {}
 

@@ -1,12 +1,7 @@
 # A schedule is an entry of a map: its job comes and goes with it, and nothing else does.
 
 mock_provider "google" {
-  mock_resource "google_service_account" {
-    defaults = {
-      email  = "mock@ci-project.iam.gserviceaccount.com"
-      member = "serviceAccount:mock@ci-project.iam.gserviceaccount.com"
-    }
-  }
+  source = "./tests/mocks"
 }
 mock_provider "google-beta" {}
 
