@@ -1,4 +1,4 @@
-# What builds leave: source/ that was submitted by hand, and plans/ENVIRONMENT/ that wait for somebody to approve them.
+# What builds leave: source/ that was submitted by hand, plans/ENVIRONMENT/ that wait for somebody to approve them, and cache/.
 
 resource "google_storage_bucket" "builds" {
   #checkov:skip=CKV_GCP_62:Cloud Audit Logs record who reads and writes it; a bucket of access logs would say no more
@@ -26,11 +26,13 @@ resource "google_storage_bucket" "builds" {
 
 # "account/folder". A plan carries its own configuration, and applying it runs what that names: whoever writes plans/
 # decides what is done with the rights of apply. So no other build writes there, and plan runs nothing that pip
-# installed. There is no cache: a bad package does not outlive the build that installed it. Plans are of the one
-# environment of this project.
+# installed. Nor does a build that runs packages write the cache of them: one could change it for all that come after.
+# Plans are of the one environment of this project.
 resource "google_storage_bucket_iam_member" "builds" {
   for_each = {
+    "check/cache"                    = "roles/storage.objectViewer"
     "check/source"                   = "roles/storage.objectViewer"
+    "plan/cache"                     = "roles/storage.objectUser"
     "plan/source"                    = "roles/storage.objectViewer"
     "plan/plans/${var.environment}"  = "roles/storage.objectUser"
     "apply/source"                   = "roles/storage.objectViewer"

@@ -51,6 +51,7 @@ STAND_INS = {
     """,
     "make": """
         case $1 in
+          .venv) mkdir -p .venv && touch -d 2020-01-01 .venv/stamp && echo "$PIP_ONLY_BINARY" >.venv/made-of ;;
           bundle) mkdir -p dist && echo "bundle of $ACTION" >dist/api.zip ;;
         esac
     """,
@@ -100,6 +101,8 @@ class Build:
         (self.workspace / "terraform" / "prod").mkdir(parents=True)
         (self.folder / "tools").mkdir()
         shutil.copytree(ROOT / ".ci", self.workspace / ".ci")
+        for name in ("requirements.txt", "pyproject.toml"):
+            shutil.copy(ROOT / name, self.workspace / name)
         for name in ("dev.tfvars", "prod.tfvars", "prod/kms_override.tf"):
             (self.workspace / "terraform" / name).write_text(f"# {name}\n")
 

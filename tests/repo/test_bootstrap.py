@@ -170,17 +170,21 @@ def test_an_account_reaches_its_own_folders_and_no_other(case):
     environment = CASES[case].get("environment", "dev")
     state, builds = f"{PROJECT}-convergence-state", f"{PROJECT}-convergence-builds"
     ours, submitted = f"{state}/objects/convergence/default.tfstate", f"{builds}/objects/source/1.tgz"
-    kept = f"{builds}/objects/plans/{environment}/1.tfplan"
+    kept, cached = f"{builds}/objects/plans/{environment}/1.tfplan", f"{builds}/objects/cache/venv-1.tar.gz"
     others = (f"{state}/objects/bootstrap/default.tfstate", f"{builds}/objects/plans/{environment}2/1.tfplan")
 
     found: dict[str, set[str]] = {}
     for one in made(bootstrap(case), "google_storage_bucket_iam_member").values():
-        there = [name for name in (ours, submitted, kept, *others) if name.startswith(f"{one['bucket']}/")]
+        there = [name for name in (ours, submitted, kept, cached, *others) if name.startswith(f"{one['bucket']}/")]
         found.setdefault(account(one), set()).update(
             name for name in there if reaches(one, f"projects/_/buckets/{name}")
         )
 
-    assert found == {"check": {ours, submitted}, "plan": {ours, submitted, kept}, "apply": {ours, submitted, kept}}
+    assert found == {
+        "check": {ours, submitted, cached},
+        "plan": {ours, submitted, cached, kept},
+        "apply": {ours, submitted, kept},
+    }
 
 
 @needs_a_plan
@@ -240,7 +244,11 @@ def test_what_a_build_with_packages_writes_nobody_runs_and_plans_are_of_this_env
         if one["role"] == "roles/storage.objectUser"
     }
 
-    assert writers == {"apply": 'convergence/")', f"plan/plans/{environment}": f'plans/{environment}/")'}
+    assert writers == {
+        "apply": 'convergence/")',
+        "plan/cache": 'cache/")',
+        f"plan/plans/{environment}": f'plans/{environment}/")',
+    }
 
 
 @needs_a_plan

@@ -156,7 +156,7 @@ def test_the_environment_has_to_be_said():
     assert CONFIG["substitutions"]["_ENVIRONMENT"] == ""
 
 
-@pytest.mark.parametrize("script", [".ci/deploy", *(name for name in STEPS if "script" in STEPS[name])])
+@pytest.mark.parametrize("script", [".ci/cache", ".ci/deploy", *(name for name in STEPS if "script" in STEPS[name])])
 def test_scripts_parse_and_stop_at_the_first_error(script):
     text = STEPS[script]["script"] if script in STEPS else (ROOT / script).read_text()
 
@@ -179,16 +179,46 @@ def test_a_push_is_tested_and_planned_and_its_check_leaves_nothing(build):
     assert build.kept() == set()
 
 
-def test_on_main_a_plan_is_kept_by_a_build_that_installs_no_package(build):
+def test_on_main_a_plan_is_kept_by_a_build_that_runs_no_package(build):
     status = build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
 
     assert status == 0, build.output
-    assert build.calls("make") == ["bundle"], "which needs Python alone"
+    assert build.calls("make") == [".venv", "bundle"], "what is cached, and what needs Python alone"
+    assert (build.workspace / ".venv" / "made-of").read_text() == ":all:\n", "wheels alone: installing runs no package"
     terraform = build.calls("terraform")
     assert [call.split()[1] for call in terraform] == ["init", "plan"]
     assert "-backend-config=bucket=acme-convergence-state" in terraform[0]
     assert "-var-file=dev.tfvars -var=project_id=acme -out=tfplan" in terraform[-1]
-    assert build.kept() == {PLAN}
+    assert {name for name in build.kept() if "/cache/" not in name} == {PLAN}
+
+
+def test_a_cache_is_made_by_main_once_and_used_by_every_check(build):
+    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+    [cache] = [name for name in build.kept() if "/cache/" in name]
+    build.checkout()
+
+    build.run(_ACTION="check", COMMIT_SHA="another")
+    stamp = build.workspace / ".venv" / "stamp"
+    assert stamp.stat().st_mtime >= (build.workspace / "requirements.txt").stat().st_mtime, "make would begin anew"
+    build.checkout()
+
+    assert build.run(_ACTION="plan", COMMIT_SHA="another") == 0, build.output
+    assert build.calls("make") == ["bundle"]
+    assert not (build.workspace / ".venv").exists(), "what is restored is not for the build that keeps plans"
+    assert [name for name in build.kept() if "/cache/" in name] == [cache]
+
+
+def test_other_requirements_are_another_cache(build):
+    build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
+    build.checkout()
+    with (build.workspace / "requirements.txt").open("a") as file:
+        file.write("another==1.0\n")
+
+    build.run(_ACTION="check", COMMIT_SHA="another")
+
+    assert not (build.workspace / ".venv").exists()
+    assert build.run(_ACTION="plan", COMMIT_SHA="another") == 0
+    assert len([name for name in build.kept() if "/cache/" in name]) == 2
 
 
 def test_a_plan_says_where_versions_of_providers_are_not_locked(build):
