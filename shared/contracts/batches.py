@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.contracts.faults import faults_of
-from shared.contracts.messages import Text, Value
+from shared.contracts.messages import EVENTS_BEFORE, Text, Value
 from shared.contracts.pipeline_template import TemplateAddress
 from shared.contracts.tenant import TENANT_ID
 from shared.errors import MessageRejected
@@ -21,8 +21,6 @@ MOST_LOOKBACK_DAYS = 31
 # A message has at most 10 MB (FACTS 17); whoever names more tenants means all of them.
 MOST_TENANTS_NAMED = 10_000
 BATCH_ID = r"^[0-9a-f]{32}$"
-# Far above what the clocks of two machines differ by.
-CLOCKS_DIFFER = dt.timedelta(hours=1)
 # Nobody asked for a batch before.
 FIRST_YEAR = 2000
 
@@ -132,7 +130,7 @@ class Batch:
     @property
     def since(self) -> dt.datetime:
         """Before this nothing of the batch happened: which partitions of x_meta_runs a query need not read."""
-        return (self.first_asked_at or self.asked_at) - CLOCKS_DIFFER
+        return (self.first_asked_at or self.asked_at) - EVENTS_BEFORE
 
     @classmethod
     def of(cls, message: BatchMessage, published_at: dt.datetime) -> "Batch":

@@ -22,6 +22,8 @@ Value = str | int | float | bool | None | list[str | int | float | bool]
 MOST_REVIVALS = 3
 # A publisher's clock may be ahead of ours by so much.
 CLOCKS_DIFFER = dt.timedelta(minutes=10)
+# No event of a run or batch has a time that is further before it was asked for: far more than clocks differ by.
+EVENTS_BEFORE = dt.timedelta(hours=1)
 
 
 class RunMessage(BaseModel):

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from shared.contracts.batches import CLOCKS_DIFFER, FIRST_YEAR
-from shared.contracts.messages import RunMessage
+from shared.contracts.batches import FIRST_YEAR
+from shared.contracts.messages import EVENTS_BEFORE, RunMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.errors import ConvergenceError
@@ -165,7 +165,7 @@ class RunLog:
 
     def events_of(self, run: RunMessage) -> list[dict[str, Any]]:
         """The events of the run of this message: one query job."""
-        since = _EVER if run.asked_before else run.accepted_at - CLOCKS_DIFFER
+        since = _EVER if run.asked_before else run.accepted_at - EVENTS_BEFORE
         return self._events(run.tenant_id, run.pipeline_logging_id, since)
 
     def read_of(self, run: RunMessage) -> RunState | None:
@@ -224,7 +224,7 @@ def _are_all(events: Sequence[Mapping[str, Any]], since: datetime) -> bool:
     return (
         bool(messages)
         and not any(message["asked_before"] for message in messages)
-        and all(event["accepted_at"] >= since + CLOCKS_DIFFER for event in events)
+        and all(event["accepted_at"] >= since + EVENTS_BEFORE for event in events)
     )
 
 
