@@ -56,7 +56,7 @@ test: style          ## every check
 # Four at once: what takes time is waiting for answers. ADMIN_KEY and IDENTITY_TOKEN come from the environment.
 test.system: .venv/stamp  ## suites and a demo run on a real project: SYSTEM_PROJECT=…, or a stack's ready file STACK=…
 	@$(BIN)/python -m pytest -n4 --timeout=1800 -p tests.system.plugin $(if $(STACK),--stack "$(STACK)") \
-	  tests/contract/ports tests/contract/bigquery/test_functions.py tests/contract/bigquery/test_parameters.py tests/system
+	  tests/contract/ports emulators/tests/bigquery/test_functions.py emulators/tests/bigquery/test_parameters.py tests/system
 
 bundle:              ## a zip of each function into dist/, the same bytes from the same source; needs Python alone
 	@$(CHECK_PYTHON)

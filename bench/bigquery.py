@@ -66,7 +66,7 @@ def _served(*command: str) -> Iterator[Server]:
 
 
 def _embedded(directory: str) -> tuple[str, ...]:
-    return "local.bigquery", "--port", "0", "--data-dir", directory
+    return "emulators.bigquery", "--port", "0", "--data-dir", directory
 
 
 def _row(what: str, figure: str, beside: str = "", ratio: str = "") -> None:

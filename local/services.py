@@ -22,14 +22,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local import rpc
-from local.bigquery import create_app
-from local.bigquery.api.server import serving
+from emulators import rpc
+from emulators.bigquery import create_app
+from emulators.bigquery.api.server import serving
+from emulators.kms import KeyManagement
+from emulators.pubsub import Broker, handlers
+from emulators.secret_manager import SecretManager
+from emulators.sendgrid import Sink
 from local.data_dir import Keys, read_keys
-from local.kms import KeyManagement
-from local.pubsub import Broker, handlers
-from local.secret_manager import SecretManager
-from local.sendgrid import Sink
 
 
 class _Server(uvicorn.Server):

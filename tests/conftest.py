@@ -5,7 +5,7 @@ import pytest
 from shared.settings import ROOT
 
 # Folders whose files take long, the longest first; then all the others.
-_LONG = ("e2e", "repo", "contract", "attacks", "edges")
+_LONG = ("tests/e2e", "tests/repo", "emulators/tests", "tests/contract", "tests/attacks", "tests/edges")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -18,5 +18,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _place(item: pytest.Item) -> int:
-    folders = item.path.relative_to(ROOT).parts
-    return next((place for place, name in enumerate(_LONG) if folders[:2] == ("tests", name)), len(_LONG))
+    path = item.path.relative_to(ROOT)
+    return next((place for place, folder in enumerate(_LONG) if path.is_relative_to(folder)), len(_LONG))

@@ -17,7 +17,7 @@ def table() -> Any:
     """All of `rows()` as a pyarrow.Table, in the Arrow types that BigQuery's storage API gives for `SCHEMA`."""
     import pyarrow as pa
 
-    from local.bigquery import rows_in, schemas
+    from emulators.bigquery import rows_in, schemas
 
     fields = schemas.checked({"fields": SCHEMA})
     read = rows_in.row_reader(fields, ignore_unknown=False)

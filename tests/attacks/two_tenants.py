@@ -11,11 +11,11 @@ from typing import Any
 
 from google.cloud import bigquery
 
+from emulators.tests.bigquery.database import Clock, serve
 from shared.adapters.bigquery import BigQueryCatalog, BigQueryJobs, client
 from shared.contracts.shared_sources import SharedSource
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from tests.builders import CONTROL, DATA, OTHER, TENANT
-from tests.contract.bigquery.conftest import Clock, serve
 
 EXPORT = "billing-project.billing_export.gcp_billing_export"
 PRICES = "billing-project.billing_export.prices"

@@ -25,12 +25,12 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from emulators.pubsub import Broker, handlers
+from emulators.tests.loop_thread import LoopThread
 from local.data_dir import DataDir
 from local.functions import FUNCTIONS, ROOT, Function
-from local.pubsub import Broker, handlers
 from local.stack import Options, Ready, Stack, StackError
 from tests.e2e.conftest import Up, are_gone, eventually
-from tests.loop_thread import LoopThread
 
 pytestmark = pytest.mark.timeout(120)
 

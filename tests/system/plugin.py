@@ -1,6 +1,6 @@
 """Run the suites of the ports a third time, on a real project; a plugin, because they are not below this folder.
 
-    pytest -p tests.system.plugin tests/contract/ports tests/contract/bigquery/test_functions.py tests/system
+    pytest -p tests.system.plugin tests/contract/ports emulators/tests/bigquery/test_functions.py tests/system
 
 Off by default; `make test.system` runs it. The suites are those of `make test`, not copies: their fixture `cloud` is
 the project here, and every test that knows the backends `fake` and `embedded` runs with `google`. What only the
@@ -10,6 +10,7 @@ of a local stack, by its ready file, in the place of Google's, so that all this 
 CONTRIBUTING, "Against Google's own services", says which variables it takes, what is left out, and why.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ import google.auth
 import pytest
 from google.auth.exceptions import DefaultCredentialsError
 
+from emulators.tests.bigquery.database import OTHER_DATABASE, Clock, Database
+from shared.adapters import bigquery
 from tests.contract.ports.cloud import CLOUD
 from tests.system import target as targets
 from tests.system.project import Project
@@ -40,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if target.is_googles:
         _find_credentials(target.project)
     config.stash[CLOUD] = "project"
+    config.stash[OTHER_DATABASE] = "project_database"
 
 
 def _find_credentials(project: str) -> None:
@@ -77,3 +81,10 @@ def project(target: Target) -> Iterator[Project]:
     """The project, cleaned up before and after."""
     with Project(target) as project:
         yield project
+
+
+@pytest.fixture(scope="session")
+def project_database(project: Project) -> Iterator[Database]:
+    """The project's BigQuery, for a suite that only asks: one dataset for all its tests."""
+    with contextlib.closing(bigquery.client(project.project, project.location, project.bigquery)) as client:
+        yield Database(client, project.bigquery, Clock(), project.name())

@@ -14,15 +14,15 @@ from google.cloud.bigquery import Client
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from local.bigquery import create_app
-from local.bigquery.api.server import serving
-from local.kms import KeyManagement
-from local.pubsub import Broker, handlers
-from local.secret_manager import SecretManager
+from emulators.bigquery import create_app
+from emulators.bigquery.api.server import serving
+from emulators.kms import KeyManagement
+from emulators.pubsub import Broker, handlers
+from emulators.secret_manager import SecretManager
+from emulators.tests.loop_thread import LoopThread
 from shared.adapters import bigquery
 from shared.contracts.tables import DatasetRef, TableRef, TableSchema
 from shared.ports import Catalog, Jobs, Rows
-from tests.loop_thread import LoopThread
 
 # The name of the fixture that makes the cloud, where that is not the embedded one.
 CLOUD = pytest.StashKey[str]()

@@ -9,10 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from emulators.tests.fixtures import google_address, loop_thread
+from emulators.tests.loop_thread import LoopThread
 from shared.contracts.tables import DatasetRef
 from tests.contract.ports.cloud import CLOUD, Cloud, EmbeddedCloud, Warehouse
 from tests.fakes import FakeBigQuery, FakeCatalog, FakeJobs, FakeRows
-from tests.loop_thread import LoopThread
+
+__all__ = ["google_address", "loop_thread"]
 
 
 @pytest.fixture(scope="session")

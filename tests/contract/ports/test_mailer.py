@@ -14,7 +14,7 @@ import httpx
 import pytest
 import uvicorn
 
-from local.sendgrid import Sink, create_app
+from emulators.sendgrid import Sink, create_app
 from shared.adapters.sendgrid import SendGridMailer
 from shared.errors import AccessDenied, MailRefused, QuotaExceeded, Unavailable
 from shared.ports import Mail, Mailer
