@@ -15,8 +15,8 @@ from google.pubsub_v1 import PublisherClient, PubsubMessage
 
 from bench import results
 from bench.platform import DAY, TRIVIAL, Bench, batch_of, functions, peak_mib, stack
-from shared.pipeline.fan_out import CHUNK_MESSAGES, messages
-from shared.pipeline.targets import Target
+from shared.batches.fan_out import CHUNK_MESSAGES, messages
+from shared.batches.targets import Target
 from tests.e2e.many_tenants import EPOCH, register, tenant_ids
 
 LEAST_OF_LOOP = 0.8

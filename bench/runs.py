@@ -19,8 +19,8 @@ from bench import results
 from bench.calls import calls
 from bench.platform import DAY, Bench, batch_of, functions, processor_s, stack
 from local.functions import Function
-from shared.pipeline.fan_out import messages
-from shared.pipeline.targets import Target
+from shared.batches.fan_out import messages
+from shared.batches.targets import Target
 from tests.e2e.many_tenants import EPOCH, make, tenant_ids
 
 WITHIN_S = 3_600.0

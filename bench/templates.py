@@ -24,7 +24,7 @@ from shared.contracts.shared_sources import SharedSource, read_sources
 from shared.contracts.template_body import FAILURE_BUILT_IN
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
-from shared.pipeline.resolve import Resolver
+from shared.runs.resolve import Resolver
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -53,7 +53,7 @@ def preview(  # noqa: PLR0917 - typer calls it by name
     # What reads SQL takes 0.2 s to import, for which other commands need not wait.
     from cli.preview_text import show
     from shared.desk.preview import preview as resolved
-    from shared.pipeline.accept import available
+    from shared.runs.accept import available
     from shared.templating.isolation import Policy
     from shared.wiring import Instance
 

@@ -14,7 +14,7 @@ from shared.contracts.faults import faults_of, nearest
 from shared.contracts.requests import OnboardRequest, VariableName
 from shared.contracts.tenant import RESERVED_PREFIXES, is_tenant_id
 from shared.errors import Fault, RequestInvalid, VariablesInvalid
-from shared.pipeline.tenant_settings import check_variables
+from shared.tenants.settings import check_variables
 
 REQUIRED = ("tenant_id", "admin_email")
 TEMPLATES = "enabled_templates"

@@ -7,7 +7,7 @@ import flask
 
 from shared.errors import SettingsInvalid, TransientError
 from shared.logs import log, log_bug, log_context
-from shared.pipeline.receive import Receiver
+from shared.runs.receive import Receiver
 from shared.trace import trace_name
 from shared.wiring import instance
 

@@ -11,30 +11,30 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from shared import settings as environment
 from shared.adapters.clock import SystemClock
 from shared.adapters.template_files import TemplateFiles
+from shared.batches.batch_log import BatchLog
+from shared.batches.batch_status import BatchStatus
+from shared.batches.fan_out import FanOut
+from shared.batches.targets import Targets
 from shared.contracts.batches import asks_to_reconcile
 from shared.contracts.messages import Push
 from shared.contracts.publishers import publisher_subscription
 from shared.contracts.tables import DatasetRef
 from shared.errors import Fault, SettingsInvalid
-from shared.pipeline.batch_log import BatchLog
-from shared.pipeline.batch_status import BatchStatus
-from shared.pipeline.dead_letters import DeadLetters
-from shared.pipeline.deliver import Delivery
-from shared.pipeline.fan_out import FanOut
-from shared.pipeline.foreign import ForeignDelivery, ForeignRuns
-from shared.pipeline.kept_dead_letters import KeptDeadLetters
-from shared.pipeline.open_runs import OpenRuns
-from shared.pipeline.operator_mail import OperatorMail
-from shared.pipeline.receive import Receiver, RejectedMessages
-from shared.pipeline.reconcile import Reconcile
-from shared.pipeline.replay import Replays
-from shared.pipeline.resolve import Resolver
-from shared.pipeline.run_copies import RunCopies
-from shared.pipeline.run_history import RunHistory
-from shared.pipeline.run_log import RunLog
-from shared.pipeline.second_opinion import DryRunOpinion
-from shared.pipeline.targets import Targets
 from shared.ports import Catalog, Cipher, Jobs, Mailer, MessageBus, RateLimiter, Rows, Secrets
+from shared.recovery.dead_letters import DeadLetters
+from shared.recovery.kept_dead_letters import KeptDeadLetters
+from shared.recovery.open_runs import OpenRuns
+from shared.recovery.operator_mail import OperatorMail
+from shared.recovery.reconcile import Reconcile
+from shared.recovery.replay import Replays
+from shared.runs.deliver import Delivery
+from shared.runs.foreign import ForeignDelivery, ForeignRuns
+from shared.runs.receive import Receiver, RejectedMessages
+from shared.runs.resolve import Resolver
+from shared.runs.run_copies import RunCopies
+from shared.runs.run_history import RunHistory
+from shared.runs.run_log import RunLog
+from shared.runs.second_opinion import DryRunOpinion
 from shared.settings import Settings
 from shared.tenants.api_keys import ApiKeys
 from shared.tenants.audit import Audit

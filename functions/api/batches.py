@@ -10,6 +10,9 @@ from functions.api.acting import Caller, recorded
 from functions.api.batch_examples import BATCH_ACCEPTED, BATCH_RETRIED, BATCH_SHOWN
 from functions.api.calls import ADMIN, IDEMPOTENCY_KEY, Parameter, call
 from functions.api.pipelines import idempotency_key
+from shared.batches.batch_log import BatchEvent
+from shared.batches.batch_status import BatchState
+from shared.batches.start_batch import Publisher, batch_of, check, retry, start
 from shared.contracts.batch_answers import BatchAccepted, BatchFailure, BatchPhase, BatchShown
 from shared.contracts.batches import BATCH_ID, Batch
 from shared.contracts.requests import BatchRequest
@@ -22,9 +25,6 @@ from shared.errors import (
     TemplateNotFound,
     VariablesInvalid,
 )
-from shared.pipeline.batch_log import BatchEvent
-from shared.pipeline.batch_status import BatchState
-from shared.pipeline.start_batch import Publisher, batch_of, check, retry, start
 from shared.wiring import Instance, instance
 
 admin = flask.Blueprint("batches", __name__, url_prefix="/api/v1/pipelines/batch")

@@ -25,9 +25,9 @@ from shared.errors import (
     TenantUnknown,
     VariablesInvalid,
 )
-from shared.pipeline.onboard import onboard
-from shared.pipeline.tenant_settings import check_templates, check_variables
+from shared.runs.onboard import onboard
 from shared.tenants.records import TenantRecord
+from shared.tenants.settings import check_templates, check_variables
 from shared.wiring import Instance, instance
 
 admin = flask.Blueprint("customers", __name__, url_prefix="/api/v1/customers")

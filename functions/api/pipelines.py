@@ -27,8 +27,8 @@ from shared.errors import (
     TemplateNotFound,
     VariablesInvalid,
 )
-from shared.pipeline.accept import accept, available
-from shared.pipeline.run_log import RunState
+from shared.runs.accept import accept, available
+from shared.runs.run_log import RunState
 from shared.wiring import instance
 
 tenant = flask.Blueprint("pipelines", __name__, url_prefix="/api/v1/pipelines")

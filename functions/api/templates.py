@@ -10,7 +10,7 @@ from shared.contracts.faults import nearest
 from shared.contracts.pipeline_template import TemplateAddress
 from shared.contracts.tenant import Tenant
 from shared.errors import KeyRejected, TemplateNotFound
-from shared.pipeline.runnable import details, runnable, summary
+from shared.runs.runnable import details, runnable, summary
 from shared.tenants.api_keys import tenant_of_key
 from shared.wiring import Instance, instance
 

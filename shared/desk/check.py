@@ -30,8 +30,8 @@ from shared.errors import (
     SchemaMismatch,
     TemplateInvalid,
 )
-from shared.pipeline.query_places import queries
-from shared.pipeline.resolve import Plan
+from shared.runs.query_places import queries
+from shared.runs.resolve import Plan
 from shared.settings import Settings
 from shared.templating.isolation import Policy
 from shared.templating.placeholders import names

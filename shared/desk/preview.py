@@ -11,9 +11,9 @@ from shared.contracts.tenant import Tenant
 from shared.desk.sources import billed, dollars
 from shared.engines.base import Fields, Services
 from shared.errors import Fault, NotFound, PermanentError, TransientError
-from shared.pipeline.query_places import queries
-from shared.pipeline.resolve import Plan
 from shared.ports import DryRun
+from shared.runs.query_places import queries
+from shared.runs.resolve import Plan
 from shared.templating.isolation import Guarded, Policy, confirm
 
 

@@ -9,8 +9,8 @@ import yaml
 
 from shared.contracts.pipeline_template import PipelineTemplate
 from shared.errors import ConvergenceError
-from shared.pipeline.resolve import Resolver
-from shared.pipeline.second_opinion import DryRunOpinion
+from shared.runs.resolve import Resolver
+from shared.runs.second_opinion import DryRunOpinion
 from tests.attacks.two_tenants import CONTROL_TABLE, EXPORT, FOREIGN, OWN, PEEK, PRICES, SOURCES, Database, canaries
 from tests.builders import TENANT, run, services, template, tenant
 from tests.fakes import FakeClock, FakeTemplates

@@ -10,7 +10,7 @@ import yaml
 
 from shared.contracts.pipeline_template import TemplateAddress, read_template
 from shared.errors import ConvergenceError, PermanentError, TemplateInvalid
-from shared.pipeline.resolve import Resolver
+from shared.runs.resolve import Resolver
 from tests.builders import run, services, template, tenant
 from tests.fakes import FakeServices, FakeTemplates
 

@@ -10,7 +10,7 @@ from werkzeug.test import Client, TestResponse
 from shared.contracts.messages import RunMessage
 from shared.contracts.queries import PageToken
 from shared.errors import MailRefused, NotConfirmed, QuotaExceeded, Unavailable
-from shared.pipeline.run_log import RunLog
+from shared.runs.run_log import RunLog
 from tests.builders import (
     CONTROL,
     DATA,

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import Client
 
 from shared.errors import Unavailable
-from shared.pipeline.run_log import RunLog, RunRecord
+from shared.runs.run_log import RunLog, RunRecord
 from tests.builders import CONTROL, DATA, DEAD_LETTERS, REJECTED, push, run
 from tests.edges.conftest import client
 from tests.fakes import Answer, FakeServices

@@ -22,13 +22,13 @@ from functions.api.openapi import document, path_of
 from functions.api.problems import FAILURES, HTTP_CODES, INTERNAL_ERROR, PASSING_FAILURES
 from functions.api.tenant_examples import KEY_ID
 from shared import errors
+from shared.batches.batch_status import BatchState, state_of
 from shared.contracts.replays import ReplayRequest
 from shared.contracts.tables import DatasetRef
 from shared.errors import ConvergenceError, PermanentError, RateLimited, TransientError
-from shared.pipeline.batch_status import BatchState, state_of
-from shared.pipeline.replay import Replay
-from shared.pipeline.run_history import Page
-from shared.pipeline.run_log import RunLog
+from shared.recovery.replay import Replay
+from shared.runs.run_history import Page
+from shared.runs.run_log import RunLog
 from shared.wiring import instance
 from tests.builders import (
     CONTROL,

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from shared.errors import NotConfirmed, RunNotFailed
-from shared.pipeline.replay import Replay
+from shared.recovery.replay import Replay
 from shared.wiring import instance
 from tests.builders import AUDIT, KEY, run
 from tests.edges.conftest import ADMIN_KEY

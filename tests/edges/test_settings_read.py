@@ -21,8 +21,8 @@ from shared.contracts.sql import Sql
 from shared.contracts.tables import Column
 from shared.engines import registry
 from shared.engines.base import Engine, Fields, StepContext, StepResult
-from shared.pipeline.run_log import RunLog, RunRecord
 from shared.readers import FUNCTIONS, Function
+from shared.runs.run_log import RunLog, RunRecord
 from shared.settings import Settings, read_by
 from shared.wiring import Instance
 from tests.builders import (

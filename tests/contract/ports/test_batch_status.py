@@ -5,20 +5,20 @@ from typing import Any
 
 import pytest
 
+from shared.batches.batch_log import BatchLog
+from shared.batches.batch_status import BatchState, BatchStatus
+from shared.batches.start_batch import Publisher, retry
+from shared.batches.targets import Targets
 from shared.contracts.batches import Batch, BatchMessage, read_batch
 from shared.contracts.messages import RunMessage, read_push, run_id
 from shared.contracts.pipeline_template import TemplateAddress
 from shared.contracts.sql import Sql
 from shared.contracts.tables import DatasetRef
 from shared.errors import BatchNotFound, NothingFailed
-from shared.pipeline.batch_log import BatchLog
-from shared.pipeline.batch_status import BatchState, BatchStatus
-from shared.pipeline.open_runs import OpenRuns
-from shared.pipeline.reconcile import EVERY, Reconcile
-from shared.pipeline.run_copies import RunCopies
-from shared.pipeline.run_log import RunLog, RunRecord, StepRecord
-from shared.pipeline.start_batch import Publisher, retry
-from shared.pipeline.targets import Targets
+from shared.recovery.open_runs import OpenRuns
+from shared.recovery.reconcile import EVERY, Reconcile
+from shared.runs.run_copies import RunCopies
+from shared.runs.run_log import RunLog, RunRecord, StepRecord
 from shared.tenants.directory import Directory
 from tests.builders import make_table, push, put_record, run, schema, settings, tenant
 from tests.contract.ports.cloud import Cloud, Warehouse

@@ -8,8 +8,8 @@ import pytest
 from shared.contracts.messages import RunMessage, batch_key, run_id
 from shared.contracts.replays import ReplayRequest
 from shared.errors import NotConfirmed, RunNotFailed, RunNotFound
-from shared.pipeline.replay import Replays, next_attempt
-from shared.pipeline.run_log import RunLog, RunRecord, StepRecord
+from shared.recovery.replay import Replays, next_attempt
+from shared.runs.run_log import RunLog, RunRecord, StepRecord
 from tests.builders import DAY, run, schema
 from tests.contract.ports.cloud import Cloud, Warehouse
 from tests.fakes import START, FakeClock, FakeMessageBus

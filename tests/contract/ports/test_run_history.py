@@ -8,8 +8,8 @@ import pytest
 from shared.contracts.pipeline_template import TemplateAddress
 from shared.contracts.queries import PageToken
 from shared.contracts.tables import DatasetRef
-from shared.pipeline.run_history import RunHistory
-from shared.pipeline.run_log import RUN_RANK, RunLog, RunRecord, StepRecord
+from shared.runs.run_history import RunHistory
+from shared.runs.run_log import RUN_RANK, RunLog, RunRecord, StepRecord
 from tests.builders import OTHER, TENANT, run, schema
 from tests.contract.ports.cloud import Cloud, Warehouse
 from tests.fakes import FakeClock

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from shared.batches.targets import Target, Targets
 from shared.contracts.batches import Batch, Position
 from shared.contracts.pipeline_template import TemplateAddress
-from shared.pipeline.run_log import RunLog, RunRecord
-from shared.pipeline.targets import Target, Targets
+from shared.runs.run_log import RunLog, RunRecord
 from tests.builders import run, schema
 from tests.contract.ports.cloud import Cloud, Warehouse
 from tests.fakes import FakeClock

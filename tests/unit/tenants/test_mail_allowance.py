@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from shared.errors import MailLimitReached
-from shared.pipeline.execute import Execution
-from shared.pipeline.resolve import Resolver
-from shared.pipeline.run_log import RunLog, StepRecord
+from shared.runs.execute import Execution
+from shared.runs.resolve import Resolver
+from shared.runs.run_log import RunLog, StepRecord
 from shared.tenants.mail_allowance import MOST_A_DAY
 from tests.builders import CONTROL, DATA, OTHER, TENANT, mails, run, services, template, tenant
 from tests.fakes import START, FakeServices, FakeTemplates

@@ -1,0 +1,1 @@
+"""A batch: one template for many tenants, from the request to the status of its runs."""

@@ -1,0 +1,117 @@
+"""What can be run, as callers see it: a template's variables and steps, without anybody's values."""
+
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from shared.contracts.answers import ProblemFault, TemplateDetails, TemplateStep, TemplateSummary, TemplateVariable
+from shared.contracts.explain import explain
+from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, Step, TemplateAddress
+from shared.contracts.template_body import STEP_KEYS
+from shared.contracts.tenant import Tenant
+from shared.engines.registry import engine
+from shared.errors import Fault, PermanentError, TemplateInvalid
+from shared.runs.resolve import TemplateSource
+from shared.templating.placeholders import names, texts
+from shared.templating.resolution import is_protected
+
+
+def runnable(addresses: Iterable[TemplateAddress], tenant: Tenant | None) -> list[TemplateAddress]:
+    """Those that this tenant may ask for, or that any may where there is none; onboarding is a call of its own."""
+    enabled = tenant.enabled_templates if tenant else ()
+    return [one for one in addresses if one != ONBOARDING and (not enabled or str(one) in enabled)]
+
+
+def summary(address: TemplateAddress, templates: TemplateSource, *, with_faults: bool) -> TemplateSummary:
+    """One line of the list. A broken template is one, too: whoever misses it finds out why. `with_faults` says why."""
+    template, faults = _read(address, templates)
+    return TemplateSummary(
+        provider=address.provider,
+        domain=address.domain,
+        template_name=address.template_name,
+        status="broken" if faults else "ready",
+        description=template.description if template else "",
+        needs_date="date" in _used(template) if template else None,
+        faults=_shown(faults) if with_faults else [],
+    )
+
+
+def details(
+    address: TemplateAddress, templates: TemplateSource, *, set_by_operator: Iterable[str], with_faults: bool
+) -> TemplateDetails:
+    """The whole template. `set_by_operator` names variables that have a value without being given; no value is shown.
+
+    A file that cannot be read has neither variables nor steps. Raises TemplateNotFound.
+    """
+    template, _ = _read(address, templates)
+    given = frozenset(set_by_operator)
+    return TemplateDetails(
+        **dict(summary(address, templates, with_faults=with_faults)),
+        version=template.version if template else None,
+        pipeline_id=template.pipeline_id if template else None,
+        variables=[_variable(template, name, name in given) for name in template.variables] if template else [],
+        steps=[_step(step) for step in template.steps] if template else [],
+    )
+
+
+def _read(address: TemplateAddress, templates: TemplateSource) -> tuple[PipelineTemplate | None, tuple[Fault, ...]]:
+    """The template and what is wrong with it; None where its file has not the shape of one."""
+    try:
+        template = templates.get(address)
+    except TemplateInvalid as error:
+        return None, error.faults
+    return template, tuple(fault for step in template.steps for fault in _step_faults(template, step))
+
+
+def _step_faults(template: PipelineTemplate, step: Step) -> list[Fault]:
+    """What its engine would say of the step's fields, their placeholders not yet filled."""
+    try:
+        model = engine(step.ps_type).fields_model
+        model.model_validate(dict(step.fields))
+    except ValidationError as error:
+        return explain(error, template.document, file=template.file, model=model, below=step.path, also=STEP_KEYS)
+    except PermanentError as error:
+        return list(error.faults) or [Fault(template.where((*step.path, "ps_type")), error.code, error.message)]
+    return []
+
+
+def _used(template: PipelineTemplate) -> set[str]:
+    """Every variable that a run needs: those in steps and in pipeline_id, and those that they refer to."""
+    used: set[str] = set()
+    values: list[object] = [template.pipeline_id, *(dict(step.fields) for step in template.steps)]
+    while values:
+        for _, text in texts(values.pop()):
+            new = {part.name for part in names(text)} - used
+            used |= new
+            values += [template.variables[name].default for name in new if name in template.variables]
+    return used
+
+
+def _variable(template: PipelineTemplate, name: str, given: bool) -> TemplateVariable:
+    spec = template.variables[name]
+    return TemplateVariable(
+        name=name,
+        type=spec.type,
+        description=spec.description,
+        default=list(spec.default) if isinstance(spec.default, tuple) else spec.default,
+        overridable=not is_protected(template, name),
+        required=spec.default is None and not given,
+        pattern=spec.pattern,
+        enum=list(spec.enum) if spec.enum is not None else None,
+        min=spec.min,
+        max=spec.max,
+    )
+
+
+def _step(step: Step) -> TemplateStep:
+    return TemplateStep(
+        step_id=step.step_id,
+        name=step.name,
+        ps_type=step.ps_type,
+        trigger=step.trigger,
+        depends_on=list(step.depends_on),
+    )
+
+
+def _shown(faults: Iterable[Fault]) -> list[ProblemFault]:
+    return [ProblemFault(where=fault.where, code=fault.code, message=fault.message) for fault in faults]
