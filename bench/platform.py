@@ -15,8 +15,8 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 
 from local.functions import FUNCTIONS, ROOT, Function
 from local.stack import Options, Ready, Stack
-from shared.contracts.batches import Batch
-from shared.contracts.pipeline_template import TemplateAddress
+from shared.contracts.messages.batch import Batch
+from shared.contracts.template_address import TemplateAddress
 from tests.e2e.client import Platform, client_of
 
 DAY = date(2025, 11, 15)

@@ -18,10 +18,11 @@ from jinja2.sandbox import SandboxedEnvironment
 from rich.console import Console
 from rich.table import Table
 
-from shared.contracts.messages import RunMessage, run_id
-from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress, read_template
-from shared.contracts.shared_sources import SharedSource, read_sources
-from shared.contracts.template_body import FAILURE_BUILT_IN
+from shared.contracts.files.pipeline_template import PipelineTemplate, read_template
+from shared.contracts.files.shared_sources import SharedSource, read_sources
+from shared.contracts.files.template_body import FAILURE_BUILT_IN
+from shared.contracts.messages.run_message import RunMessage, run_id
+from shared.contracts.template_address import TemplateAddress
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
 from shared.runs.resolve import Resolver

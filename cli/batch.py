@@ -12,8 +12,8 @@ from cli.api import Api, connect
 from cli.batch_watch import all_succeeded, report, watch
 from cli.options import Repeated, assignments
 from cli.text import show_errors
-from shared.contracts.pipeline_template import TemplateAddress
-from shared.contracts.variable_spec import VariableSpec
+from shared.contracts.files.variable_spec import VariableSpec
+from shared.contracts.template_address import TemplateAddress
 from shared.errors import ConvergenceError, Unavailable
 
 # As a shell says of a program that was ended by Ctrl-C.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import typer
 
-from shared.contracts.template_body import RESERVED
+from shared.contracts.files.template_body import RESERVED
 
 Repeated = list[str]
 

@@ -13,9 +13,10 @@ from rich.console import Console
 from cli.deployment import Deployment, find
 from cli.options import Repeated, assignments, variables
 from cli.text import show_errors
-from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, TemplateAddress
+from shared.contracts.files.pipeline_template import PipelineTemplate
+from shared.contracts.files.variable_spec import Value, VariableSpec
+from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.contracts.tenant import Tenant, is_tenant_id
-from shared.contracts.variable_spec import Value, VariableSpec
 from shared.desk import stand_ins
 from shared.errors import ConvergenceError, Fault, RequestInvalid, TenantUnknown
 from shared.tenants.directory import Directory

@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.faults import faults_of, nearest
-from shared.contracts.requests import OnboardRequest, VariableName
+from shared.contracts.fields import VariableName
+from shared.contracts.http.tenants import OnboardRequest
 from shared.contracts.tenant import RESERVED_PREFIXES, is_tenant_id
 from shared.errors import Fault, RequestInvalid, VariablesInvalid
 from shared.tenants.settings import check_variables

@@ -28,7 +28,7 @@ NOT_READ = {"configs": ("*.schema.json",)}
 # The keys of a table in `templates/`, and of its columns, as shared/contracts/tables.py reads them.
 TABLE = frozenset({"description", "partition_field", "partition_type", "cluster_by", "fields"})
 COLUMN = frozenset({"name", "type", "mode", "description", "fields"})
-# The file that holds tables by name (shared/contracts/table_files.py).
+# The file that holds tables by name (shared/contracts/files/table_files.py).
 SEVERAL = "schema_template.json"
 # No file of source has a tenth of it.
 MOST_BYTES = 1024**2

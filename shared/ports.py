@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress
+from shared.contracts.files.pipeline_template import PipelineTemplate
 from shared.contracts.sql import Sql
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
+from shared.contracts.template_address import TemplateAddress
 
 Row = Mapping[str, Any]
 

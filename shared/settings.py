@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from shared.contracts.publishers import Publishers
+from shared.contracts.messages.publishers import Publishers
 from shared.errors import Fault, SettingsInvalid
 from shared.readers import FUNCTIONS, Function, LocalOnly, ReadBy, RequiredBy, UndeclaredRead, functions_of
 

@@ -15,9 +15,9 @@ from shared.batches.batch_log import BatchLog
 from shared.batches.batch_status import BatchStatus
 from shared.batches.fan_out import FanOut
 from shared.batches.targets import Targets
-from shared.contracts.batches import asks_to_reconcile
-from shared.contracts.messages import Push
-from shared.contracts.publishers import publisher_subscription
+from shared.contracts.messages.batch import asks_to_reconcile
+from shared.contracts.messages.publishers import publisher_subscription
+from shared.contracts.messages.push import Push
 from shared.contracts.tables import DatasetRef
 from shared.errors import Fault, SettingsInvalid
 from shared.ports import Catalog, Cipher, Jobs, Mailer, MessageBus, RateLimiter, Rows, Secrets

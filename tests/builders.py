@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.contracts.messages import RunMessage, run_id
-from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress, read_template
+from shared.contracts.files.pipeline_template import PipelineTemplate, read_template
+from shared.contracts.messages.run_message import RunMessage, run_id
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema, read_table_schema
+from shared.contracts.template_address import TemplateAddress
 from shared.contracts.tenant import TENANT_LABEL, Tenant
 from shared.engines.base import StepContext
 from shared.settings import Settings

@@ -15,10 +15,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from shared.contracts.faults import nearest
-from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress
-from shared.contracts.shared_sources import SharedSource
+from shared.contracts.files.pipeline_template import PipelineTemplate
+from shared.contracts.files.shared_sources import SharedSource
 from shared.contracts.sql import Sql
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
+from shared.contracts.template_address import TemplateAddress
 from shared.errors import IsolationRefused, MailRefused, NotFound, PayloadRefused, QueryFailed, TemplateNotFound
 from shared.ports import Allowance, Dataset, DryRun, Job, JobError, JobExists, Mail, Message, QueryJob, Row
 from shared.settings import Settings

@@ -8,8 +8,7 @@ from functions.api import body
 from functions.api.acting import key_manager, recorded
 from functions.api.calls import TENANT_OR_ADMIN, Parameter, call
 from functions.api.tenant_examples import KEY_ID, KEY_MADE, KEYS_SHOWN
-from shared.contracts.requests import RotateRequest
-from shared.contracts.tenant_answers import KeyMade, KeyShown, KeysShown
+from shared.contracts.http.api_keys import KeyMade, KeyShown, KeysShown, RotateRequest
 from shared.errors import Fault, KeyInGrace, KeyNotFound, LastKey, RequestInvalid, TenantUnknown, TooManyKeys
 from shared.tenants.key_ring import KeyRecord
 from shared.wiring import instance

@@ -13,9 +13,9 @@ from functions.api.pipelines import idempotency_key
 from shared.batches.batch_log import BatchEvent
 from shared.batches.batch_status import BatchState
 from shared.batches.start_batch import Publisher, batch_of, check, retry, start
-from shared.contracts.batch_answers import BatchAccepted, BatchFailure, BatchPhase, BatchShown
-from shared.contracts.batches import BATCH_ID, Batch
-from shared.contracts.requests import BatchRequest
+from shared.contracts.fields import BATCH_ID
+from shared.contracts.http.batches import BatchAccepted, BatchFailure, BatchPhase, BatchRequest, BatchShown
+from shared.contracts.messages.batch import Batch
 from shared.errors import (
     BatchNotFound,
     IdempotencyMismatch,

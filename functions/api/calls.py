@@ -18,8 +18,7 @@ from typing import Any
 import flask
 from pydantic import BaseModel
 
-from shared.contracts.batches import BATCH_ID
-from shared.contracts.messages import RUN_ID
+from shared.contracts.fields import BATCH_ID, RUN_ID
 from shared.contracts.tenant import TENANT_ID
 from shared.errors import ConvergenceError, KeyRejected, RateLimited, TenantSuspended, WrongTenant
 

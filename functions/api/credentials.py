@@ -10,7 +10,7 @@ from functions.api.calls import TENANT, Parameter, call
 from functions.api.tenant_examples import CREDENTIALS_KEPT
 from shared.contracts.credentials import PROVIDERS, AwsCredentials
 from shared.contracts.faults import nearest
-from shared.contracts.tenant_answers import CredentialsKept
+from shared.contracts.http.credentials import CredentialsKept
 from shared.errors import KeyRejected, ProviderUnknown
 from shared.tenants.credentials import external_id
 from shared.wiring import instance

@@ -10,11 +10,20 @@ from functions.api.access import require_admin
 from functions.api.acting import Caller, operator, recorded
 from functions.api.calls import ADMIN, call
 from functions.api.tenant_examples import OFF_BOARDED, ONBOARDED, TENANT_CHANGED, TENANT_SHOWN, TENANTS_LISTED
-from shared.contracts.answers import Onboarded
-from shared.contracts.queries import OffBoardingQuery, TenantsQuery
-from shared.contracts.requests import MAX_VARIABLES, OnboardRequest, TenantChange
+from shared.contracts.fields import MAX_VARIABLES
+from shared.contracts.http.tenants import (
+    OffBoarded,
+    OffBoardingQuery,
+    Onboarded,
+    OnboardRequest,
+    RemovedDataset,
+    TenantChange,
+    TenantListed,
+    TenantShown,
+    TenantsListed,
+    TenantsQuery,
+)
 from shared.contracts.tenant import Tenant
-from shared.contracts.tenant_answers import OffBoarded, RemovedDataset, TenantListed, TenantShown, TenantsListed
 from shared.errors import (
     AlreadyOnboarded,
     Fault,

@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 
 from functions.api.calls import PATH, Call, Parameter, declaration
 from functions.api.problems import FAILURES, HTTP_CODES, INTERNAL_ERROR, PASSING_FAILURES, status_of
-from shared.contracts.answers import Problem
+from shared.contracts.http.answers import Problem
 from shared.errors import ConvergenceError, RequestInvalid, WrongTenant
 
 Json = dict[str, Any]

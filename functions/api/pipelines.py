@@ -9,11 +9,9 @@ from functions.api import body, query
 from functions.api.access import require_tenant
 from functions.api.calls import IDEMPOTENCY_KEY, TENANT, call
 from functions.api.examples import RUN_ACCEPTED, RUN_ENDED, RUNS
-from shared.contracts.answers import Run, RunAccepted, Runs, RunStep, RunSummary
-from shared.contracts.messages import RUN_ID
-from shared.contracts.pipeline_template import TemplateAddress
-from shared.contracts.queries import PageToken, RunsQuery
-from shared.contracts.requests import RunRequest
+from shared.contracts.fields import RUN_ID
+from shared.contracts.http.runs import PageToken, Run, RunAccepted, RunRequest, Runs, RunsQuery, RunStep, RunSummary
+from shared.contracts.template_address import TemplateAddress
 from shared.errors import (
     Fault,
     IsolationRefused,

@@ -6,7 +6,7 @@ from functions.api import body
 from functions.api.access import require_admin
 from functions.api.acting import Caller, recorded
 from functions.api.calls import ADMIN, PATH, Example, call
-from shared.contracts.replays import Replayed, ReplayedRun, ReplayRequest
+from shared.contracts.http.replays import Replayed, ReplayedRun, ReplayRequest
 from shared.errors import NotConfirmed, RunNotFailed, RunNotFound
 from shared.wiring import instance
 

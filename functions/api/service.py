@@ -6,7 +6,7 @@ from functools import cache
 import flask
 
 from functions.api.calls import ANYONE, Example, call
-from shared.contracts.answers import Health
+from shared.contracts.http.answers import Health
 
 anyone = flask.Blueprint("service", __name__)
 

@@ -5,9 +5,9 @@ import flask
 from functions.api.access import require_admin, require_tenant
 from functions.api.calls import TENANT_OR_ADMIN, call
 from functions.api.examples import TEMPLATE, TEMPLATES
-from shared.contracts.answers import TemplateDetails, Templates
 from shared.contracts.faults import nearest
-from shared.contracts.pipeline_template import TemplateAddress
+from shared.contracts.http.templates import TemplateDetails, Templates
+from shared.contracts.template_address import TemplateAddress
 from shared.contracts.tenant import Tenant
 from shared.errors import KeyRejected, TemplateNotFound
 from shared.runs.runnable import details, runnable, summary

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from shared.contracts.faults import nearest
-from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress, read_template
-from shared.contracts.shared_sources import SharedSource, read_sources
+from shared.contracts.files.pipeline_template import PipelineTemplate, read_template
+from shared.contracts.files.shared_sources import SharedSource, read_sources
+from shared.contracts.template_address import TemplateAddress
 from shared.errors import TemplateNotFound
 
 T = TypeVar("T")

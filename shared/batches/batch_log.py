@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.contracts.batches import Batch
+from shared.contracts.messages.batch import Batch
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.ports import Clock, Jobs, Rows

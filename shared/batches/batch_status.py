@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.batches.batch_log import BatchEvent, BatchLog
 from shared.batches.batch_runs import latest_runs
-from shared.contracts.batches import Batch, BatchMessage
+from shared.contracts.messages.batch import Batch, BatchMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.errors import BatchNotFound

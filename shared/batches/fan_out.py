@@ -10,9 +10,10 @@ from itertools import islice
 
 from shared.batches.batch_log import BatchLog
 from shared.batches.targets import Target, Targets
-from shared.contracts.batches import Batch, BatchMessage, Position, read_batch
-from shared.contracts.messages import CLOCKS_DIFFER, Push, RunMessage, batch_key, run_id
-from shared.contracts.pipeline_template import ONBOARDING
+from shared.contracts.messages.batch import Batch, BatchMessage, Position, read_batch
+from shared.contracts.messages.push import Push
+from shared.contracts.messages.run_message import CLOCKS_DIFFER, RunMessage, batch_key, run_id
+from shared.contracts.template_address import ONBOARDING
 from shared.errors import MessageRejected, TemplateInvalid, TemplateNotFound
 from shared.logs import log, log_context
 from shared.ports import Clock, Message, MessageBus, Templates

@@ -13,12 +13,13 @@ from typing import Any
 
 from shared.batches.batch_log import BatchLog
 from shared.batches.batch_status import BatchState
-from shared.contracts.batches import Batch, BatchMessage
-from shared.contracts.messages import Value
-from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, TemplateAddress
-from shared.contracts.requests import BatchRequest
+from shared.contracts.fields import Value
+from shared.contracts.files.pipeline_template import PipelineTemplate
+from shared.contracts.http.batches import BatchRequest
+from shared.contracts.messages.batch import Batch, BatchMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
+from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.errors import (
     ConvergenceError,
     Fault,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.batches.batch_runs import latest_runs
-from shared.contracts.batches import Batch, Position
+from shared.contracts.messages.batch import Batch, Position
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.ports import Jobs

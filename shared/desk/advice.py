@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from shared.contracts.explain import dotted
-from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, Step
-from shared.contracts.template_body import FAILURE_BUILT_IN
-from shared.contracts.variable_spec import EMAIL
+from shared.contracts.fields import EMAIL
+from shared.contracts.files.explain import dotted
+from shared.contracts.files.pipeline_template import PipelineTemplate, Step
+from shared.contracts.files.template_body import FAILURE_BUILT_IN
+from shared.contracts.template_address import ONBOARDING
 from shared.desk.links import link_advice
 from shared.desk.used import used_by
 from shared.errors import Fault

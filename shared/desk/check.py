@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from shared.contracts.explain import dotted, explain
 from shared.contracts.faults import nearest
-from shared.contracts.pipeline_template import Examined, PipelineTemplate, Step, examine, read_template
-from shared.contracts.shared_sources import SharedSource, examine_sources
+from shared.contracts.files.explain import dotted, explain
+from shared.contracts.files.pipeline_template import Examined, PipelineTemplate, Step, examine, read_template
+from shared.contracts.files.shared_sources import SharedSource, examine_sources
+from shared.contracts.files.table_files import SEVERAL, examine_tables
+from shared.contracts.files.template_body import STEP_KEYS
 from shared.contracts.sql import Sql
-from shared.contracts.table_files import SEVERAL, examine_tables
-from shared.contracts.template_body import STEP_KEYS
 from shared.desk import stand_ins
 from shared.desk.advice import addresses, advice, unreachable
 from shared.desk.files import SOURCES, configs_files, shown, table_files

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.contracts.pipeline_template import TemplateAddress
+from shared.contracts.template_address import TemplateAddress
 from shared.desk.findings import Finding
 from shared.errors import TemplateNotFound
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from shared.contracts.foreign_message import ForeignMessage
-from shared.contracts.shared_sources import SharedSource
-from shared.contracts.template_body import StepBody, TemplateBody
+from shared.contracts.files.shared_sources import SharedSource
+from shared.contracts.files.template_body import StepBody, TemplateBody
+from shared.contracts.messages.foreign_message import ForeignMessage
 from shared.engines.registry import ENGINES, GROUP, engine
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from shared.contracts.explain import dotted
-from shared.contracts.pipeline_template import PipelineTemplate
+from shared.contracts.files.explain import dotted
+from shared.contracts.files.pipeline_template import PipelineTemplate
 from shared.desk.used import used_by
 from shared.errors import Fault
 from shared.templating.placeholders import names, texts

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.contracts.messages import RunMessage
-from shared.contracts.pipeline_template import PipelineTemplate, Step
+from shared.contracts.files.pipeline_template import PipelineTemplate, Step
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import TableRef
 from shared.contracts.tenant import Tenant

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp, parse_one
 
-from shared.contracts.shared_sources import ExaminedSources, SharedSource
+from shared.contracts.files.shared_sources import ExaminedSources, SharedSource
 from shared.contracts.sql import Sql
 from shared.desk.files import SOURCES
 from shared.errors import Fault, PermanentError

@@ -11,11 +11,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from shared.contracts.faults import faults_of
-from shared.contracts.messages import RunMessage
-from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress
-from shared.contracts.shared_sources import SharedSource
+from shared.contracts.files.pipeline_template import PipelineTemplate
+from shared.contracts.files.shared_sources import SharedSource
+from shared.contracts.files.variable_spec import Value, VariableSpec
+from shared.contracts.messages.run_message import RunMessage
+from shared.contracts.template_address import TemplateAddress
 from shared.contracts.tenant import Tenant
-from shared.contracts.variable_spec import Value, VariableSpec
 from shared.errors import SettingsInvalid
 from shared.settings import Settings
 from shared.templating.placeholders import names

@@ -1,6 +1,6 @@
 """Which variables a template's texts come to, also through other variables."""
 
-from shared.contracts.pipeline_template import PipelineTemplate
+from shared.contracts.files.pipeline_template import PipelineTemplate
 from shared.templating.placeholders import names, texts
 
 

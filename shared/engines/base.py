@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from shared.contracts.messages import RunMessage
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.sql import Sql
 from shared.contracts.tables import Column, TableRef, TableSchema
 from shared.contracts.tenant import Tenant

@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from shared.contracts.dead_letter import DeadLetter
-from shared.contracts.messages import MOST_REVIVALS, Push, RunMessage
-from shared.contracts.publishers import publisher_subscription
+from shared.contracts.messages.dead_letter import DeadLetter
+from shared.contracts.messages.publishers import publisher_subscription
+from shared.contracts.messages.push import Push
+from shared.contracts.messages.run_message import MOST_REVIVALS, RunMessage
 from shared.engines.base import Services
 from shared.engines.registry import engine
 from shared.errors import DeliveryExhausted, MessageRejected, PermanentError, TemplateInvalid, TemplateNotFound

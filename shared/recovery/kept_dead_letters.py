@@ -4,8 +4,9 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from shared.contracts.dead_letter import DeadLetter
-from shared.contracts.messages import Push, RunMessage
+from shared.contracts.messages.dead_letter import DeadLetter
+from shared.contracts.messages.push import Push
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.tables import DatasetRef
 from shared.errors import PermanentError
 from shared.logs import log

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.contracts.messages import RunMessage
-from shared.contracts.pipeline_template import ONBOARDING
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
+from shared.contracts.template_address import ONBOARDING
 from shared.ports import Jobs
 
 

@@ -14,8 +14,9 @@ from shared.batches.batch_status import BatchState, BatchStatus
 from shared.batches.fan_out import CHUNK_MESSAGES, messages
 from shared.batches.start_batch import message_of
 from shared.batches.targets import Targets
-from shared.contracts.batches import Batch
-from shared.contracts.messages import Push, RunMessage
+from shared.contracts.messages.batch import Batch
+from shared.contracts.messages.push import Push
+from shared.contracts.messages.run_message import RunMessage
 from shared.errors import RunDeadlineExceeded, TransientError
 from shared.logs import log, log_bug, log_context
 from shared.ports import Clock, MessageBus

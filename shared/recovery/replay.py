@@ -7,11 +7,11 @@ from itertools import groupby, islice
 from typing import Any
 
 from shared.batches.fan_out import CHUNK_MESSAGES
-from shared.contracts.messages import RunMessage, batch_key, replay_key, run_id
-from shared.contracts.pipeline_template import ONBOARDING
-from shared.contracts.replays import ReplayRequest
+from shared.contracts.http.replays import ReplayRequest
+from shared.contracts.messages.run_message import RunMessage, batch_key, replay_key, run_id
 from shared.contracts.sql import Parameter, ParameterType, Sql
 from shared.contracts.tables import DatasetRef
+from shared.contracts.template_address import ONBOARDING
 from shared.errors import ConvergenceError, NotConfirmed, RunNotFailed, RunNotFound
 from shared.logs import log
 from shared.ports import Clock, Jobs, Message, MessageBus

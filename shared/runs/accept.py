@@ -3,9 +3,10 @@
 import secrets
 from dataclasses import dataclass
 
-from shared.contracts.messages import RunMessage, run_id
-from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, TemplateAddress
-from shared.contracts.requests import RunRequest
+from shared.contracts.files.pipeline_template import PipelineTemplate
+from shared.contracts.http.runs import RunRequest
+from shared.contracts.messages.run_message import RunMessage, run_id
+from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.contracts.tenant import Tenant
 from shared.errors import ConvergenceError, NotConfirmed, TemplateNotFound
 from shared.logs import log, log_context

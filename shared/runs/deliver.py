@@ -6,8 +6,9 @@ Returning means: acknowledge. A TransientError that passes means: let it be rede
 from collections.abc import Callable
 from datetime import timedelta
 
-from shared.contracts.messages import CLOCKS_DIFFER, Push, RunMessage
-from shared.contracts.pipeline_template import ONBOARDING
+from shared.contracts.messages.push import Push
+from shared.contracts.messages.run_message import CLOCKS_DIFFER, RunMessage
+from shared.contracts.template_address import ONBOARDING
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
 from shared.errors import (

@@ -15,8 +15,8 @@ from threading import Lock
 import tenacity
 from pydantic import SecretStr
 
-from shared.contracts.messages import RunMessage
-from shared.contracts.pipeline_template import Step
+from shared.contracts.files.pipeline_template import Step
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services, StepContext, StepResult
 from shared.errors import (

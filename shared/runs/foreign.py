@@ -2,9 +2,10 @@
 
 import datetime as dt
 
-from shared.contracts.foreign_message import ForeignMessage, foreign_key, read_foreign
-from shared.contracts.messages import Push, RunMessage, run_id
-from shared.contracts.publishers import Publishers
+from shared.contracts.messages.foreign_message import ForeignMessage, foreign_key, read_foreign
+from shared.contracts.messages.publishers import Publishers
+from shared.contracts.messages.push import Push
+from shared.contracts.messages.run_message import RunMessage, run_id
 from shared.errors import MessageRejected, TemplateInvalid, TemplateNotFound
 from shared.ports import Templates
 from shared.runs.accept import available

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from shared.contracts.messages import RunMessage, run_id
-from shared.contracts.pipeline_template import ONBOARDING
-from shared.contracts.requests import OnboardRequest
+from shared.contracts.http.tenants import OnboardRequest
+from shared.contracts.messages.run_message import RunMessage, run_id
 from shared.contracts.tables import DatasetRef
+from shared.contracts.template_address import ONBOARDING
 from shared.contracts.tenant import RESERVED_PREFIXES, Tenant
 from shared.engines.base import Services
 from shared.errors import (

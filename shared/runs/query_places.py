@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
-from shared.contracts.pipeline_template import PipelineTemplate, Step
+from shared.contracts.files.pipeline_template import PipelineTemplate, Step
 from shared.contracts.sql import Sql
 
 FieldPath = tuple[str | int, ...]

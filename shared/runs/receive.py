@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 
-from shared.contracts.messages import Push, read_push
+from shared.contracts.messages.push import Push, read_push
 from shared.contracts.tables import DatasetRef
 from shared.errors import MessageRejected, PayloadRefused, PermanentError
 from shared.logs import log

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from shared.contracts.explain import explain
 from shared.contracts.faults import faults_of
-from shared.contracts.messages import RunMessage
-from shared.contracts.pipeline_template import PipelineTemplate, Step
-from shared.contracts.shared_sources import SharedSource
+from shared.contracts.files.explain import explain
+from shared.contracts.files.pipeline_template import PipelineTemplate, Step
+from shared.contracts.files.shared_sources import SharedSource
+from shared.contracts.files.template_body import FAILURE_BUILT_IN, STEP_KEYS
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.sql import Sql
-from shared.contracts.template_body import FAILURE_BUILT_IN, STEP_KEYS
 from shared.contracts.tenant import Tenant
 from shared.engines.base import MOST_MAILS_A_RUN, Engine, Fields, Services, StepContext
 from shared.engines.registry import engine

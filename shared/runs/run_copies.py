@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from shared.contracts.messages import RunMessage
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef, TableRef
 from shared.errors import PermanentError

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.contracts.pipeline_template import TemplateAddress
-from shared.contracts.queries import PageToken
+from shared.contracts.http.runs import PageToken
 from shared.contracts.sql import Parameter, ParameterType, Sql
 from shared.contracts.tables import DatasetRef
+from shared.contracts.template_address import TemplateAddress
 from shared.ports import Clock, Jobs
 from shared.runs.run_log import RUN_RANK
 

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from shared.contracts.batches import FIRST_YEAR
-from shared.contracts.messages import EVENTS_BEFORE, RunMessage
+from shared.contracts.messages.batch import FIRST_YEAR
+from shared.contracts.messages.run_message import EVENTS_BEFORE, RunMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.errors import ConvergenceError

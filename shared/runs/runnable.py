@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from shared.contracts.answers import ProblemFault, TemplateDetails, TemplateStep, TemplateSummary, TemplateVariable
-from shared.contracts.explain import explain
-from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate, Step, TemplateAddress
-from shared.contracts.template_body import STEP_KEYS
+from shared.contracts.files.explain import explain
+from shared.contracts.files.pipeline_template import PipelineTemplate, Step
+from shared.contracts.files.template_body import STEP_KEYS
+from shared.contracts.http.answers import ProblemFault
+from shared.contracts.http.templates import TemplateDetails, TemplateStep, TemplateSummary, TemplateVariable
+from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.contracts.tenant import Tenant
 from shared.engines.registry import engine
 from shared.errors import Fault, PermanentError, TemplateInvalid

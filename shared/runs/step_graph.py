@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from shared.contracts.pipeline_template import Step
+from shared.contracts.files.pipeline_template import Step
 
 
 class StepGraph:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from shared.contracts.markup import IsHtml
-from shared.contracts.pipeline_template import PipelineTemplate, Step
+from shared.contracts.fields import IsHtml
+from shared.contracts.files.pipeline_template import PipelineTemplate, Step
 from shared.contracts.sql import Sql
 from shared.errors import Fault, IsolationRefused, PermanentError, SqlRefused, TemplateInvalid, VariablesInvalid
 from shared.templating.identifiers import is_naming_field

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from shared.contracts.pipeline_template import PipelineTemplate
+from shared.contracts.files.pipeline_template import PipelineTemplate
 from shared.templating.placeholders import names, texts
 
 _NAMING_KEYS = frozenset({

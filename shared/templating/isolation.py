@@ -20,11 +20,11 @@ from functools import lru_cache
 
 from sqlglot import parse_one
 
-from shared.contracts.shared_sources import SharedSource
+from shared.contracts.files.shared_sources import SharedSource
+from shared.contracts.files.variable_spec import VariableSpec
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import TableRef
 from shared.contracts.tenant import owner_of_dataset
-from shared.contracts.variable_spec import VariableSpec
 from shared.errors import Fault, IsolationRefused, PermanentError, SqlRefused
 from shared.templating.fields import fill
 from shared.templating.lexing import place_at

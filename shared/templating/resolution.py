@@ -6,9 +6,9 @@ Precedence (PRODUCT 4): template default < operator settings < tenant variables 
 from collections.abc import Iterable, Mapping
 
 from shared.contracts.faults import nearest
-from shared.contracts.pipeline_template import PipelineTemplate
-from shared.contracts.template_body import BUILT_IN, FAILURE_BUILT_IN
-from shared.contracts.variable_spec import IDENTIFIER_TYPES, Scalar, Value, VariableSpec
+from shared.contracts.files.pipeline_template import PipelineTemplate
+from shared.contracts.files.template_body import BUILT_IN, FAILURE_BUILT_IN
+from shared.contracts.files.variable_spec import IDENTIFIER_TYPES, Scalar, Value, VariableSpec
 from shared.errors import Fault, TemplateInvalid, VariablesInvalid
 from shared.templating.identifiers import naming_variables
 from shared.templating.placeholders import Name, names, split, texts

@@ -16,8 +16,8 @@ LIKE '%{x}%' is true of every text (of the tenant's own rows). STARTS_WITH and S
 
 import re
 
+from shared.contracts.files.variable_spec import PATH_PART, PROJECT, Value
 from shared.contracts.sql import Parameter, ParameterType, Scalar, Sql
-from shared.contracts.variable_spec import PATH_PART, PROJECT, Value
 from shared.errors import Fault
 from shared.templating.fields import refusal
 from shared.templating.placeholders import Name

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.contracts.faults import nearest
-from shared.contracts.variable_spec import Value, VariableSpec
+from shared.contracts.files.variable_spec import Value, VariableSpec
 from shared.errors import Fault
 from shared.templating.placeholders import Name
 

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from shared.contracts.table_files import examine_tables
+from shared.contracts.files.table_files import examine_tables
 from shared.contracts.tables import DatasetRef, TableRef, TableSchema
 from shared.errors import TemplateInvalid
 

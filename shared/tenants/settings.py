@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from shared.contracts.faults import nearest
-from shared.contracts.pipeline_template import ONBOARDING, TemplateAddress
+from shared.contracts.files.template_body import BUILT_IN, FAILURE_BUILT_IN
 from shared.contracts.tables import TableRef
-from shared.contracts.template_body import BUILT_IN, FAILURE_BUILT_IN
+from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.contracts.tenant import owner_of_dataset
 from shared.errors import Fault, VariablesInvalid
 

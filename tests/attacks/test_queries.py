@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.contracts.pipeline_template import PipelineTemplate
+from shared.contracts.files.pipeline_template import PipelineTemplate
 from shared.errors import ConvergenceError
 from shared.runs.resolve import Resolver
 from shared.runs.second_opinion import DryRunOpinion

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.contracts.pipeline_template import TemplateAddress, read_template
+from shared.contracts.files.pipeline_template import read_template
+from shared.contracts.template_address import TemplateAddress
 from shared.errors import ConvergenceError, PermanentError, TemplateInvalid
 from shared.runs.resolve import Resolver
 from tests.builders import run, services, template, tenant

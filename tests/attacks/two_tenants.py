@@ -13,7 +13,7 @@ from google.cloud import bigquery
 
 from emulators.tests.bigquery.database import Clock, serve
 from shared.adapters.bigquery import BigQueryCatalog, BigQueryJobs, client
-from shared.contracts.shared_sources import SharedSource
+from shared.contracts.files.shared_sources import SharedSource
 from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
 from tests.builders import CONTROL, DATA, OTHER, TENANT
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from shared.contracts.messages import RunMessage
-from shared.contracts.queries import PageToken
+from shared.contracts.http.runs import PageToken
+from shared.contracts.messages.run_message import RunMessage
 from shared.errors import MailRefused, NotConfirmed, QuotaExceeded, Unavailable
 from shared.runs.run_log import RunLog
 from tests.builders import (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from shared.contracts.batches import BatchMessage, read_batch
+from shared.contracts.messages.batch import BatchMessage, read_batch
 from shared.errors import NotConfirmed, Unavailable
 from tests.builders import AUDIT, BATCHES, KEY, OTHER, TENANT
 from tests.edges.conftest import ADMIN_KEY

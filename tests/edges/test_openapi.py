@@ -23,7 +23,7 @@ from functions.api.problems import FAILURES, HTTP_CODES, INTERNAL_ERROR, PASSING
 from functions.api.tenant_examples import KEY_ID
 from shared import errors
 from shared.batches.batch_status import BatchState, state_of
-from shared.contracts.replays import ReplayRequest
+from shared.contracts.http.replays import ReplayRequest
 from shared.contracts.tables import DatasetRef
 from shared.errors import ConvergenceError, PermanentError, RateLimited, TransientError
 from shared.recovery.replay import Replay

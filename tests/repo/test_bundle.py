@@ -14,7 +14,7 @@ import pytest
 
 from functions import bundle, bundled_files
 from functions.bundled_files import BundleRefused
-from shared.contracts.table_files import SEVERAL
+from shared.contracts.files.table_files import SEVERAL
 from shared.contracts.tables import Column, TableSchema
 
 PARTS = ("functions", "shared", "configs", "templates", "requirements.txt")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.template_files import TemplateFiles
-from shared.contracts.pipeline_template import ONBOARDING, TemplateAddress
 from shared.contracts.sql import Sql
+from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.desk.files import GENERATED
 from shared.errors import VariablesInvalid
 from shared.templating.isolation import Policy, guard

@@ -8,7 +8,7 @@ import pytest
 
 from functions.api.problems import STATUS
 from shared import errors
-from shared.contracts.variable_spec import BASE_TYPES
+from shared.contracts.files.variable_spec import BASE_TYPES
 from shared.engines.registry import ENGINES, engine
 from shared.errors import ConvergenceError, PermanentError, TransientError
 from shared.readers import FUNCTIONS, LocalOnly, RequiredBy

@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from shared.adapters.template_files import TemplateFiles
-from shared.contracts import strict_yaml
-from shared.contracts.foreign_message import read_foreign
+from shared.contracts.files import strict_yaml
+from shared.contracts.messages.foreign_message import read_foreign
 from shared.desk.json_schema import foreign_message_schema, pipeline_schema, sources_schema, text_of
 from shared.errors import MessageRejected
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from shared.contracts.batches import BatchMessage, asks_to_reconcile
+from shared.contracts.messages.batch import BatchMessage, asks_to_reconcile
 from shared.readers import Function
 from shared.settings import ROOT, Settings, read_by
 from tests.repo.terraform_plan import LACKING, PROJECT, environments, made, plan, tfcheck

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.publishers import publisher_subscription, publisher_topic
+from shared.contracts.messages.publishers import publisher_subscription, publisher_topic
 from shared.settings import Settings
 from tests.repo.terraform_plan import LACKING, PROJECT, environments, made, plan, source
 from tests.repo.terraform_rights import grants

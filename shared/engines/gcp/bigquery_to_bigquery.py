@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.contracts.files.table_files import SEVERAL, ExaminedTables, examine_tables
 from shared.contracts.sql import Sql
-from shared.contracts.table_files import SEVERAL, ExaminedTables, examine_tables
 from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema, misfits
 from shared.contracts.tenant import DATASET_TYPE
 from shared.engines.base import Engine, Fields, StepContext, StepResult, about

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence, Set
 
 from pydantic import Field
 
-from shared.contracts.markup import Html
+from shared.contracts.fields import EMAIL, Html
 from shared.contracts.tenant import Tenant
-from shared.contracts.variable_spec import EMAIL
 from shared.engines.base import MOST_MAILS_A_RUN, Engine, Fields, StepContext, StepResult, about
 from shared.errors import Fault, MailRefused
 from shared.ports import Mail

@@ -9,11 +9,12 @@ from shared.batches.batch_log import BatchLog
 from shared.batches.batch_status import BatchState, BatchStatus
 from shared.batches.start_batch import Publisher, retry
 from shared.batches.targets import Targets
-from shared.contracts.batches import Batch, BatchMessage, read_batch
-from shared.contracts.messages import RunMessage, read_push, run_id
-from shared.contracts.pipeline_template import TemplateAddress
+from shared.contracts.messages.batch import Batch, BatchMessage, read_batch
+from shared.contracts.messages.push import read_push
+from shared.contracts.messages.run_message import RunMessage, run_id
 from shared.contracts.sql import Sql
 from shared.contracts.tables import DatasetRef
+from shared.contracts.template_address import TemplateAddress
 from shared.errors import BatchNotFound, NothingFailed
 from shared.recovery.open_runs import OpenRuns
 from shared.recovery.reconcile import EVERY, Reconcile

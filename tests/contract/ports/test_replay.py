@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.messages import RunMessage, batch_key, run_id
-from shared.contracts.replays import ReplayRequest
+from shared.contracts.http.replays import ReplayRequest
+from shared.contracts.messages.run_message import RunMessage, batch_key, run_id
 from shared.errors import NotConfirmed, RunNotFailed, RunNotFound
 from shared.recovery.replay import Replays, next_attempt
 from shared.runs.run_log import RunLog, RunRecord, StepRecord

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from shared.contracts.pipeline_template import TemplateAddress
-from shared.contracts.queries import PageToken
+from shared.contracts.http.runs import PageToken
 from shared.contracts.tables import DatasetRef
+from shared.contracts.template_address import TemplateAddress
 from shared.runs.run_history import RunHistory
 from shared.runs.run_log import RUN_RANK, RunLog, RunRecord, StepRecord
 from tests.builders import OTHER, TENANT, run, schema

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from shared.batches.targets import Target, Targets
-from shared.contracts.batches import Batch, Position
-from shared.contracts.pipeline_template import TemplateAddress
+from shared.contracts.messages.batch import Batch, Position
+from shared.contracts.template_address import TemplateAddress
 from shared.runs.run_log import RunLog, RunRecord
 from tests.builders import run, schema
 from tests.contract.ports.cloud import Cloud, Warehouse

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.template_files import TemplateFiles
-from shared.contracts.pipeline_template import ONBOARDING, TemplateAddress
+from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.errors import TemplateInvalid, TemplateNotFound
 
 TEXT = "pipeline_id: x\nsteps: [{step_id: a, ps_type: a.b}]\n"

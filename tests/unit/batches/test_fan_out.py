@@ -10,8 +10,9 @@ import pytest
 from shared.batches.batch_log import BatchLog
 from shared.batches.fan_out import CHUNK_MESSAGES, FanOut, messages
 from shared.batches.targets import Target
-from shared.contracts.batches import Batch, BatchMessage, Position
-from shared.contracts.messages import RunMessage, read_push
+from shared.contracts.messages.batch import Batch, BatchMessage, Position
+from shared.contracts.messages.push import read_push
+from shared.contracts.messages.run_message import RunMessage
 from shared.errors import MessageRejected, NotConfirmed
 from tests.builders import CONTROL, mails, make_table, push, schema
 from tests.fakes import FakeBigQuery, FakeClock, FakeJobs, FakeMessageBus, FakeRows, FakeTemplates

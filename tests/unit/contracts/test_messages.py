@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.messages import RUN_ID, RunMessage, read_push, run_id
+from shared.contracts.fields import RUN_ID
+from shared.contracts.messages.push import read_push
+from shared.contracts.messages.run_message import RunMessage, run_id
 from shared.errors import MessageRejected
 from tests.builders import RUN, push, run
 

@@ -5,15 +5,10 @@ import time
 
 import pytest
 
-from shared.contracts.pipeline_template import (
-    MAX_FILE_BYTES,
-    ONBOARDING,
-    PipelineTemplate,
-    TemplateAddress,
-    read_template,
-)
-from shared.contracts.shared_sources import read_sources
-from shared.contracts.variable_spec import VariableSpec
+from shared.contracts.files.pipeline_template import MAX_FILE_BYTES, PipelineTemplate, read_template
+from shared.contracts.files.shared_sources import read_sources
+from shared.contracts.files.variable_spec import VariableSpec
+from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.errors import TemplateInvalid, TemplateNotFound
 
 GOOD = b"""pipeline_id: "{tenant_id}-x"

@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from shared.contracts.faults import faults_of
-from shared.contracts.requests import OnboardRequest, RunRequest
+from shared.contracts.http.runs import RunRequest
+from shared.contracts.http.tenants import OnboardRequest
 
 GOOD = {"tenant_id": "acmeinc_23xv2", "admin_email": "admin@acmeinc.example"}
 

@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from shared.contracts.shared_sources import SharedSource
+from shared.contracts.files.shared_sources import SharedSource
+from shared.contracts.files.variable_spec import Value
 from shared.contracts.tables import Column, DatasetRef, TableRef
-from shared.contracts.variable_spec import Value
 from shared.desk import stand_ins
 from shared.desk.preview import Preview, preview
 from shared.errors import QueryFailed, Unavailable

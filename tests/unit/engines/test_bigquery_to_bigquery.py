@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.table_files import examine_tables
+from shared.contracts.files.table_files import examine_tables
 from shared.contracts.tables import Column, DatasetRef
 from shared.contracts.tenant import TENANT_LABEL
 from shared.engines.base import StepContext, StepResult

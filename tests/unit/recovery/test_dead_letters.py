@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.messages import MOST_REVIVALS, RunMessage, read_push
-from shared.contracts.pipeline_template import PipelineTemplate
+from shared.contracts.files.pipeline_template import PipelineTemplate
+from shared.contracts.messages.push import read_push
+from shared.contracts.messages.run_message import MOST_REVIVALS, RunMessage
 from shared.contracts.sql import Sql
 from shared.contracts.tables import Column
 from shared.engines.registry import engine

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.messages import RunMessage
-from shared.contracts.pipeline_template import ONBOARDING, TemplateAddress
-from shared.contracts.requests import RunRequest
+from shared.contracts.http.runs import RunRequest
+from shared.contracts.messages.run_message import RunMessage
+from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.contracts.tenant import Tenant
 from shared.errors import NotConfirmed, NotFound, PermanentError, TemplateNotFound, Unavailable, VariablesInvalid
 from shared.runs.accept import Accepted, accept

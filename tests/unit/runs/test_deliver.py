@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.messages import RunMessage
-from shared.contracts.pipeline_template import ONBOARDING, PipelineTemplate
+from shared.contracts.files.pipeline_template import PipelineTemplate
+from shared.contracts.messages.run_message import RunMessage
+from shared.contracts.template_address import ONBOARDING
 from shared.errors import NotConfirmed, Unavailable
 from shared.runs.deliver import Delivery
 from shared.runs.receive import Receiver, RejectedMessages

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.messages import RunMessage, read_push
-from shared.contracts.publishers import Publisher
+from shared.contracts.messages.publishers import Publisher
+from shared.contracts.messages.push import read_push
+from shared.contracts.messages.run_message import RunMessage
 from shared.errors import Unavailable
 from shared.runs.deliver import Delivery
 from shared.runs.foreign import ForeignDelivery, ForeignRuns

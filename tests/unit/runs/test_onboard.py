@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.template_files import TemplateFiles
-from shared.contracts.requests import OnboardRequest
+from shared.contracts.http.tenants import OnboardRequest
 from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import TENANT_LABEL
 from shared.errors import (

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from shared.contracts.pipeline_template import PipelineTemplate, TemplateAddress, read_template
-from shared.contracts.shared_sources import SharedSource
-from shared.contracts.variable_spec import Value, VariableSpec
+from shared.contracts.files.pipeline_template import PipelineTemplate, read_template
+from shared.contracts.files.shared_sources import SharedSource
+from shared.contracts.files.variable_spec import Value, VariableSpec
+from shared.contracts.template_address import TemplateAddress
 from shared.templating.isolation import Policy
 from shared.templating.resolution import resolve
 from shared.templating.variables import Variables

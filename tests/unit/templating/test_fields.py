@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel
 
-from shared.contracts.markup import Html
+from shared.contracts.fields import Html
 from shared.contracts.sql import Sql
 from shared.errors import Fault, SqlRefused, TemplateInvalid, VariablesInvalid
 from shared.templating.fields import fill, fill_html, fill_model

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.shared_sources import SharedSource
+from shared.contracts.files.shared_sources import SharedSource
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import TableRef
 from shared.errors import IsolationRefused, PermanentError, SqlRefused

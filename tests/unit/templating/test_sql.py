@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.contracts.files.variable_spec import Value
 from shared.contracts.sql import Parameter, Sql
-from shared.contracts.variable_spec import Value
 from shared.errors import PermanentError, SqlRefused, TemplateInvalid, VariablesInvalid
 from shared.templating.lexing import lex
 from shared.templating.sql import bind

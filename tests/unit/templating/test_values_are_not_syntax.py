@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.contracts.files.variable_spec import PATH_PART, Value
 from shared.contracts.sql import Parameter, Sql
-from shared.contracts.variable_spec import PATH_PART, Value
 from shared.errors import PermanentError
 from shared.templating.fields import fill, fill_html
 from shared.templating.lexing import lex

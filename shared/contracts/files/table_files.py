@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from shared.contracts import strict_yaml
-from shared.contracts.explain import explain
 from shared.contracts.faults import nearest
+from shared.contracts.files import strict_yaml
+from shared.contracts.files.explain import explain
 from shared.contracts.tables import Column, ColumnType, TableSchema
 from shared.errors import Fault, TemplateInvalid
 

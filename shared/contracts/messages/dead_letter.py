@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from shared.contracts.messages import Push
+from shared.contracts.messages.push import Push
 from shared.errors import MessageRejected
 
 _SOURCE = "CloudPubSubDeadLetterSource"

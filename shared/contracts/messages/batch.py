@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.contracts.faults import faults_of
-from shared.contracts.messages import EVENTS_BEFORE, Text, Value
-from shared.contracts.pipeline_template import TemplateAddress
+from shared.contracts.fields import BATCH_ID, Text, Value
+from shared.contracts.messages.run_message import EVENTS_BEFORE
+from shared.contracts.template_address import TemplateAddress
 from shared.contracts.tenant import TENANT_ID
 from shared.errors import MessageRejected
 
@@ -20,10 +21,8 @@ MOST_DAYS = 366
 MOST_LOOKBACK_DAYS = 31
 # A message has at most 10 MB (FACTS 17); whoever names more tenants means all of them.
 MOST_TENANTS_NAMED = 10_000
-BATCH_ID = r"^[0-9a-f]{32}$"
 # Nobody asked for a batch before.
 FIRST_YEAR = 2000
-
 TenantId = Annotated[str, Field(pattern=TENANT_ID)]
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
+from shared.contracts.fields import EMAIL
 from shared.contracts.tenant import DATASET_TYPE
 
 Scalar = str | int | float | bool
@@ -25,11 +26,6 @@ MAX_ITEMS = 1_000  # values in one list
 PATH_PART = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,1023}"
 # A project may belong to a domain: `example.com:project`.
 PROJECT = rf"(?:[a-z0-9][a-z0-9.-]{{0,253}}:)?{PATH_PART}"
-# Good enough to refuse what is no address, without refusing what is one; the mail service has the last word.
-EMAIL = (
-    r"(?=.{3,254}\Z)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
-    r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z0-9-]{2,63}"
-)
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _GRAMMARS = {
     "identifier": (r"[A-Za-z_][A-Za-z0-9_-]{0,127}", "letters, digits, _ and -, not starting with a digit"),

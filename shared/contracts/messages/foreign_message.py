@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.contracts.faults import faults_of
-from shared.contracts.messages import Push
-from shared.contracts.pipeline_template import TemplateAddress
-from shared.contracts.requests import MAX_VARIABLES, IsoDate, TriggerBy, VariableName, VariableValue
+from shared.contracts.fields import MAX_VARIABLES, IsoDate, TriggerBy, VariableName, VariableValue
+from shared.contracts.messages.push import Push
+from shared.contracts.template_address import TemplateAddress
 from shared.contracts.tenant import TENANT_ID
 from shared.errors import MessageRejected
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from shared.contracts.variable_spec import VariableSpec
+from shared.contracts.files.variable_spec import VariableSpec
 
 Trigger = Literal["on_success", "on_failure", "always"]
 

@@ -5,10 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from shared.contracts.answers import Answer, Count, RunId, TenantId
-from shared.contracts.batches import BATCH_ID
-from shared.contracts.messages import RUN_ID
-from shared.contracts.queries import Moment
+from shared.contracts.fields import BATCH_ID, RUN_ID
+from shared.contracts.http.answers import Answer, Count, RunId, TenantId
+from shared.contracts.http.moments import Moment
 
 # PRODUCT 6: a call replays at most so many.
 MOST_REPLAYED = 10_000

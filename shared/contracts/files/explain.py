@@ -9,9 +9,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from shared.contracts import strict_yaml
 from shared.contracts.faults import nearest, words
-from shared.contracts.template_body import STEP_ID
+from shared.contracts.files import strict_yaml
+from shared.contracts.files.template_body import STEP_ID
 from shared.errors import Fault
 
 Loc = tuple[str | int, ...]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.contracts import strict_yaml
-from shared.contracts.explain import explain
+from shared.contracts.files import strict_yaml
+from shared.contracts.files.explain import explain
 from shared.errors import Fault, TemplateInvalid
 
 

@@ -1,0 +1,1 @@
+"""The files that people write, each read strictly, with the line of each fault: templates, table schemas, sources."""
