@@ -29,6 +29,8 @@ from shared.recovery.reconcile import Reconcile
 from shared.recovery.replay import Replays
 from shared.runs.deliver import Delivery
 from shared.runs.foreign import ForeignDelivery, ForeignRuns
+from shared.runs.live_runs import LiveRuns
+from shared.runs.mail_allowance import MailAllowance
 from shared.runs.receive import Receiver, RejectedMessages
 from shared.runs.resolve import Resolver
 from shared.runs.run_copies import RunCopies
@@ -42,7 +44,6 @@ from shared.tenants.credentials import CloudCredentials
 from shared.tenants.destinations import TenantDestinations
 from shared.tenants.directory import Directory
 from shared.tenants.key_ring import KeyRing
-from shared.tenants.mail_allowance import MailAllowance
 from shared.tenants.metadata import metadata_schema
 from shared.tenants.off_boarding import OffBoarding
 from shared.tenants.rate_limits import RateLimits
@@ -212,7 +213,16 @@ class Instance:
     @once
     def off_boarding(self) -> OffBoarding:
         """Removing tenants."""
-        return OffBoarding(self.catalog, lambda: self.jobs, self.tenant_records, self.clock, self.settings)
+        deadline_s = self.settings.run_deadline_s
+        live_runs = LiveRuns(lambda: self.jobs, self.clock, self.control, run_deadline_s=deadline_s)
+        return OffBoarding(
+            self.catalog,
+            lambda: self.jobs,
+            self.tenant_records,
+            live_runs,
+            clock=self.clock,
+            settings=self.settings,
+        )
 
     @once
     def audit(self) -> Audit:

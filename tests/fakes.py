@@ -22,10 +22,10 @@ from shared.contracts.tables import Column, DatasetRef, TableRef, TableSchema
 from shared.contracts.template_address import TemplateAddress
 from shared.errors import IsolationRefused, MailRefused, NotFound, PayloadRefused, QueryFailed, TemplateNotFound
 from shared.ports import Allowance, Dataset, DryRun, Job, JobError, JobExists, Mail, Message, QueryJob, Row
+from shared.runs.mail_allowance import MailAllowance
 from shared.settings import Settings
 from shared.tenants.destinations import TenantDestinations
 from shared.tenants.directory import Directory
-from shared.tenants.mail_allowance import MailAllowance
 from shared.tenants.metadata import metadata_schema
 from shared.tenants.rate_limits import RateLimits
 from tests.dml import Statement

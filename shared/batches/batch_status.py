@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.batches.batch_log import BatchEvent, BatchLog
-from shared.batches.batch_runs import latest_runs
 from shared.contracts.messages.batch import Batch, BatchMessage
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.errors import BatchNotFound
 from shared.ports import Clock, Jobs
+from shared.runs.events_sql import FAILED, latest_runs, runs_table
 
 # Of those that failed with one code, so many tenants are named; all are counted.
 MOST_TENANTS_NAMED = 100
@@ -78,7 +78,7 @@ class BatchStatus:
         self, log: BatchLog, jobs: Callable[[], Jobs], clock: Clock, control: DatasetRef, *, run_deadline_s: float
     ) -> None:
         self._log, self._jobs, self._clock = log, jobs, clock
-        self._runs, self._run_deadline = control.table("x_meta_runs"), timedelta(seconds=run_deadline_s)
+        self._runs, self._run_deadline = runs_table(control), timedelta(seconds=run_deadline_s)
 
     def read(self, batch_id: str) -> BatchState:
         """The batch as it stands. Raises BatchNotFound."""
@@ -131,7 +131,7 @@ def state_of(
     failures: dict[str, list[Mapping[str, Any]]] = {}
     for group in groups:
         status = group["status"]
-        if status in ("FAILED", "DEAD"):
+        if status in FAILED:
             if is_retrying and group["run_attempt"] < attempt:
                 status = "QUEUED"
             else:

@@ -4,11 +4,11 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.batches.batch_runs import latest_runs
 from shared.contracts.messages.batch import Batch, Position
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.ports import Jobs
+from shared.runs.events_sql import FAILED, is_in, latest_runs, runs_table
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Targets:
 
     def __init__(self, jobs: Jobs, control: DatasetRef) -> None:
         self._jobs = jobs
-        self._tenants, self._runs = control.table("x_meta_tenants"), control.table("x_meta_runs")
+        self._tenants, self._runs = control.table("x_meta_tenants"), runs_table(control)
 
     def count(self, batch: Batch) -> int:
         """How many runs the batch consists of."""
@@ -88,7 +88,7 @@ class Targets:
         wanted, previous = "latest.status IS NULL", "latest.pipeline_logging_id"
         if batch.only == "failed":
             given.append(Parameter("attempt", "INT64", batch.attempt))
-            failed = "latest.run_attempt < @attempt AND latest.status IN ('FAILED', 'DEAD')"
+            failed = f"latest.run_attempt < @attempt AND latest.{is_in(FAILED)}"
             wanted = f"({failed}) OR latest.run_attempt = @attempt"
             previous = "IF(latest.run_attempt = @attempt, latest.previous_run, latest.pipeline_logging_id)"
         text = f"""\

@@ -9,6 +9,7 @@ from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.contracts.template_address import ONBOARDING
 from shared.ports import Jobs
+from shared.runs.events_sql import ENDED, is_in, runs_table
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class OpenRuns:
     """Reads the events of all runs: one query job a look."""
 
     def __init__(self, jobs: Callable[[], Jobs], control: DatasetRef) -> None:
-        self._jobs, self._events = jobs, control.table("x_meta_runs")
+        self._jobs, self._events = jobs, runs_table(control)
 
     def quiet_since(self, moment: datetime, *, since: datetime) -> Iterator[OpenRun]:
         """Runs, the earliest accepted first, whose events are of `since` or later and none after the moment.
@@ -39,7 +40,7 @@ FROM `{self._events}`
 WHERE event_time >= @since AND NOT (provider = @provider AND template_name = @template_name AND domain = '')
 GROUP BY tenant_id, pipeline_logging_id
 HAVING MAX(event_time) <= @moment
-  AND COUNTIF(step_id IS NULL AND status IN ('SUCCEEDED', 'FAILED', 'DEAD')) = 0
+  AND COUNTIF(step_id IS NULL AND {is_in(ENDED)}) = 0
   AND (
     COUNTIF(step_id IS NULL AND status = 'RUNNING') > 0
     OR COUNTIF(step_id IS NULL AND status = 'NOT_PUBLISHED') = 0

@@ -16,10 +16,9 @@ from shared.errors import ConvergenceError, NotConfirmed, RunNotFailed, RunNotFo
 from shared.logs import log
 from shared.ports import Clock, Jobs, Message, MessageBus
 from shared.runs.accept import message_of
+from shared.runs.events_sql import BEGUN, FAILED, is_in, runs_table, top
 from shared.runs.run_history import DAYS_BACK
-from shared.runs.run_log import RUN_RANK, RunLog, RunRecord
-
-_RANKS = " ".join(f"WHEN '{status}' THEN {rank}" for rank, status in enumerate(RUN_RANK))
+from shared.runs.run_log import RunLog, RunRecord
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Replays:
         bulk_topic: str,
     ) -> None:
         self._jobs, self._log, self._bus, self._clock = jobs, run_log, bus, clock
-        self._events = control.table("x_meta_runs")
+        self._events = runs_table(control)
         self._topics = {"interactive": runs_topic, "bulk": bulk_topic}
 
     def replay(self, asked: ReplayRequest) -> Replay:
@@ -105,7 +104,7 @@ class Replays:
             of_events.append("pipeline_logging_id = @run")
         else:
             wanted += [
-                "top.status IN ('FAILED', 'DEAD')",
+                f"top.{is_in(FAILED)}",
                 "message IS NOT NULL",
                 "domain != ''",  # an onboarding; it is completed by its own call
                 "followed.has_begun IS NOT TRUE",
@@ -124,7 +123,7 @@ WITH followed AS (
   SELECT
     previous_run,
     ARRAY_AGG(lane ORDER BY event_time LIMIT 1)[OFFSET(0)] AS lane,
-    LOGICAL_OR(status IN ('RUNNING', 'SUCCEEDED', 'FAILED', 'DEAD')) AS has_begun
+    LOGICAL_OR({is_in(BEGUN)}) AS has_begun
   FROM `{self._events}`
   WHERE step_id IS NULL AND event_time >= @since AND previous_run IS NOT NULL
   GROUP BY previous_run
@@ -134,9 +133,7 @@ runs AS (
     pipeline_logging_id,
     ANY_VALUE(domain) AS domain,
     ARRAY_AGG(message IGNORE NULLS ORDER BY event_time LIMIT 1)[SAFE_OFFSET(0)] AS message,
-    ARRAY_AGG(
-      STRUCT(status, error_code, pipeline_id) ORDER BY CASE status {_RANKS} END, event_time LIMIT 1
-    )[OFFSET(0)] AS top
+    {top("error_code", "pipeline_id")} AS top
   FROM `{self._events}`
   WHERE {" AND ".join(of_events)}
   GROUP BY pipeline_logging_id
@@ -176,7 +173,7 @@ def _check(run: str, found: Sequence[Mapping[str, Any]]) -> None:
     if not found:
         raise RunNotFound(f"no run {run} of which anything has happened in the last {DAYS_BACK} days, or since `since`")
     status, message = found[0]["status"], found[0]["message"]
-    if status not in ("FAILED", "DEAD"):
+    if status not in FAILED:
         raise RunNotFailed(f"run {run} is {status}: only what is FAILED or DEAD is run again")
     if message is None or RunMessage.model_validate_json(message).address == ONBOARDING:
         raise RunNotFailed(f"run {run} was started by no message: make the call again that started it")

@@ -10,7 +10,7 @@ from shared.contracts.sql import Parameter, ParameterType, Sql
 from shared.contracts.tables import DatasetRef
 from shared.contracts.template_address import TemplateAddress
 from shared.ports import Clock, Jobs
-from shared.runs.run_log import RUN_RANK
+from shared.runs.events_sql import runs_table, top
 
 # Without `since`, so far back: each day is a partition that the query reads and pays for.
 DAYS_BACK = 30
@@ -33,7 +33,7 @@ class RunHistory:
     """Reads the events of all runs: one query job a page."""
 
     def __init__(self, jobs: Callable[[], Jobs], clock: Clock, control: DatasetRef) -> None:
-        self._jobs, self._clock, self._events = jobs, clock, control.table("x_meta_runs")
+        self._jobs, self._clock, self._events = jobs, clock, runs_table(control)
 
     def page(
         self,
@@ -69,9 +69,7 @@ class RunHistory:
         return Page(runs, more)
 
     def _text(self, wanted: Sequence[str], limit: int) -> str:
-        """A run's state is its event of highest rank, ties to the earliest, as `run_log.state_of` has it."""
-        ranks = " ".join(f"WHEN '{status}' THEN {rank}" for rank, status in enumerate(RUN_RANK))
-        highest = f"ORDER BY CASE status {ranks} END, event_time LIMIT 1"
+        """The state of each run, then the runs that are wanted."""
         return f"""\
 WITH runs AS (
   SELECT
@@ -80,7 +78,7 @@ WITH runs AS (
     MIN(started_at) AS started_at,
     MAX(delivery_attempt) AS deliveries,
     {", ".join(f"ANY_VALUE({name}) AS {name}" for name in _FACTS)},
-    ARRAY_AGG(STRUCT(status, {", ".join(_TOP)}) {highest})[OFFSET(0)] AS top
+    {top(*_TOP)} AS top
   FROM `{self._events}`
   WHERE tenant_id = @tenant_id AND step_id IS NULL AND event_time >= @since
   GROUP BY pipeline_logging_id

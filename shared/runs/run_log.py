@@ -21,19 +21,16 @@ from shared.contracts.tables import DatasetRef
 from shared.errors import ConvergenceError
 from shared.logs import log
 from shared.ports import Clock, Jobs, Row, Rows
+from shared.runs.events_sql import ENDED, FAILED, RUN_RANK, STEP_RANK, runs_table
 from shared.tenants.metadata import metadata_table
 
-# Highest first. NOT_PUBLISHED says that Pub/Sub did not confirm: if the message is there all the same, RUNNING follows.
-RUN_RANK = ("SUCCEEDED", "FAILED", "DEAD", "RUNNING", "NOT_PUBLISHED", "QUEUED")
-STEP_RANK = ("SUCCEEDED", "FAILED", "SKIPPED", "RUNNING")
-ENDED = frozenset({"SUCCEEDED", "FAILED", "DEAD"})
 # Of a run's message, what each of its events and its copy have.
 COPIED_FACTS = (
     "tenant_id", "pipeline_logging_id", "provider", "domain", "template_name", "template_version", "lane",
     "run_attempt", "batch_id", "date", "run_date", "trigger_by", "accepted_at",
 )  # fmt: skip
 # Events that carry the run's message: a run that did not succeed can be published again, also where it never began.
-_WITH_MESSAGE = frozenset({"QUEUED", "RUNNING", "FAILED", "DEAD"})
+_WITH_MESSAGE = ("QUEUED", "RUNNING", *FAILED)
 # Google recommends at most so many rows a request of tabledata.insertAll; BigQuery quotas page.
 _ROWS_A_REQUEST = 500
 # Most runs that are asked about were accepted so long ago at most.
@@ -100,7 +97,7 @@ class RunLog:
         data_project: str,
     ) -> None:
         self._rows, self._jobs, self._clock = rows, jobs, clock
-        self._table, self._copies = control.table("x_meta_runs"), control.table("x_meta_run_copies")
+        self._table, self._copies = runs_table(control), control.table("x_meta_run_copies")
         self._data_project = data_project
 
     def queued(self, run: RunMessage, pipeline_id: str | None) -> None:

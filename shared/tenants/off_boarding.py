@@ -1,11 +1,10 @@
 """Off-board a tenant: remove all that is its own, and nothing else; cut short anywhere, the same call completes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from typing import Protocol
 
-from shared.contracts.sql import Parameter, Sql
-from shared.contracts.tables import DatasetRef, TableRef
+from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import TENANT_LABEL, Tenant, is_tenant_id, owner_of_dataset
 from shared.errors import OnboardingInProgress, RunsLive, TenantUnknown, Unavailable
 from shared.logs import log
@@ -17,6 +16,14 @@ from shared.tenants.registry import Registry
 
 # A run that was under way can make a dataset between two looks; that there is always another one is no tenant's doing.
 _LOOKS = 5
+
+
+class LiveRuns(Protocol):
+    """Knows which runs of a tenant have not ended."""
+
+    def of_tenant(self, tenant_id: str) -> Sequence[str]:
+        """Ids of runs that live; some of them are enough."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,13 @@ class OffBoarding:
         catalog: Catalog,
         jobs: Callable[[], Jobs],
         records: TenantRecords,
+        live_runs: LiveRuns,
+        *,
         clock: Clock,
         settings: Settings,
     ) -> None:
         self._catalog, self._jobs, self._records = catalog, jobs, records
-        self._clock, self._settings = clock, settings
+        self._live_runs, self._clock, self._settings = live_runs, clock, settings
 
     def remove(self, tenant_id: str, *, force: bool, request: str) -> Removed:
         """Suspend the tenant, then remove its datasets, its own `{tenant_id}` last, then its row of the registry.
@@ -71,7 +80,7 @@ class OffBoarding:
         self._confirm(tenant_id, own)
         if record:
             self._suspend(record.tenant, registry, request)
-        live = [] if force else self._live_runs(tenant_id)
+        live = [] if force else self._live_runs.of_tenant(tenant_id)
         if live:
             raise RunsLive(
                 f"{tenant_id} has runs that have not ended, such as {live[0]}; it is suspended now, so that none is"
@@ -112,14 +121,6 @@ class OffBoarding:
         self._records.change(seen.tenant_id, suspended, request=request)
         registry.follow(seen.tenant_id, self._records, request=request)
 
-    def _live_runs(self, tenant_id: str) -> list[str]:
-        settings = self._settings
-        events = DatasetRef(settings.gcp_project_id, settings.control_dataset).table("x_meta_runs")
-        # A run is over after its deadline (PRODUCT 6), whether an end was recorded or not.
-        since = self._clock.now() - timedelta(seconds=settings.run_deadline_s)
-        found = self._jobs().select(live_runs(events, tenant_id, since.isoformat()), max_rows=1)
-        return [row["pipeline_logging_id"] for row in found]
-
     def _remove(self, ref: DatasetRef, tenant_id: str, own: Dataset | None, removed: dict[str, list[str]]) -> None:
         """Remove the dataset if it is still the tenant's, and no new tenant's, at this moment."""
         dataset = self._catalog.get_dataset(ref)
@@ -135,18 +136,4 @@ def _overtaken(tenant_id: str) -> TenantUnknown:
     return TenantUnknown(
         f"{tenant_id} is no longer the tenant that it was when this call began: its dataset was removed or changed"
         " meanwhile. If it was onboarded anew, that is left alone; to remove what is there now, ask again"
-    )
-
-
-def live_runs(events: TableRef, tenant_id: str, since: str) -> Sql:
-    """The runs of a tenant, accepted `since`, that began or may begin, and have no end. One is enough to know."""
-    return Sql(
-        f"SELECT pipeline_logging_id FROM `{events}`"
-        " WHERE tenant_id = @tenant_id AND event_time >= @since AND accepted_at >= @since AND step_id IS NULL"
-        " GROUP BY pipeline_logging_id"
-        " HAVING NOT LOGICAL_OR(status IN ('SUCCEEDED', 'FAILED', 'DEAD'))"
-        # What was not published may run all the same if Pub/Sub has it: then RUNNING follows.
-        " AND (LOGICAL_OR(status = 'RUNNING') OR NOT LOGICAL_OR(status = 'NOT_PUBLISHED'))"
-        " LIMIT 1",
-        (Parameter("tenant_id", "STRING", tenant_id), Parameter("since", "TIMESTAMP", since)),
     )

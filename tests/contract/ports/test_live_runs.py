@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.tenants.off_boarding import live_runs
+from shared.runs.live_runs import live_runs
 from tests.builders import OTHER, TENANT, schema
 from tests.contract.ports.cloud import Warehouse
 

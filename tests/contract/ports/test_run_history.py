@@ -8,8 +8,9 @@ import pytest
 from shared.contracts.http.runs import PageToken
 from shared.contracts.tables import DatasetRef
 from shared.contracts.template_address import TemplateAddress
+from shared.runs.events_sql import RUN_RANK
 from shared.runs.run_history import RunHistory
-from shared.runs.run_log import RUN_RANK, RunLog, RunRecord, StepRecord
+from shared.runs.run_log import RunLog, RunRecord, StepRecord
 from tests.builders import OTHER, TENANT, run, schema
 from tests.contract.ports.cloud import Cloud, Warehouse
 from tests.fakes import FakeClock

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.batches.batch_status import BatchState, state_of
-from shared.runs.run_log import RUN_RANK
+from shared.runs.events_sql import RUN_RANK
 from tests.fakes import START
 
 DEADLINE = timedelta(hours=6)

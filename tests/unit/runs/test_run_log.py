@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shared.contracts.tables import DatasetRef
 from shared.errors import NotFound, Unavailable
 from shared.logs import log_context
-from shared.runs.run_log import RUN_RANK, STEP_RANK, RunLog, RunRecord, StepRecord, state_of
+from shared.runs.events_sql import RUN_RANK, STEP_RANK
+from shared.runs.run_log import RunLog, RunRecord, StepRecord, state_of
 from tests.builders import CONTROL, DATA, OTHER, RUN, RUN_COPIES, RUNS, TENANT, run, services
 from tests.fakes import START, FakeServices
 

@@ -8,8 +8,9 @@ from shared.contracts.tables import DatasetRef
 from shared.contracts.tenant import TENANT_LABEL
 from shared.errors import OnboardingInProgress, RunsLive, TenantUnknown, Unavailable
 from shared.ports import Dataset
+from shared.runs.live_runs import LiveRuns, live_runs
 from shared.tenants.claim import LEASE_LABEL
-from shared.tenants.off_boarding import OffBoarding, Removed, live_runs
+from shared.tenants.off_boarding import OffBoarding, Removed
 from shared.tenants.records import TenantRecords
 from tests.builders import (
     CONTROL,
@@ -59,7 +60,8 @@ def off_boarding(world: FakeServices) -> OffBoarding:
     records = TenantRecords(
         world.rows, lambda: world.jobs, world.clock, data_project=DATA, schema=schema("x_meta_tenant")
     )
-    return OffBoarding(world.catalog, lambda: world.jobs, records, world.clock, world.settings)
+    live = LiveRuns(lambda: world.jobs, world.clock, CONTROL, run_deadline_s=world.settings.run_deadline_s)
+    return OffBoarding(world.catalog, lambda: world.jobs, records, live, clock=world.clock, settings=world.settings)
 
 
 def remove(world: FakeServices, tenant_id: str = TENANT, *, force: bool = False, request: str = "r") -> Removed:

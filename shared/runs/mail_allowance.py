@@ -6,6 +6,7 @@ from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.errors import MailLimitReached
 from shared.ports import Clock, Jobs
+from shared.runs.events_sql import runs_table
 
 MOST_A_DAY = 100
 
@@ -18,7 +19,7 @@ class MailAllowance:
     """
 
     def __init__(self, jobs: Callable[[], Jobs], clock: Clock, control: DatasetRef) -> None:
-        self._jobs, self._clock, self._events = jobs, clock, control.table("x_meta_runs")
+        self._jobs, self._clock, self._events = jobs, clock, runs_table(control)
 
     def check(self, tenant_id: str, mails: int) -> None:
         """Raise MailLimitReached when these would be too many for the day."""

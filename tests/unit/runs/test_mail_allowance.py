@@ -7,9 +7,9 @@ import pytest
 
 from shared.errors import MailLimitReached
 from shared.runs.execute import Execution
+from shared.runs.mail_allowance import MOST_A_DAY
 from shared.runs.resolve import Resolver
 from shared.runs.run_log import RunLog, StepRecord
-from shared.tenants.mail_allowance import MOST_A_DAY
 from tests.builders import CONTROL, DATA, OTHER, TENANT, mails, run, services, template, tenant
 from tests.fakes import START, FakeServices, FakeTemplates
 
