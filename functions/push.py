@@ -7,19 +7,22 @@ import flask
 
 from shared.errors import SettingsInvalid, TransientError
 from shared.logs import log, log_bug, log_context
-from shared.runs.receive import Receiver
 from shared.trace import trace_name
-from shared.wiring import instance
+from shared.wiring import Instance, instance
+from shared.wiring.instance import Handlers
 
 
-def answered(request: flask.Request, receiver: Callable[[], Receiver]) -> tuple[str, int]:
-    """204: done, or recorded as not to be done. 503: redeliver. 500: redeliver, and look at the log."""
+def answered(request: flask.Request, handlers: Callable[[Instance], Handlers]) -> tuple[str, int]:
+    """204: done, or recorded as not to be done. 503: redeliver. 500: redeliver, and look at the log.
+
+    `handlers` names the subscriptions that the function serves, and what handles a push of each.
+    """
     header = request.headers.get("X-Cloud-Trace-Context")
     with ExitStack() as logged:
         try:
-            project = instance().settings.gcp_project_id
-            logged.enter_context(log_context(trace=trace_name(header, project)))
-            receiver().receive(request.get_data(cache=False))
+            services = instance()
+            logged.enter_context(log_context(trace=trace_name(header, services.settings.gcp_project_id)))
+            services.receiver(handlers).receive(request.get_data(cache=False))
         except TransientError as error:
             log("delivery_nacked", "WARNING", error_code=error.code)
             return error.code, 503

@@ -77,7 +77,7 @@ class FakeMessageBus(Fallible):
 
     def __init__(self, *topics: str) -> None:
         super().__init__()
-        self._topics = topics or ("pipeline-runs",)
+        self.topics = topics or ("pipeline-runs",)
         self.published: list[tuple[str, Message]] = []
 
     def publish_chunks(self, topic: str, chunks: Iterable[Sequence[Message]]) -> Iterator[int]:
@@ -86,7 +86,7 @@ class FakeMessageBus(Fallible):
 
     def publish(self, topic: str, messages: Sequence[Message]) -> list[str]:
         with self._call("publish"):
-            if topic not in self._topics:
+            if topic not in self.topics:
                 raise NotFound(f"no topic {topic}")
             self.published += [(topic, message) for message in messages]
             last = len(self.published)
@@ -566,9 +566,9 @@ class FakeServices:
         self.directory = Directory(self.rows, self.clock, data_project=settings.data_project, schema=tenants)
         self.destinations = TenantDestinations(self.catalog, self.directory, location=settings.location)
         control = DatasetRef(settings.gcp_project_id, settings.control_dataset)
-        self.mail_allowance = MailAllowance(lambda: self.jobs, self.clock, control)
+        self.mail_allowance = MailAllowance(self.jobs, self.clock, control)
         self.rate_limiter = FakeRateLimiter()
-        self.rate_limits = RateLimits(lambda: self.rate_limiter, FakeRateLimiter, self.clock, settings)
+        self.rate_limits = RateLimits(self.rate_limiter, FakeRateLimiter(), self.clock, settings)
         self.second_opinion = FakeSecondOpinion()
 
     def calls(self) -> Counter[str]:

@@ -4,10 +4,10 @@ import flask
 import functions_framework
 
 from functions import push
-from shared.wiring import instance
+from shared.wiring.dead_letter import handlers
 
 
 @functions_framework.http
 def dead_letter(request: flask.Request) -> tuple[str, int]:
     """Settle what the dead letter is about."""
-    return push.answered(request, lambda: instance().dead_letter_messages)
+    return push.answered(request, handlers)

@@ -4,10 +4,10 @@ import flask
 import functions_framework
 
 from functions import push
-from shared.wiring import instance
+from shared.wiring.fan_out import handlers
 
 
 @functions_framework.http
 def fan_out(request: flask.Request) -> tuple[str, int]:
     """Publish the runs of the batch."""
-    return push.answered(request, lambda: instance().batch_messages)
+    return push.answered(request, handlers)

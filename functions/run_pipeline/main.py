@@ -4,10 +4,10 @@ import flask
 import functions_framework
 
 from functions import push
-from shared.wiring import instance
+from shared.wiring.run_pipeline import handlers
 
 
 @functions_framework.http
 def run_pipeline(request: flask.Request) -> tuple[str, int]:
     """Run what the message asks for."""
-    return push.answered(request, lambda: instance().run_messages)
+    return push.answered(request, handlers)

@@ -1,27 +1,28 @@
 """SendGrid by its client, which has neither timeout nor retry of its own (FACTS 32)."""
 
 import urllib.error
-from collections.abc import Callable
 from typing import Any
 
 import sendgrid
 from python_http_client.exceptions import HTTPError
 
 from shared.errors import AccessDenied, MailRefused, QuotaExceeded, Unavailable
-from shared.ports import Mail
+from shared.ports import Mail, Secrets
 
 TIMEOUT_S = 10.0
 
 
 class SendGridMailer:
-    """`ports.Mailer`. `read_key` is called at the first mail: a function that sends none never reads the secret."""
+    """`ports.Mailer`. `key_secret` names the API key; a function that sends no mail never reads the secret."""
 
-    def __init__(self, read_key: Callable[[], str], *, sender: str, endpoint: str) -> None:
-        self._read_key, self._sender, self._endpoint = read_key, sender, endpoint
+    def __init__(self, secrets: Secrets, key_secret: str, *, sender: str, endpoint: str) -> None:
+        self._secrets, self._key_secret = secrets, key_secret
+        self._sender, self._endpoint = sender, endpoint
 
     def send(self, mail: Mail) -> None:
         """See the port. 429 and 5xx may pass; any other refusal is for good."""
-        api = sendgrid.SendGridAPIClient(self._read_key(), host=self._endpoint or "https://api.sendgrid.com")
+        key = self._secrets.read(self._key_secret)
+        api = sendgrid.SendGridAPIClient(key, host=self._endpoint or "https://api.sendgrid.com")
         api.client.timeout = TIMEOUT_S
         try:
             api.client.mail.send.post(request_body=_body(mail, self._sender))

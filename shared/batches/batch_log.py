@@ -1,7 +1,6 @@
 """What happened to a batch: events that are only ever added, beside the events of its runs."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ MOST_EVENTS = 10_000
 class BatchLog:
     """Writes and reads events of batches."""
 
-    def __init__(self, rows: Callable[[], Rows], jobs: Callable[[], Jobs], clock: Clock, control: DatasetRef) -> None:
+    def __init__(self, rows: Rows, jobs: Jobs, clock: Clock, control: DatasetRef) -> None:
         self._rows, self._jobs, self._clock, self._table = rows, jobs, clock, control.table("x_meta_batches")
 
     def add(
@@ -47,7 +46,7 @@ class BatchLog:
             "published": published,
             "message": batch.message().model_dump_json(by_alias=True),
         }
-        self._rows().append(self._table, [(event_id, row)])
+        self._rows.append(self._table, [(event_id, row)])
 
     def read(self, batch_id: str) -> list[dict[str, Any]]:
         """All events of a batch, the earliest first; none for an unknown one. One query job."""
@@ -55,7 +54,7 @@ class BatchLog:
             f"SELECT * FROM `{self._table}` WHERE batch_id = @batch_id",
             (Parameter("batch_id", "STRING", batch_id),),
         )
-        return sorted(self._jobs().select(sql, max_rows=MOST_EVENTS), key=lambda event: event["event_time"])
+        return sorted(self._jobs.select(sql, max_rows=MOST_EVENTS), key=lambda event: event["event_time"])
 
     def open(self, since: datetime, *, limit: int) -> list[str]:
         """Batches, the earliest first, with an event since then whose last attempt is not CLOSED. One query job."""
@@ -69,4 +68,4 @@ ORDER BY MIN(asked_at), batch_id
 LIMIT {limit}""",
             (Parameter("since", "TIMESTAMP", since.isoformat()),),
         )
-        return [row["batch_id"] for row in self._jobs().select(sql, max_rows=limit)]
+        return [row["batch_id"] for row in self._jobs.select(sql, max_rows=limit)]

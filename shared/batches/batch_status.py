@@ -1,6 +1,6 @@
 """How a batch stands: its own events, and the latest attempt of each tenant and day."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,9 +74,7 @@ class BatchState:
 class BatchStatus:
     """Reads how batches stand: two query jobs each."""
 
-    def __init__(
-        self, log: BatchLog, jobs: Callable[[], Jobs], clock: Clock, control: DatasetRef, *, run_deadline_s: float
-    ) -> None:
+    def __init__(self, log: BatchLog, jobs: Jobs, clock: Clock, control: DatasetRef, *, run_deadline_s: float) -> None:
         self._log, self._jobs, self._clock = log, jobs, clock
         self._runs, self._run_deadline = runs_table(control), timedelta(seconds=run_deadline_s)
 
@@ -98,7 +96,7 @@ GROUP BY run_attempt, status, error_code""",
                 Parameter("since", "TIMESTAMP", first.since.isoformat()),
             ),
         )
-        groups = self._jobs().select(sql, max_rows=_MOST_GROUPS)
+        groups = self._jobs.select(sql, max_rows=_MOST_GROUPS)
         return state_of(events, groups, now=self._clock.now(), run_deadline=self._run_deadline)
 
 

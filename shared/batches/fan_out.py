@@ -4,7 +4,7 @@ Memory does not grow with the number of tenants, and near the push deadline a me
 over, so that a redelivery repeats little. What is published twice is the same run: batch, tenant and day make its id.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -28,9 +28,9 @@ class FanOut:
     def __init__(
         self,
         *,
-        targets: Callable[[], Targets],
+        targets: Targets,
         batch_log: BatchLog,
-        bus: Callable[[], MessageBus],
+        bus: MessageBus,
         templates: Templates,
         clock: Clock,
         runs_topic: str,
@@ -52,13 +52,12 @@ class FanOut:
             raise MessageRejected("the push has no publish time, which a batch's days count from")
         batch = self._batch(message, push.message.publish_time)
         with log_context(batch_id=batch.batch_id):
-            targets = self._targets()
             if message.after is None:
-                expected = None if batch.only else targets.count(batch)
+                expected = None if batch.only else self._targets.count(batch)
                 if batch.only != "missing":
                     self._log.add(batch, "STARTED", expected=expected)
                 log("batch_started", template=str(batch.address), expected=expected, only=batch.only)
-            self._publish(batch, targets.after(batch, message.after), message.after, until)
+            self._publish(batch, self._targets.after(batch, message.after), message.after, until)
 
     def _batch(self, message: BatchMessage, published_at: datetime) -> Batch:
         try:
@@ -84,14 +83,14 @@ class FanOut:
                 yield list(messages(batch, version, chunk))
 
         last = after
-        for confirmed in self._bus().publish_chunks(self._runs_topic, chunks()):
+        for confirmed in self._bus.publish_chunks(self._runs_topic, chunks()):
             published += confirmed
             end = ends.pop(0)
             last = Position(tenant_id=end.tenant_id, date=end.date, published=published)
             log("batch_progress", published=published)
         if self._clock.now() >= until and next(targets, None) is not None:
             following = batch.message(after=last).model_dump_json(by_alias=True).encode()
-            self._bus().publish(self._batches_topic, [Message(following, {"batch_id": batch.batch_id})])
+            self._bus.publish(self._batches_topic, [Message(following, {"batch_id": batch.batch_id})])
             log("batch_continued", published=published)
             return
         if batch.only != "missing":

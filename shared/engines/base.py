@@ -71,7 +71,7 @@ class Destinations(Protocol):
 
 
 class Services(Protocol):
-    """What engines may use of the world. Each is made when it is first asked for."""
+    """What engines may use of the world. A service that an engine does not use costs nothing."""
 
     @property
     def settings(self) -> Settings:

@@ -5,7 +5,7 @@ nothing; one that was never begun, or whose job is alive, is published again, an
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.contracts.messages.dead_letter import DeadLetter
@@ -36,7 +36,7 @@ class DeadLetters:
         run_log: RunLog,
         templates: Templates,
         foreign: ForeignRuns,
-        bus: Callable[[], MessageBus],
+        bus: MessageBus,
         kept: KeptDeadLetters,
         operator: OperatorMail,
     ) -> None:
@@ -107,7 +107,7 @@ class DeadLetters:
         log("run_dead", "ERROR", error_code=error.code, batch_id=run.batch_id, template=str(run.address))
 
     def _publish(self, run: RunMessage) -> None:
-        self._bus().publish(self._topics[run.lane], [message_of(run)])
+        self._bus.publish(self._topics[run.lane], [message_of(run)])
 
     def _has_live_job(self, run: RunMessage, state: RunState | None) -> bool:
         """Whether a job of a step that has not ended is still at work; nobody waits for it any more."""

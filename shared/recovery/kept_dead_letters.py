@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 
 from shared.contracts.messages.dead_letter import DeadLetter
 from shared.contracts.messages.push import Push
@@ -17,7 +16,7 @@ from shared.runs.receive import MOST_KEPT_CHARACTERS
 class KeptDeadLetters:
     """Appends to x_meta_dead_letters."""
 
-    def __init__(self, rows: Callable[[], Rows], clock: Clock, control: DatasetRef) -> None:
+    def __init__(self, rows: Rows, clock: Clock, control: DatasetRef) -> None:
         self._rows, self._clock, self._table = rows, clock, control.table("x_meta_dead_letters")
 
     def add(self, push: Push, letter: DeadLetter, error: PermanentError, run: RunMessage | None) -> None:
@@ -38,5 +37,5 @@ class KeptDeadLetters:
             "data": message.data[:MOST_KEPT_CHARACTERS],
             "attributes": json.dumps(message.attributes),
         }
-        self._rows().append(self._table, [(identity, row)])
+        self._rows.append(self._table, [(identity, row)])
         log("dead_letter_kept", "ERROR", error_code=error.code, source=letter.source, message_id=message.message_id)

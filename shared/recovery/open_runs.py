@@ -1,6 +1,6 @@
 """Runs that were accepted, have not ended, and of which nothing has been heard for a while."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +23,7 @@ class OpenRun:
 class OpenRuns:
     """Reads the events of all runs: one query job a look."""
 
-    def __init__(self, jobs: Callable[[], Jobs], control: DatasetRef) -> None:
+    def __init__(self, jobs: Jobs, control: DatasetRef) -> None:
         self._jobs, self._events = jobs, runs_table(control)
 
     def quiet_since(self, moment: datetime, *, since: datetime) -> Iterator[OpenRun]:
@@ -52,6 +52,6 @@ ORDER BY accepted_at"""
             Parameter("provider", "STRING", ONBOARDING.provider),
             Parameter("template_name", "STRING", ONBOARDING.template_name),
         )
-        for row in self._jobs().stream(Sql(text, parameters)):
+        for row in self._jobs.stream(Sql(text, parameters)):
             if row["message"] is not None:
                 yield OpenRun(RunMessage.model_validate_json(row["message"]), row["seen_at"])

@@ -1,7 +1,6 @@
 """Tell the operator of something once, however many functions notice it at how many messages."""
 
 import hashlib
-from collections.abc import Callable
 
 from shared.contracts.sql import Sql
 from shared.errors import MailRefused, NotOurs
@@ -24,7 +23,7 @@ class OperatorMail:
     redelivered message finds its own claim and sends it.
     """
 
-    def __init__(self, jobs: Callable[[], Jobs], mailer: Callable[[], Mailer], clock: Clock, address: str) -> None:
+    def __init__(self, jobs: Jobs, mailer: Mailer, clock: Clock, address: str) -> None:
         self._jobs, self._mailer, self._address = jobs, mailer, address
         self._told: Fresh[str, bool] = Fresh(clock, ttl_s=_KNOWN_S, size=_MOST_KNOWN)
 
@@ -37,11 +36,11 @@ class OperatorMail:
         claimed_by = hashlib.sha256(message_id.encode()).hexdigest()[:32]
         claim = QueryJob(_CLAIM, labels={"convergence_message": claimed_by})
         try:
-            run_once(self._jobs(), claim, ids=("operator", digest, "mail", "claim"), timeout_s=_CLAIM_TIMEOUT_S)
+            run_once(self._jobs, claim, ids=("operator", digest, "mail", "claim"), timeout_s=_CLAIM_TIMEOUT_S)
         except NotOurs:
             return True
         try:
-            self._mailer().send(Mail(to=(self._address,), subject=subject, text=text, reference={"matter": digest}))
+            self._mailer.send(Mail(to=(self._address,), subject=subject, text=text, reference={"matter": digest}))
         except MailRefused as error:
             log("operator_not_told", "ERROR", error_code=error.code)
         return True

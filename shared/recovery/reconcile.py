@@ -4,7 +4,7 @@ Nothing is changed but by adding events and publishing messages that were publis
 no harm. What was found is told by the log; a batch past its deadline is a `batch_overdue`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -60,11 +60,11 @@ class Reconcile:
         *,
         batch_log: BatchLog,
         batch_status: BatchStatus,
-        targets: Callable[[], Targets],
+        targets: Targets,
         open_runs: OpenRuns,
         run_log: RunLog,
         copies: RunCopies,
-        bus: Callable[[], MessageBus],
+        bus: MessageBus,
         clock: Clock,
         settings: Settings,
     ) -> None:
@@ -121,7 +121,7 @@ class Reconcile:
             timedelta() <= late < EVERY
         ):
             again = self._again(state)
-            self._bus().publish(self._settings.pipeline_batches_topic, [message_of(again)])
+            self._bus.publish(self._settings.pipeline_batches_topic, [message_of(again)])
             log("batch_republished", only=again.only, attempt=again.attempt)
 
     def _again(self, state: BatchState) -> Batch:
@@ -132,7 +132,7 @@ class Reconcile:
     def _give_up(self, state: BatchState, now: datetime) -> None:
         """Record what nobody ever began as DEAD. What was begun and has not ended is seen to with the other runs."""
         if state.batch.only is None:
-            found = self._targets().after(replace(state.batch, only="missing"), None)
+            found = self._targets.after(replace(state.batch, only="missing"), None)
             while chunk := list(islice(found, CHUNK_MESSAGES)):
                 made = (RunMessage.model_validate_json(one.data) for one in messages(state.batch, "", chunk))
                 self._dead(list(made), now)
@@ -174,5 +174,5 @@ class Reconcile:
         }
         for lane, topic in topics.items():
             if of_lane := [message_of_run(run) for run in runs if run.lane == lane]:
-                self._bus().publish(topic, of_lane)
+                self._bus.publish(topic, of_lane)
                 log("runs_republished", lane=lane, runs=len(of_lane))

@@ -1,6 +1,6 @@
 """Run again what failed: the next attempt of each run, published and confirmed before the caller hears of it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, islice
@@ -34,9 +34,9 @@ class Replays:
 
     def __init__(
         self,
-        jobs: Callable[[], Jobs],
+        jobs: Jobs,
         run_log: RunLog,
-        bus: Callable[[], MessageBus],
+        bus: MessageBus,
         clock: Clock,
         *,
         control: DatasetRef,
@@ -55,7 +55,7 @@ class Replays:
         the functions of the two lanes may not see each other's jobs. Raises RunNotFound and RunNotFailed for the one
         run, and NotConfirmed: then some may be published, and the same call may be made again.
         """
-        found = self._jobs().select(self._sql(asked), max_rows=asked.limit + 1)
+        found = self._jobs.select(self._sql(asked), max_rows=asked.limit + 1)
         if asked.run:
             _check(asked.run, found)
         now = self._clock.now()
@@ -79,7 +79,7 @@ class Replays:
         confirmed = 0
         try:
             for lane, of_lane in groupby((run for run, _ in by_lane), key=lambda run: run.lane):
-                for chunk in self._bus().publish_chunks(self._topics[lane], _chunks(of_lane)):
+                for chunk in self._bus.publish_chunks(self._topics[lane], _chunks(of_lane)):
                     confirmed += chunk
         except ConvergenceError as error:
             lost = [(run, RunRecord("NOT_PUBLISHED", record.pipeline_id)) for run, record in by_lane[confirmed:]]

@@ -3,7 +3,6 @@
 Returning means: acknowledge. A TransientError that passes means: let it be redelivered.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from shared.contracts.messages.push import Push
@@ -52,7 +51,7 @@ class Delivery:
         run_log: RunLog,
         directory: Directory,
         resolver: Resolver,
-        bus: Callable[[], MessageBus],
+        bus: MessageBus,
     ) -> None:
         self._services, self._log, self._directory = services, run_log, directory
         self._resolver, self._bus = resolver, bus
@@ -122,7 +121,7 @@ class Delivery:
         The next message finds the run's jobs by their ids. Raises NotConfirmed: then this one is redelivered.
         """
         following = run.model_copy(update={"continuation": run.continuation + 1})
-        self._bus().publish(self._services.settings.pipeline_runs_topic, [message_of(following)])
+        self._bus.publish(self._services.settings.pipeline_runs_topic, [message_of(following)])
         log("run_continued", continuation=following.continuation)
 
     def _tenant(self, run: RunMessage) -> Tenant:

@@ -1,6 +1,5 @@
 """A tenant's runs that have not ended: while there are any, it is not off-boarded."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from shared.contracts.sql import Parameter, Sql
@@ -12,7 +11,7 @@ from shared.runs.events_sql import ENDED, is_in, runs_table
 class LiveRuns:
     """Reads the events of all runs: one query job a look. It is `off_boarding.LiveRuns`."""
 
-    def __init__(self, jobs: Callable[[], Jobs], clock: Clock, control: DatasetRef, *, run_deadline_s: float) -> None:
+    def __init__(self, jobs: Jobs, clock: Clock, control: DatasetRef, *, run_deadline_s: float) -> None:
         self._jobs = jobs
         self._clock = clock
         self._events = runs_table(control)
@@ -24,7 +23,7 @@ class LiveRuns:
         A run is over after its deadline (PRODUCT 6), whether an end was recorded or not.
         """
         since = self._clock.now() - self._run_deadline
-        found = self._jobs().select(live_runs(self._events, tenant_id, since.isoformat()), max_rows=1)
+        found = self._jobs.select(live_runs(self._events, tenant_id, since.isoformat()), max_rows=1)
         return [row["pipeline_logging_id"] for row in found]
 
 

@@ -1,7 +1,5 @@
 """Keep a tenant to its mails of a day: the platform is no open relay (PRODUCT 4)."""
 
-from collections.abc import Callable
-
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.errors import MailLimitReached
@@ -18,7 +16,7 @@ class MailAllowance:
     mail at the same moment do not see each other, so a burst can go over by as many mails as are under way.
     """
 
-    def __init__(self, jobs: Callable[[], Jobs], clock: Clock, control: DatasetRef) -> None:
+    def __init__(self, jobs: Jobs, clock: Clock, control: DatasetRef) -> None:
         self._jobs, self._clock, self._events = jobs, clock, runs_table(control)
 
     def check(self, tenant_id: str, mails: int) -> None:
@@ -34,7 +32,7 @@ class MailAllowance:
             ),
         )
         # An event may be there twice (FACTS 6); its id is the same then.
-        sent = {row["event_id"]: row["mails_sent"] or 0 for row in self._jobs().select(sql)}
+        sent = {row["event_id"]: row["mails_sent"] or 0 for row in self._jobs.select(sql)}
         if sum(sent.values()) + mails > MOST_A_DAY:
             raise MailLimitReached(
                 f"tenant {tenant_id} was sent {sum(sent.values())} mails today; at most {MOST_A_DAY} a day, "

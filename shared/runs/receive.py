@@ -20,7 +20,7 @@ MOST_KEPT_CHARACTERS = 1_000_000
 class RejectedMessages:
     """Keeps messages that cannot be run, with the reason."""
 
-    def __init__(self, rows: Callable[[], Rows], clock: Clock, control: DatasetRef) -> None:
+    def __init__(self, rows: Rows, clock: Clock, control: DatasetRef) -> None:
         self._rows, self._clock, self._table = rows, clock, control.table("x_meta_rejected_messages")
 
     def add(self, push: Push | None, body: bytes, error: PermanentError) -> None:
@@ -37,7 +37,7 @@ class RejectedMessages:
             "data": (message.data if message else body.decode("utf-8", "replace"))[:MOST_KEPT_CHARACTERS],
             "attributes": json.dumps(message.attributes) if message else None,
         }
-        self._rows().append(self._table, [(identity, row)])
+        self._rows.append(self._table, [(identity, row)])
         log("message_rejected", "WARNING", error_code=error.code, message_id=row["message_id"])
 
 

@@ -4,7 +4,6 @@ A tenant's table takes streamed rows only some minutes after it was made (FACTS 
 the end of a run and its copy.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -28,8 +27,8 @@ class RunCopies:
 
     def __init__(
         self,
-        rows: Callable[[], Rows],
-        jobs: Callable[[], Jobs],
+        rows: Rows,
+        jobs: Jobs,
         clock: Clock,
         *,
         control: DatasetRef,
@@ -60,7 +59,7 @@ LIMIT {limit}"""
             Parameter("before", "TIMESTAMP", before.isoformat()),
         )
         mended = 0
-        for row in self._jobs().select(Sql(text, parameters), max_rows=limit):
+        for row in self._jobs.select(Sql(text, parameters), max_rows=limit):
             if self._clock.now() >= until:
                 break
             who = row["tenant_id"], row["pipeline_logging_id"]
@@ -82,7 +81,7 @@ LIMIT {limit}"""
             return "GONE"
         for table, rows in self._copies(tenant_id, run_id, state):
             if rows:
-                self._rows().append(table, rows)
+                self._rows.append(table, rows)
         return "COPIED"
 
     def _copies(self, tenant_id: str, run_id: str, state: RunState) -> list[tuple[TableRef, list[tuple[str, Row]]]]:
@@ -104,7 +103,7 @@ LIMIT {limit}"""
 
     def _there(self, table: TableRef, run_id: str) -> list[dict[str, Any]]:
         sql = f"SELECT * FROM `{table}` WHERE pipeline_logging_id = @run"
-        return self._jobs().select(Sql(sql, (Parameter("run", "STRING", run_id),)))
+        return self._jobs.select(Sql(sql, (Parameter("run", "STRING", run_id),)))
 
     def _settle(self, tenant_id: str, run_id: str, event: Literal["COPIED", "GONE"]) -> None:
         row = {
@@ -113,7 +112,7 @@ LIMIT {limit}"""
             "pipeline_logging_id": run_id,
             "event": event,
         }
-        self._rows().append(self._table, [(insert_id(run_id, event), row)])
+        self._rows.append(self._table, [(insert_id(run_id, event), row)])
 
 
 def _row(values: dict[str, Any], step_id: str) -> tuple[str, Row]:

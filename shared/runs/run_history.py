@@ -1,6 +1,6 @@
 """A tenant's runs, newest first, page by page."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ class Page:
 class RunHistory:
     """Reads the events of all runs: one query job a page."""
 
-    def __init__(self, jobs: Callable[[], Jobs], clock: Clock, control: DatasetRef) -> None:
+    def __init__(self, jobs: Jobs, clock: Clock, control: DatasetRef) -> None:
         self._jobs, self._clock, self._events = jobs, clock, runs_table(control)
 
     def page(
@@ -63,7 +63,7 @@ class RunHistory:
             given |= {"at": ("TIMESTAMP", after.accepted_at.isoformat()), "id": ("STRING", after.pipeline_logging_id)}
             wanted.append("(accepted_at < @at OR (accepted_at = @at AND pipeline_logging_id > @id))")
         parameters = tuple(Parameter(name, kind, value) for name, (kind, value) in given.items())
-        rows = self._jobs().select(Sql(self._text(wanted, limit + 1), parameters), max_rows=limit + 1)
+        rows = self._jobs.select(Sql(self._text(wanted, limit + 1), parameters), max_rows=limit + 1)
         runs = [{**row, "tenant_id": tenant_id} for row in rows[:limit]]
         more = PageToken(runs[-1]["accepted_at"], runs[-1]["pipeline_logging_id"]) if len(rows) > limit else None
         return Page(runs, more)

@@ -89,8 +89,8 @@ class RunLog:
 
     def __init__(
         self,
-        rows: Callable[[], Rows],
-        jobs: Callable[[], Jobs],
+        rows: Rows,
+        jobs: Jobs,
         clock: Clock,
         *,
         control: DatasetRef,
@@ -112,12 +112,12 @@ class RunLog:
         now = self._clock.now()
         for first in range(0, len(runs), _ROWS_A_REQUEST):
             rows = [_event(run, record, now, 1) for run, record in runs[first : first + _ROWS_A_REQUEST]]
-            self._rows().append(self._table, rows)
+            self._rows.append(self._table, rows)
 
     def add(self, run: RunMessage, records: Sequence[RunRecord | StepRecord], *, delivery: int = 1) -> None:
         """Add events: one append. The same event again is dropped by its insertId, or harmless."""
         now = self._clock.now()
-        self._rows().append(self._table, [_event(run, record, now, delivery) for record in records])
+        self._rows.append(self._table, [_event(run, record, now, delivery) for record in records])
 
     def end(
         self,
@@ -179,7 +179,7 @@ class RunLog:
                 Parameter("since", "TIMESTAMP", since.isoformat()),
             ),
         )
-        return self._jobs().select(sql, max_rows=10_000)
+        return self._jobs.select(sql, max_rows=10_000)
 
     def doubt_copies(self, runs: Sequence[RunMessage]) -> None:
         """Perhaps the tenants' tables lack these runs, which have ended: reconciliation looks, and writes them.
@@ -201,13 +201,13 @@ class RunLog:
                 for run in runs[first : first + _ROWS_A_REQUEST]
             ]
             try:
-                self._rows().append(self._copies, rows)
+                self._rows.append(self._copies, rows)
             except ConvergenceError as error:
                 log("run_copies_not_noted", "ERROR", runs=len(rows), error_code=error.code)
 
     def _copy(self, run: RunMessage, table: str, rows: Sequence[tuple[str, Row]]) -> None:
         try:
-            self._rows().append(metadata_table(self._data_project, run.tenant_id, table), rows)
+            self._rows.append(metadata_table(self._data_project, run.tenant_id, table), rows)
         except ConvergenceError as error:
             log("run_copy_missing", "WARNING", table=table, error_code=error.code)
             self.doubt_copies([run])

@@ -1,6 +1,6 @@
 """Record who is about to do what, before it is done: no act is without its record."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,7 +35,7 @@ class Act:
 class Audit:
     """Appends to the control table x_meta_audit; queries see a row at once (FACTS 6)."""
 
-    def __init__(self, rows: Callable[[], Rows], clock: Clock, control: DatasetRef) -> None:
+    def __init__(self, rows: Rows, clock: Clock, control: DatasetRef) -> None:
         self._rows, self._clock, self._table = rows, clock, control.table("x_meta_audit")
 
     def record(self, act: Act) -> None:
@@ -53,7 +53,7 @@ class Audit:
             "trace": act.trace,
         }
         try:
-            self._rows().append(self._table, [(act.audit_id, row)])
+            self._rows.append(self._table, [(act.audit_id, row)])
         except ConvergenceError as error:
             log("audit_failed", "ERROR", action=act.action, error_code=error.code)
             raise Unavailable("the call could not be recorded in x_meta_audit, so nothing was done") from error

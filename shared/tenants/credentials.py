@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from datetime import datetime
 
 from pydantic import SecretStr
@@ -35,8 +34,8 @@ class CloudCredentials:
     def __init__(
         self,
         rows: Rows,
-        jobs: Callable[[], Jobs],
-        cipher: Callable[[], Cipher],
+        jobs: Jobs,
+        cipher: Cipher,
         clock: Clock,
         *,
         data_project: str,
@@ -49,7 +48,7 @@ class CloudCredentials:
         self, tenant_id: str, provider: str, credentials: AwsCredentials, *, credential_id: str, request: str
     ) -> datetime:
         """Keep these in place of the provider's others; since when. Each time has a `credential_id` of its own."""
-        ciphertext = self._cipher().encrypt(_text(credentials).encode(), bound_to=_bound(tenant_id, credential_id))
+        ciphertext = self._cipher.encrypt(_text(credentials).encode(), bound_to=_bound(tenant_id, credential_id))
         now = self._clock.now()
         parameters = (
             Parameter("credential_id", "STRING", credential_id),
@@ -80,7 +79,7 @@ class CloudCredentials:
         if not ours:
             return None
         row = max(ours, key=lambda each: each["updated_at"])
-        plain = self._cipher().decrypt(row["ciphertext"], bound_to=_bound(tenant_id, row["credential_id"]))
+        plain = self._cipher.decrypt(row["ciphertext"], bound_to=_bound(tenant_id, row["credential_id"]))
         return PROVIDERS[provider].model_validate_json(plain)
 
     def _table(self, tenant_id: str) -> TableRef:
@@ -88,7 +87,7 @@ class CloudCredentials:
 
     def _change(self, sql: Sql, tenant_id: str, request: str, operation: str) -> int:
         return change(
-            self._jobs(),
+            self._jobs,
             sql,
             tenant_id=tenant_id,
             request=request,

@@ -1,6 +1,6 @@
 """A tenant's API keys as a whole: list, rotate, revoke."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -69,8 +69,8 @@ class KeyRing:
     def __init__(
         self,
         rows: Rows,
-        jobs: Callable[[], Jobs],
-        cipher: Callable[[], Cipher],
+        jobs: Jobs,
+        cipher: Cipher,
         clock: Clock,
         *,
         data_project: str,
@@ -107,7 +107,7 @@ class KeyRing:
         # Spares whoever rotates in a loop, and us, the statement that would say the same.
         if grace_s and sum(record.ended_at(now) is None for record in records) >= MOST_LIVE:
             raise too_many
-        made, until = make_key(tenant_id, key_id, self._cipher()), now + timedelta(seconds=grace_s)
+        made, until = make_key(tenant_id, key_id, self._cipher), now + timedelta(seconds=grace_s)
         columns = (
             Parameter("key_id", "STRING", key_id),
             Parameter("tenant_id", "STRING", tenant_id),
@@ -152,7 +152,7 @@ class KeyRing:
 
     def _change(self, sql: Sql, tenant_id: str, request: str, operation: str) -> int:
         return change(
-            self._jobs(), sql, tenant_id=tenant_id, request=request, table="x_meta_api_keys", operation=operation
+            self._jobs, sql, tenant_id=tenant_id, request=request, table="x_meta_api_keys", operation=operation
         )
 
 

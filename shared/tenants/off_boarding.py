@@ -1,6 +1,6 @@
 """Off-board a tenant: remove all that is its own, and nothing else; cut short anywhere, the same call completes it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -49,7 +49,7 @@ class OffBoarding:
     def __init__(
         self,
         catalog: Catalog,
-        jobs: Callable[[], Jobs],
+        jobs: Jobs,
         records: TenantRecords,
         live_runs: LiveRuns,
         *,
@@ -67,7 +67,7 @@ class OffBoarding:
         """
         if not is_tenant_id(tenant_id):
             raise TenantUnknown(f"there is no tenant {tenant_id[:64]!r}")
-        registry = Registry(self._jobs(), self._settings)
+        registry = Registry(self._jobs, self._settings)
         # Before all else: what is read after it belongs to the same onboarding for as long as this stays as it is.
         own = self._catalog.get_dataset(DatasetRef(self._settings.data_project, tenant_id))
         record = self._records.get(tenant_id)

@@ -5,7 +5,6 @@ tenant's loop costs the others nothing.
 """
 
 import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from shared.errors import RateLimited, Unavailable
@@ -20,9 +19,7 @@ STORE_PAUSE_S = 5.0
 class RateLimits:
     """The platform's limits over one store. `spare` counts in this instance alone while the store is down."""
 
-    def __init__(
-        self, store: Callable[[], RateLimiter], spare: Callable[[], RateLimiter], clock: Clock, settings: Settings
-    ) -> None:
+    def __init__(self, store: RateLimiter, spare: RateLimiter, clock: Clock, settings: Settings) -> None:
         self._store, self._spare, self._clock, self._settings = store, spare, clock, settings
         self._store_down_until: datetime | None = None
         self._pausing = threading.Lock()
@@ -71,12 +68,12 @@ class RateLimits:
     def _counted(self, limit: str, *who: str, strictly: bool) -> Allowance:
         if not self._is_pausing():
             try:
-                return self._store().hit(limit, *who)
+                return self._store.hit(limit, *who)
             except Unavailable as error:
                 self._pause(error)
         if strictly:
             raise Unavailable("the store of rate limits does not answer")
-        return self._spare().hit(limit, *who)
+        return self._spare.hit(limit, *who)
 
     def _is_pausing(self) -> bool:
         until = self._store_down_until

@@ -47,9 +47,7 @@ def read_record(rows: Rows, tenant_id: str, *, data_project: str, schema: TableS
 class TenantRecords:
     """Changes records of tenants; nothing of them is kept here."""
 
-    def __init__(
-        self, rows: Rows, jobs: Callable[[], Jobs], clock: Clock, *, data_project: str, schema: TableSchema
-    ) -> None:
+    def __init__(self, rows: Rows, jobs: Jobs, clock: Clock, *, data_project: str, schema: TableSchema) -> None:
         self._rows, self._jobs, self._clock = rows, jobs, clock
         self._data_project, self._schema = data_project, schema
 
@@ -96,6 +94,6 @@ class TenantRecords:
         of_it = f"tenant_id = @tenant_id AND onboarding_epoch = @epoch AND {as_seen}"
         sql = Sql(f"UPDATE `{table}` SET {assigned} WHERE {of_it}", tuple(parameters))
         count = change(
-            self._jobs(), sql, tenant_id=wanted.tenant_id, request=request, table=table.table, operation="update"
+            self._jobs, sql, tenant_id=wanted.tenant_id, request=request, table=table.table, operation="update"
         )
         return count > 0

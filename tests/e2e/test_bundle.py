@@ -143,5 +143,5 @@ def test_a_subscriber_acknowledges_a_push_that_it_records_as_refused(
 def test_all_that_a_function_executed_is_of_its_bundle(bundled: dict[str, Bundled], name: str) -> None:
     ran = bundled[name].ran()
 
-    assert {"main.py", f"functions/{name}/main.py", "shared/wiring.py"} <= ran
+    assert {"main.py", f"functions/{name}/main.py", "shared/wiring/instance.py"} <= ran
     assert not [file for file in ran if file.startswith("/")]

@@ -32,7 +32,7 @@ class FakeInstance(Instance):
 
     def __init__(self, world: FakeServices) -> None:
         super().__init__(world.settings)
-        # `once` looks here first.
+        # They take the place of the late ports, and of what `made_once` would make.
         vars(self).update(
             clock=world.clock,
             catalog=world.catalog,

@@ -294,7 +294,7 @@ def test_a_run_that_is_not_there_is_404(world: FakeServices, api: Client, id_: s
 
 
 def test_another_tenants_run_is_not_there(world: FakeServices, api: Client) -> None:
-    log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    log = RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
     log.queued(run(), "p")
     assert status(api).status_code == 200
     assert problem(status(api, OTHER, key=OTHER_KEY)) == (404, "run_not_found")

@@ -39,7 +39,7 @@ def test_a_run_that_was_never_begun_goes_on(world: FakeServices, dead_letter: Cl
 
 
 def test_a_run_that_is_dead_is_kept(world: FakeServices, dead_letter: Client) -> None:
-    log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    log = RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
     log.add(COST, [RunRecord("DEAD")])
     world.jobs.answer("SELECT 1", Answer())
     assert handle(dead_letter) == (204, "")

@@ -331,7 +331,7 @@ def prepare(world: FakeServices, endpoint: str) -> FakeServices:
         keys = world.warehouse.tables[DatasetRef(DATA, TENANT).table("x_meta_api_keys")]
         keys.stored.append({**old, "created_at": START.isoformat()})
     if endpoint == "pipelines.run_status":
-        log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+        log = RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
         log.queued(run(pipeline_logging_id=RUN_ID.example), f"{TENANT}-gcp-cost-billing")
     if endpoint == "pipelines.runs":
         vars(instance())["run_history"] = OneRun()

@@ -21,6 +21,7 @@ from shared.contracts.sql import Sql
 from shared.contracts.tables import Column
 from shared.engines import registry
 from shared.engines.base import Engine, Fields, StepContext, StepResult
+from shared.ports import Secrets
 from shared.readers import FUNCTIONS, Function
 from shared.runs.run_log import RunLog, RunRecord
 from shared.settings import Settings, read_by
@@ -89,7 +90,7 @@ class Decrypting(Engine[Fields]):
     fields_model = Fields
 
     def run(self, fields: Fields, context: StepContext) -> StepResult:
-        assert context.services.credentials_cipher
+        context.services.credentials_cipher.encrypt(b"", bound_to="nothing")
         return StepResult()
 
 
@@ -111,8 +112,8 @@ def world(monkeypatch: pytest.MonkeyPatch, configs: Path) -> Iterator[FakeServic
     make_tenant(made.warehouse, tenant(), KEY)
     made.jobs.answer_all(Answer(columns=(Column(name="one", type="INT64"),)))
 
-    def mailer(key: Callable[[], str], **_: str) -> Any:
-        assert key()
+    def mailer(secrets: Secrets, key_secret: str, **_: str) -> Any:
+        assert secrets.read(key_secret)
         return made.mailer
 
     adapters: dict[str, Any] = {
@@ -130,7 +131,7 @@ def world(monkeypatch: pytest.MonkeyPatch, configs: Path) -> Iterator[FakeServic
     }
     for name, fake in adapters.items():
         monkeypatch.setattr(f"shared.adapters.{name}", fake)
-    monkeypatch.setattr(wiring, "SystemClock", lambda: made.clock)
+    monkeypatch.setattr("shared.wiring.adapters.SystemClock", lambda: made.clock)
     monkeypatch.setitem(registry.ENGINES, "test.decrypting", f"{__name__}:Decrypting")
     yield made
     wiring.serve_with(None)
@@ -227,7 +228,7 @@ def everything_of_fan_out(function: Client, world: FakeServices) -> None:
 
 def everything_of_dead_letter(function: Client, world: FakeServices) -> None:
     dead = run(template_name="cost_billing")
-    log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    log = RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
     log.add(dead, [RunRecord("DEAD")])
     letter = json.loads(push(dead, attempt=None, subscription="pipeline-dead-letters-push"))
     letter["message"]["attributes"] = ATTRIBUTES

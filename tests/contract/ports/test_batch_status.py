@@ -45,12 +45,12 @@ class World:
             for who in TENANTS
         ]
         warehouse.rows.append(warehouse.dataset.table("x_meta_tenants"), [(row["tenant_id"], row) for row in rows])
-        ports: Any = (lambda: warehouse.rows, lambda: warehouse.jobs, self.clock)
+        ports: Any = (warehouse.rows, warehouse.jobs, self.clock)
         where: Any = {"control": warehouse.dataset, "data_project": warehouse.project}
         self.runs = RunLog(*ports, **where)
         self.batches = BatchLog(ports[0], ports[1], self.clock, warehouse.dataset)
         self.status = BatchStatus(
-            self.batches, lambda: warehouse.jobs, self.clock, warehouse.dataset, run_deadline_s=DEADLINE_S
+            self.batches, warehouse.jobs, self.clock, warehouse.dataset, run_deadline_s=DEADLINE_S
         )
         self.bus = FakeMessageBus("pipeline-batches", "pipeline-runs", "pipeline-runs-bulk")
         self.records = records
@@ -60,11 +60,11 @@ class World:
         self.reconciling = Reconcile(
             batch_log=self.batches,
             batch_status=self.status,
-            targets=lambda: Targets(warehouse.jobs, warehouse.dataset),
-            open_runs=OpenRuns(lambda: warehouse.jobs, warehouse.dataset),
+            targets=Targets(warehouse.jobs, warehouse.dataset),
+            open_runs=OpenRuns(warehouse.jobs, warehouse.dataset),
             run_log=self.runs,
             copies=RunCopies(*ports, **where, run_log=self.runs, directory=directory),
-            bus=lambda: self.bus,
+            bus=self.bus,
             clock=self.clock,
             settings=settings(run_deadline_s=DEADLINE_S),
         )

@@ -19,8 +19,8 @@ def test_many_rotations_at_once_leave_no_more_good_keys_than_there_may_be(cloud_
     warehouse.make_table(schema("x_meta_api_keys"), "x_meta_api_keys")
     ring = KeyRing(
         warehouse.rows,
-        lambda: warehouse.jobs,
-        FakeCipher,
+        warehouse.jobs,
+        FakeCipher(),
         FakeClock(),
         data_project=warehouse.project,
         schema=schema("x_meta_api_keys"),

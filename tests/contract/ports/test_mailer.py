@@ -18,7 +18,7 @@ from emulators.sendgrid import Sink, create_app
 from shared.adapters.sendgrid import SendGridMailer
 from shared.errors import AccessDenied, MailRefused, QuotaExceeded, Unavailable
 from shared.ports import Mail, Mailer
-from tests.fakes import FakeMailer
+from tests.fakes import FakeMailer, FakeSecrets
 
 pytestmark = pytest.mark.not_on_google(
     "no mail is sent to anybody, and SendGrid's sandbox answers 200 where it would 202"
@@ -57,9 +57,14 @@ class Fake(Backend):
         ]
 
 
+def mailer_at(url: str, *, key: str = KEY) -> SendGridMailer:
+    return SendGridMailer(FakeSecrets({"sendgrid": key}), "sendgrid", sender="noreply@x.example", endpoint=url)
+
+
 class OnSendGrid(Backend):
     def __init__(self, url: str) -> None:
-        self.mailer, self._url = SendGridMailer(lambda: KEY, sender="noreply@x.example", endpoint=url), url
+        self.mailer = mailer_at(url)
+        self._url = url
 
     def received(self) -> list[Received]:
         mails: list[dict[str, Any]] = httpx.get(f"{self._url}/mails", timeout=5).json()
@@ -145,7 +150,7 @@ def test_what_may_pass_is_told_from_what_will_not(sendgrid_url: str, status: int
 
 def test_a_wrong_key_is_refused_and_not_told(sendgrid_url: str) -> None:
     with pytest.raises(AccessDenied) as caught:
-        SendGridMailer(lambda: "SG.s3cr3t", sender="noreply@x.example", endpoint=sendgrid_url).send(MAIL)
+        mailer_at(sendgrid_url, key="SG.s3cr3t").send(MAIL)
     assert "s3cr3t" not in str(caught.value)
 
 
@@ -154,4 +159,4 @@ def test_a_service_that_does_not_answer_may_answer_later() -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(Unavailable):
-            SendGridMailer(lambda: KEY, sender="noreply@x.example", endpoint=url).send(MAIL)
+            mailer_at(url).send(MAIL)

@@ -22,16 +22,16 @@ class World:
         warehouse.make_table(schema("x_meta_runs"), "x_meta_runs")
         self.clock, self.bus = FakeClock(), FakeMessageBus("pipeline-runs", "pipeline-runs-bulk")
         self.log = RunLog(
-            lambda: warehouse.rows,
-            lambda: warehouse.jobs,
+            warehouse.rows,
+            warehouse.jobs,
             self.clock,
             control=warehouse.dataset,
             data_project=warehouse.project,
         )
         self.replays = Replays(
-            lambda: warehouse.jobs,
+            warehouse.jobs,
             self.log,
-            lambda: self.bus,
+            self.bus,
             self.clock,
             control=warehouse.dataset,
             runs_topic="pipeline-runs",
@@ -159,7 +159,7 @@ def test_an_attempt_keeps_the_lane_that_it_was_first_asked_for_in(world: World) 
 def test_of_two_lanes_the_runs_of_the_one_that_did_not_confirm_are_recorded(world: World) -> None:
     one, other = world.happened(1, "FAILED"), world.happened(2, "FAILED")
     world.replay(run=one.pipeline_logging_id)
-    world.bus = FakeMessageBus("pipeline-runs-bulk")
+    world.bus.topics = ("pipeline-runs-bulk",)
     with pytest.raises(NotConfirmed, match="1 of 2 runs"):
         world.replay(error_code="query_failed")
     for failed, status in ((one, "NOT_PUBLISHED"), (other, "QUEUED")):

@@ -26,10 +26,8 @@ class World:
         warehouse.make_table(schema("x_meta_runs"), "x_meta_runs")
         self.clock = FakeClock(NOW)
         control: DatasetRef = warehouse.dataset
-        self.history = RunHistory(lambda: warehouse.jobs, self.clock, control)
-        self.log = RunLog(
-            lambda: warehouse.rows, lambda: warehouse.jobs, self.clock, control=control, data_project=control.project
-        )
+        self.history = RunHistory(warehouse.jobs, self.clock, control)
+        self.log = RunLog(warehouse.rows, warehouse.jobs, self.clock, control=control, data_project=control.project)
         self.accepted: dict[str, datetime] = {}
         random = Random(7)
         for number in range(RUNS):

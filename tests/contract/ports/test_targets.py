@@ -38,8 +38,8 @@ class World:
         warehouse.rows.append(tenants, [(row["tenant_id"], row) for row in rows])
         self.targets = Targets(warehouse.jobs, warehouse.dataset)
         self.log = RunLog(
-            lambda: warehouse.rows,
-            lambda: warehouse.jobs,
+            warehouse.rows,
+            warehouse.jobs,
             FakeClock(),
             control=warehouse.dataset,
             data_project=warehouse.project,

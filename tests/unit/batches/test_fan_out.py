@@ -9,7 +9,7 @@ import pytest
 
 from shared.batches.batch_log import BatchLog
 from shared.batches.fan_out import CHUNK_MESSAGES, FanOut, messages
-from shared.batches.targets import Target
+from shared.batches.targets import Target, Targets
 from shared.contracts.messages.batch import Batch, BatchMessage, Position
 from shared.contracts.messages.push import read_push
 from shared.contracts.messages.run_message import RunMessage
@@ -22,7 +22,7 @@ NIGHTLY = {"schedule": "nightly", "provider": "gcp", "domain": "cost", "template
 DAY = date(2025, 11, 19)  # the day before the pushes' publish time
 
 
-class FakeTargets:
+class FakeTargets(Targets):
     """So many tenants, in order; each look costs some seconds of the clock a chunk."""
 
     def __init__(self, tenants: int) -> None:
@@ -52,9 +52,9 @@ class World:
         self.targets: Any = FakeTargets(tenants)
         self.clock = self.targets.clock
         self.fan_out = FanOut(
-            targets=lambda: self.targets,
-            batch_log=BatchLog(lambda: FakeRows(self.warehouse), lambda: FakeJobs(self.warehouse), self.clock, CONTROL),
-            bus=lambda: self.bus,
+            targets=self.targets,
+            batch_log=BatchLog(FakeRows(self.warehouse), FakeJobs(self.warehouse), self.clock, CONTROL),
+            bus=self.bus,
             templates=FakeTemplates(mails("first")),
             clock=self.clock,
             runs_topic="pipeline-runs-bulk",

@@ -59,7 +59,7 @@ def world() -> FakeServices:
 
 
 def run_log(world: FakeServices) -> RunLog:
-    return RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    return RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
 
 
 def function(world: FakeServices, templates: PipelineTemplate = ALARM) -> DeadLetters:
@@ -70,9 +70,9 @@ def function(world: FakeServices, templates: PipelineTemplate = ALARM) -> DeadLe
         run_log=run_log(world),
         templates=found,
         foreign=ForeignRuns(world.settings.publishers, directory=world.directory, templates=found),
-        bus=lambda: world.bus,
-        kept=KeptDeadLetters(lambda: world.rows, world.clock, CONTROL),
-        operator=OperatorMail(lambda: world.jobs, lambda: world.mailer, world.clock, OPERATOR),
+        bus=world.bus,
+        kept=KeptDeadLetters(world.rows, world.clock, CONTROL),
+        operator=OperatorMail(world.jobs, world.mailer, world.clock, OPERATOR),
     )
 
 
@@ -131,7 +131,7 @@ def deliver(world: FakeServices, message: RunMessage, templates: PipelineTemplat
         run_log=run_log(world),
         directory=world.directory,
         resolver=Resolver(FakeTemplates(templates), world),
-        bus=lambda: world.bus,
+        bus=world.bus,
     ).run(message, delivery_attempt=attempt)
 
 

@@ -26,7 +26,7 @@ def world() -> FakeServices:
 
 
 def log_of(world: FakeServices) -> RunLog:
-    return RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    return RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
 
 
 def ask(

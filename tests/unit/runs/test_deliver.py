@@ -53,7 +53,7 @@ def world() -> FakeServices:
 
 
 def run_log(world: FakeServices) -> RunLog:
-    return RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    return RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
 
 
 class Pushes:
@@ -70,9 +70,9 @@ def delivery(world: FakeServices, *templates: PipelineTemplate) -> Pushes:
         run_log=run_log(world),
         directory=Directory(world.rows, world.clock, data_project=DATA, schema=schema("x_meta_tenant")),
         resolver=Resolver(FakeTemplates(*(templates or (mails("first", "second"),))), world),
-        bus=lambda: world.bus,
+        bus=world.bus,
     )
-    return Pushes(handler, RejectedMessages(lambda: world.rows, world.clock, CONTROL))
+    return Pushes(handler, RejectedMessages(world.rows, world.clock, CONTROL))
 
 
 def state(world: FakeServices) -> RunState:

@@ -27,7 +27,7 @@ def world() -> FakeServices:
 
 
 def log_of(world: FakeServices) -> RunLog:
-    return RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    return RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
 
 
 def execute(world: FakeServices, *steps: str, **given: Any) -> Outcome:
@@ -358,7 +358,7 @@ def test_the_tenants_copy_has_one_row_a_run_and_one_a_step_that_ran(world: FakeS
 def test_when_the_end_could_not_be_recorded_a_redelivery_records_it_and_repeats_nothing(world: FakeServices) -> None:
     until = world.clock.now() + timedelta(seconds=570)
     plan = Resolver(FakeTemplates(mails("first")), world).resolve(run(), tenant())
-    broken = RunLog(lambda: Unending(world), lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    broken = RunLog(Unending(world), world.jobs, world.clock, control=CONTROL, data_project=DATA)
     with pytest.raises(Unavailable):
         Execution(run(), tenant(), plan, services=world, run_log=broken, until=until).run()
     execute(world, "first", delivery=2, before=state(world))

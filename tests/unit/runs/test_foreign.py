@@ -50,18 +50,18 @@ class Function:
     """What run_pipeline does with pushes of the publisher's subscription."""
 
     def __init__(self, world: FakeServices) -> None:
-        log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+        log = RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
         templates = FakeTemplates(TEMPLATE)
         delivery = Delivery(
             world,
             run_log=log,
             directory=world.directory,
             resolver=Resolver(templates, world),
-            bus=lambda: world.bus,
+            bus=world.bus,
         )
         runs = ForeignRuns(PUBLISHERS, directory=world.directory, templates=templates)
         foreign = ForeignDelivery(runs, delivery=delivery, run_log=log)
-        rejected = RejectedMessages(lambda: world.rows, world.clock, CONTROL)
+        rejected = RejectedMessages(world.rows, world.clock, CONTROL)
         self.receive = Receiver({SUBSCRIPTION: lambda push: foreign.handle("billing", push)}, rejected).receive
 
 

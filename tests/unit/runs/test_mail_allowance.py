@@ -21,7 +21,7 @@ def world() -> FakeServices:
 
 def said(world: FakeServices, mails: int, **of: Any) -> None:
     """An earlier run whose step sent so many mails."""
-    log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    log = RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
     record = StepRecord("tell", "shared.email_notification", "SUCCEEDED", mails_sent=mails)
     log.add(run(**({"pipeline_logging_id": "a" * 32} | of)), [record])
 
@@ -50,7 +50,7 @@ def test_an_event_that_is_there_twice_counts_once(world: FakeServices) -> None:
 
 def executed(world: FakeServices, *steps: str) -> str | None:
     """The error code of a run of these mail steps."""
-    log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    log = RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
     plan = Resolver(FakeTemplates(mails(*steps)), world).resolve(run(), tenant())
     until = START + timedelta(seconds=600)
     return Execution(run(), tenant(), plan, services=world, run_log=log, until=until).run().record.error_code

@@ -48,7 +48,7 @@ def ask(world: FakeServices, tenant_id: str = OTHER, **given: Any) -> Onboarded:
         OnboardRequest(tenant_id=tenant_id, admin_email=EMAIL, **given),
         services=world,
         resolver=Resolver(TemplateFiles(ROOT / "configs"), world),
-        run_log=RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA),
+        run_log=RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA),
     )
 
 

@@ -39,7 +39,7 @@ def test_a_refused_query_is_told_with_the_files_line(message: str, said: str) ->
     world = services()
     world.jobs.answer_all(Answer(error=JobError("invalidQuery", message, False)))
     world.second_opinion.columns = ()
-    log = RunLog(lambda: world.rows, lambda: world.jobs, world.clock, control=CONTROL, data_project=DATA)
+    log = RunLog(world.rows, world.jobs, world.clock, control=CONTROL, data_project=DATA)
     plan = Resolver(FakeTemplates(template(TEXT)), world).resolve(run(), tenant())
     until = world.clock.now() + timedelta(seconds=570)
 

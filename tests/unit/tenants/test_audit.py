@@ -16,7 +16,7 @@ def world() -> FakeServices:
 
 
 def audit(world: FakeServices) -> Audit:
-    return Audit(lambda: world.rows, world.clock, CONTROL)
+    return Audit(world.rows, world.clock, CONTROL)
 
 
 def test_an_act_is_recorded_with_who_what_when_and_from_where(world: FakeServices) -> None:

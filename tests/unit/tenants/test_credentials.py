@@ -27,8 +27,8 @@ def world() -> FakeServices:
 def kept(world: FakeServices) -> CloudCredentials:
     return CloudCredentials(
         world.rows,
-        lambda: world.jobs,
-        lambda: world.credentials_cipher,
+        world.jobs,
+        world.credentials_cipher,
         world.clock,
         data_project=DATA,
         schema=schema("x_meta_cloud_credentials"),

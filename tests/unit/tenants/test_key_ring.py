@@ -28,8 +28,8 @@ def world() -> FakeServices:
 def ring(world: FakeServices) -> KeyRing:
     return KeyRing(
         world.rows,
-        lambda: world.jobs,
-        lambda: world.api_keys_cipher,
+        world.jobs,
+        world.api_keys_cipher,
         world.clock,
         data_project=DATA,
         schema=schema("x_meta_api_keys"),

@@ -57,11 +57,9 @@ def world() -> FakeServices:
 
 
 def off_boarding(world: FakeServices) -> OffBoarding:
-    records = TenantRecords(
-        world.rows, lambda: world.jobs, world.clock, data_project=DATA, schema=schema("x_meta_tenant")
-    )
-    live = LiveRuns(lambda: world.jobs, world.clock, CONTROL, run_deadline_s=world.settings.run_deadline_s)
-    return OffBoarding(world.catalog, lambda: world.jobs, records, live, clock=world.clock, settings=world.settings)
+    records = TenantRecords(world.rows, world.jobs, world.clock, data_project=DATA, schema=schema("x_meta_tenant"))
+    live = LiveRuns(world.jobs, world.clock, CONTROL, run_deadline_s=world.settings.run_deadline_s)
+    return OffBoarding(world.catalog, world.jobs, records, live, clock=world.clock, settings=world.settings)
 
 
 def remove(world: FakeServices, tenant_id: str = TENANT, *, force: bool = False, request: str = "r") -> Removed:

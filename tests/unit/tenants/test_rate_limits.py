@@ -15,10 +15,11 @@ DOWN = Unavailable("down")
 
 
 class World:
-    def __init__(self, **limits: str) -> None:
-        self.store, self.spare, self.clock = FakeRateLimiter(), FakeRateLimiter(), FakeClock()
+    def __init__(self, store: FakeRateLimiter | None = None, /, **limits: str) -> None:
+        self.store = store or FakeRateLimiter()
+        self.spare, self.clock = FakeRateLimiter(), FakeClock()
         given = settings(**{f"rate_limit_{name}": limit for name, limit in limits.items()})
-        self.limits = RateLimits(lambda: self.store, lambda: self.spare, self.clock, given)
+        self.limits = RateLimits(self.store, self.spare, self.clock, given)
 
 
 def test_a_tenant_has_fifty_runs_a_minute() -> None:
@@ -108,7 +109,7 @@ def test_a_store_that_did_not_answer_is_asked_again_soon() -> None:
 
 
 def test_of_many_that_find_the_store_down_at_once_one_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    world, many = World(), 8
+    many = 8
     together = threading.Barrier(many, timeout=10)
 
     class Dying(FakeRateLimiter):
@@ -116,7 +117,7 @@ def test_of_many_that_find_the_store_down_at_once_one_says_so(capsys: pytest.Cap
             together.wait()
             raise DOWN
 
-    world.store = Dying()
+    world = World(Dying())
     with ThreadPoolExecutor(many) as pool:
         assert all(one.allowed for one in pool.map(lambda _: world.limits.run(TENANT), range(many)))
     assert len(capsys.readouterr().err.splitlines()) == 1

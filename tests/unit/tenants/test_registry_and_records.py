@@ -27,7 +27,7 @@ def world() -> FakeServices:
 
 @pytest.fixture
 def records(world: FakeServices) -> TenantRecords:
-    return TenantRecords(world.rows, lambda: world.jobs, world.clock, data_project=DATA, schema=schema("x_meta_tenant"))
+    return TenantRecords(world.rows, world.jobs, world.clock, data_project=DATA, schema=schema("x_meta_tenant"))
 
 
 def suspended(seen: Tenant) -> Tenant:
