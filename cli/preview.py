@@ -2,10 +2,9 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -19,7 +18,9 @@ from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.contracts.tenant import Tenant, is_tenant_id
 from shared.desk import stand_ins
 from shared.errors import ConvergenceError, Fault, RequestInvalid, TenantUnknown
-from shared.tenants.directory import Directory
+
+if TYPE_CHECKING:
+    from shared.wiring import Instance
 
 
 def preview(  # noqa: PLR0917 - typer calls it by name
@@ -63,11 +64,13 @@ def preview(  # noqa: PLR0917 - typer calls it by name
     operators = variables(operator, "--operator")
     try:
         deployment = find(stack, operator=operators, configs=configs, templates=templates)
-        here = Instance(deployment.settings)
+        services = Instance(deployment.settings)
         address = TemplateAddress.parse(f"{template}.yml")
         day = _date(date)
-        who = _tenant(tenant, address, deployment, given, directory=lambda: here.directory)
-        found = here.templates.get(address) if address == ONBOARDING else available(who, address, here.templates)
+        who = _tenant(tenant, address, deployment, given, services)
+        found = (
+            services.templates.get(address) if address == ONBOARDING else available(who, address, services.templates)
+        )
         settings = deployment.settings
         shown = resolved(
             found,
@@ -77,18 +80,18 @@ def preview(  # noqa: PLR0917 - typer calls it by name
                 tenant_id=who.tenant_id,
                 date=day,
                 request=_request(found, assignments(set_, "--set")),
-                now=here.clock.now(),
+                now=services.clock.now(),
             ),
             who,
             Policy.of(
                 who.tenant_id,
                 data_project=settings.data_project,
                 default_project=settings.gcp_project_id,
-                sources=here.templates.sources(),
+                sources=services.templates.sources(),
                 operator=settings.operator_variables,
                 tenant=who.variables,
             ),
-            here,
+            services,
             ask=deployment.is_there,
         )
     except ConvergenceError as error:
@@ -125,15 +128,14 @@ def _tenant(
     address: TemplateAddress,
     deployment: Deployment,
     given: dict[str, str],
-    *,
-    directory: Callable[[], Directory],
+    services: "Instance",
 ) -> Tenant:
     """The tenant as its own record says, `given` variables before it; made of these alone where nobody can be asked."""
     if not is_tenant_id(tenant_id):
         raise _wrong("--tenant", "a tenant_id is a word, one underscore, 4 to 12 letters or digits: acmeinc_23xv2")
     if not deployment.is_there or address == ONBOARDING:
         return stand_ins.tenant((), given, tenant_id)
-    known = directory().get(tenant_id)
+    known = services.directory.get(tenant_id)
     if known is None:
         raise TenantUnknown(f"no tenant {tenant_id} in project {deployment.settings.data_project}; onboard it first")
     variables = {**known.variables, **{name: value for name, value in given.items() if name != "admin_email"}}
