@@ -23,9 +23,9 @@ def list_keys(tenant_id: str) -> KeysShown:
 
     Without their secrets: those that are good, and the last ones that were. A tenant asks with its active key.
     """
-    here = instance()
-    recorded(key_manager(flask.request, tenant_id, here), "api_keys.list", tenant_id, here)
-    now = here.clock.now()
+    services = instance()
+    recorded(key_manager(flask.request, tenant_id, services), "api_keys.list", tenant_id, services)
+    now = services.clock.now()
 
     def shown(record: KeyRecord) -> KeyShown:
         return KeyShown(
@@ -37,7 +37,7 @@ def list_keys(tenant_id: str) -> KeysShown:
             revoked_at=record.revoked_at,
         )
 
-    return KeysShown(api_keys=[shown(record) for record in here.key_ring.listed(tenant_id)])
+    return KeysShown(api_keys=[shown(record) for record in services.key_ring.listed(tenant_id)])
 
 
 @tenant_or_admin.post("")
@@ -55,19 +55,19 @@ def rotate_key(tenant_id: str) -> KeyMade:
     The answer shows the new key, this once. The keys before it stay good for a grace period, for runs only. If the
     answer is lost, the operator makes the call again: a key that nobody has seen is replaced like any other.
     """
-    here = instance()
-    caller = key_manager(flask.request, tenant_id, here)
+    services = instance()
+    caller = key_manager(flask.request, tenant_id, services)
     asked = body.read(flask.request, RotateRequest)
-    most = here.settings.api_key_grace_s
+    most = services.settings.api_key_grace_s
     grace_s = most if asked.grace_s is None else asked.grace_s
     if grace_s > most:
         fault = Fault("body.grace_s", "less_than_equal", f"must be at most {most}, as the platform is set")
         raise RequestInvalid(f"{fault.where}: {fault.message}", faults=[fault])
-    request = recorded(caller, "api_keys.rotate", tenant_id, here, fields=sorted(asked.model_fields_set))
-    made = here.key_ring.rotate(
+    request = recorded(caller, "api_keys.rotate", tenant_id, services, fields=sorted(asked.model_fields_set))
+    made = services.key_ring.rotate(
         tenant_id, key_id=secrets.token_hex(8), created_by=caller.name, grace_s=grace_s, request=request
     )
-    here.api_keys.forget(tenant_id)
+    services.api_keys.forget(tenant_id)
     return KeyMade(
         tenant_id=tenant_id,
         key_id=made.key_id,
@@ -90,8 +90,8 @@ def revoke_key(tenant_id: str, key_id: str) -> None:
     It is refused within a minute everywhere. A tenant cannot revoke its last active key, by which it would lock itself
     out: rotating with `"grace_s": 0` ends that one at once and gives another. The operator can.
     """
-    here = instance()
-    caller = key_manager(flask.request, tenant_id, here)
-    request = recorded(caller, "api_keys.revoke", tenant_id, here, subject=key_id[:64])
-    here.key_ring.revoke(tenant_id, key_id, keep_last=caller.actor == "tenant", request=request)
-    here.api_keys.forget(tenant_id)
+    services = instance()
+    caller = key_manager(flask.request, tenant_id, services)
+    request = recorded(caller, "api_keys.revoke", tenant_id, services, subject=key_id[:64])
+    services.key_ring.revoke(tenant_id, key_id, keep_last=caller.actor == "tenant", request=request)
+    services.api_keys.forget(tenant_id)

@@ -60,17 +60,17 @@ def start_batch() -> BatchAccepted:
     202 means that Pub/Sub has confirmed the batch's message: each tenant's run will end in a recorded result. A batch
     is for the tenants that are active and have the template enabled when it is asked for.
     """
-    here = instance()
-    require_admin(flask.request, here)
+    services = instance()
+    require_admin(flask.request, services)
     key = idempotency_key(flask.request)
     request = body.read(flask.request, BatchRequest)
-    operator = here.settings.operator_variables
-    check(request, templates=here.templates, operator=operator, jobs=here.jobs, control=here.control)
-    batch = batch_of(request, idempotency_key=key, clock=here.clock)
+    operator = services.settings.operator_variables
+    check(request, templates=services.templates, operator=operator, jobs=services.jobs, control=services.control)
+    batch = batch_of(request, idempotency_key=key, clock=services.clock)
     given = {BatchRequest.model_fields[name].alias or name for name in request.model_fields_set}
     fields = sorted({*given, *(f"variables.{name}" for name in request.variables)} - {"variables"})
-    recorded(Caller("admin"), "batch.start", None, here, subject=batch.batch_id, fields=fields)
-    start(batch, _publisher(here), was_keyed=key is not None)
+    recorded(Caller("admin"), "batch.start", None, services, subject=batch.batch_id, fields=fields)
+    start(batch, _publisher(services), was_keyed=key is not None)
     return _accepted(batch)
 
 
@@ -81,9 +81,9 @@ def show_batch(batch_id: str) -> BatchShown:
 
     Runs by how they stand, and why some failed.
     """
-    here = instance()
-    require_admin(flask.request, here)
-    return _shown(_known(batch_id, here))
+    services = instance()
+    require_admin(flask.request, services)
+    return _shown(_known(batch_id, services))
 
 
 @admin.post("/<batch_id>/retry")
@@ -100,21 +100,21 @@ def retry_batch(batch_id: str) -> BatchAccepted:
     Each of its runs that is FAILED or DEAD, as a new run: its next attempt. The same call again, before all of these
     have begun, is the same attempt.
     """
-    here = instance()
-    require_admin(flask.request, here)
-    state = _known(batch_id, here)
-    recorded(Caller("admin"), "batch.retry", None, here, subject=batch_id)
-    return _accepted(retry(state, _publisher(here), here.clock))
+    services = instance()
+    require_admin(flask.request, services)
+    state = _known(batch_id, services)
+    recorded(Caller("admin"), "batch.retry", None, services, subject=batch_id)
+    return _accepted(retry(state, _publisher(services), services.clock))
 
 
-def _known(batch_id: str, here: Instance) -> BatchState:
+def _known(batch_id: str, services: Instance) -> BatchState:
     if not re.fullmatch(BATCH_ID, batch_id):
         raise BatchNotFound(f"no batch {batch_id[:64]!r}")
-    return here.batch_status.read(batch_id)
+    return services.batch_status.read(batch_id)
 
 
-def _publisher(here: Instance) -> Publisher:
-    return Publisher(here.batch_log, here.bus, here.settings.pipeline_batches_topic)
+def _publisher(services: Instance) -> Publisher:
+    return Publisher(services.batch_log, services.bus, services.settings.pipeline_batches_topic)
 
 
 def _accepted(batch: Batch) -> BatchAccepted:

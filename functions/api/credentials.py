@@ -35,15 +35,15 @@ def put_credentials(tenant_id: str, provider: str) -> CredentialsKept:
     They take the place of those that were there. They are encrypted, used by pipelines of this tenant alone, and never
     shown again. For a role, the answer names the external id that the role's trust policy must ask for.
     """
-    here = instance()
-    caller = acting.tenant(flask.request, tenant_id, here)
+    services = instance()
+    caller = acting.tenant(flask.request, tenant_id, services)
     given = body.read(flask.request, _model(provider))
     fields = sorted(given.model_fields_set)
-    request = recorded(caller, "credentials.put", tenant_id, here, subject=provider, fields=fields)
-    owner = here.tenant_records.get(tenant_id)
+    request = recorded(caller, "credentials.put", tenant_id, services, subject=provider, fields=fields)
+    owner = services.tenant_records.get(tenant_id)
     if owner is None:
         raise KeyRejected("this API key is not valid")
-    kept = here.credentials.put(tenant_id, provider, given, credential_id=secrets.token_hex(8), request=request)
+    kept = services.credentials.put(tenant_id, provider, given, credential_id=secrets.token_hex(8), request=request)
     return CredentialsKept(
         tenant_id=tenant_id,
         provider=provider,
@@ -59,11 +59,11 @@ def delete_credentials(tenant_id: str, provider: str) -> None:
 
     Where there are none, nothing happens.
     """
-    here = instance()
-    caller = acting.tenant(flask.request, tenant_id, here)
+    services = instance()
+    caller = acting.tenant(flask.request, tenant_id, services)
     _model(provider)
-    request = recorded(caller, "credentials.delete", tenant_id, here, subject=provider)
-    here.credentials.remove(tenant_id, provider, request=request)
+    request = recorded(caller, "credentials.delete", tenant_id, services, subject=provider)
+    services.credentials.remove(tenant_id, provider, request=request)
 
 
 def _model(provider: str) -> type[AwsCredentials]:

@@ -57,16 +57,16 @@ def onboard_customer() -> Onboarded:
     The answer shows its API key, this once. A half-finished onboarding is completed by the same call; a minute after a
     crash, until which it answers 409 with `Retry-After`. If the answer is lost, rotate the tenant's key.
     """
-    here = instance()
-    require_admin(flask.request, here, open_here=here.settings.open_onboarding)
+    services = instance()
+    require_admin(flask.request, services, open_here=services.settings.open_onboarding)
     caller = Caller("admin" if "X-Admin-Key" in flask.request.headers else "anyone")
     request = body.read(flask.request, OnboardRequest)
     check_variables(request.tenant_id, request.variables)
-    check_templates(request.enabled_templates, here.templates.addresses())
+    check_templates(request.enabled_templates, services.templates.addresses())
     fields = _named(request.model_fields_set, request.variables)
-    recorded(caller, "tenant.onboard", request.tenant_id, here, fields=fields)
-    done = onboard(request, services=here, resolver=here.resolver, run_log=here.run_log)
-    _forget(request.tenant_id, here)
+    recorded(caller, "tenant.onboard", request.tenant_id, services, fields=fields)
+    done = onboard(request, services=services, resolver=services.resolver, run_log=services.run_log)
+    _forget(request.tenant_id, services)
     return Onboarded(
         tenant_id=done.tenant_id,
         api_key=done.api_key.get_secret_value(),
@@ -83,11 +83,11 @@ def list_customers() -> TenantsListed:
     Those whose onboarding is complete, as the registry of tenants has them; no keys. Filters hold for the whole list:
     give them with each page's token again. A tenant that comes or goes meanwhile moves no other one.
     """
-    here = instance()
-    require_admin(flask.request, here)
+    services = instance()
+    require_admin(flask.request, services)
     asked = query.read(flask.request, TenantsQuery)
-    recorded(Caller("admin"), "tenant.list", None, here)
-    found = here.registry.page(limit=asked.limit + 1, after=asked.page_token or "", status=asked.status)
+    recorded(Caller("admin"), "tenant.list", None, services)
+    found = services.registry.page(limit=asked.limit + 1, after=asked.page_token or "", status=asked.status)
     page = found[: asked.limit]
     return TenantsListed(
         tenants=[TenantListed.model_validate(asdict(tenant)) for tenant in page],
@@ -102,9 +102,9 @@ def show_customer(tenant_id: str) -> TenantShown:
 
     Its record as it is now; neither keys nor credentials.
     """
-    here = instance()
-    recorded(operator(flask.request, tenant_id, here), "tenant.show", tenant_id, here)
-    found = here.tenant_records.get(tenant_id)
+    services = instance()
+    recorded(operator(flask.request, tenant_id, services), "tenant.show", tenant_id, services)
+    found = services.tenant_records.get(tenant_id)
     if found is None:
         raise TenantUnknown(f"there is no tenant {tenant_id}")
     return _shown(found)
@@ -120,18 +120,18 @@ def change_customer(tenant_id: str) -> TenantShown:
     What is given is changed, the rest stays. It holds everywhere within a minute. The same call, made again, changes
     nothing more, and completes one that was cut short.
     """
-    here = instance()
-    caller = operator(flask.request, tenant_id, here)
+    services = instance()
+    caller = operator(flask.request, tenant_id, services)
     asked = body.read(flask.request, TenantChange)
     check_variables(tenant_id, asked.variables)
-    check_templates(asked.enabled_templates, here.templates.addresses())
+    check_templates(asked.enabled_templates, services.templates.addresses())
     fields = _named(asked.model_fields_set, asked.variables)
-    request = recorded(caller, "tenant.change", tenant_id, here, fields=fields)
-    if not here.registry.has(tenant_id):
+    request = recorded(caller, "tenant.change", tenant_id, services, fields=fields)
+    if not services.registry.has(tenant_id):
         raise TenantUnknown(f"there is no tenant {tenant_id}, or its onboarding is not complete")
-    changed = here.tenant_records.change(tenant_id, lambda tenant: _changed(tenant, asked), request=request)
-    here.registry.follow(tenant_id, here.tenant_records, request=request)
-    here.directory.forget(tenant_id)
+    changed = services.tenant_records.change(tenant_id, lambda tenant: _changed(tenant, asked), request=request)
+    services.registry.follow(tenant_id, services.tenant_records, request=request)
+    services.directory.forget(tenant_id)
     return _shown(changed)
 
 
@@ -151,15 +151,15 @@ def off_board_customer(tenant_id: str) -> OffBoarded:
     completed by the same call. If another call has completed it and the id was onboarded anew meanwhile, the new tenant
     is left alone, and the answer is 404.
     """
-    here = instance()
-    caller = operator(flask.request, tenant_id, here)
+    services = instance()
+    caller = operator(flask.request, tenant_id, services)
     asked = query.read(flask.request, OffBoardingQuery)
     fields = ["force"] if asked.force else []
-    request = recorded(caller, "tenant.off_board", tenant_id, here, fields=fields)
+    request = recorded(caller, "tenant.off_board", tenant_id, services, fields=fields)
     try:
-        removed = here.off_boarding.remove(tenant_id, force=asked.force, request=request)
+        removed = services.off_boarding.remove(tenant_id, force=asked.force, request=request)
     finally:
-        _forget(tenant_id, here)  # it was suspended, whatever came after
+        _forget(tenant_id, services)  # it was suspended, whatever came after
     return OffBoarded(
         tenant_id=tenant_id,
         datasets=[RemovedDataset(dataset=name, tables=tables) for name, tables in removed.datasets.items()],
@@ -201,6 +201,6 @@ def _named(fields: set[str], variables: Mapping[str, str | None]) -> list[str]:
     return sorted({*fields, *(f"variables.{name}" for name in variables)} - {"variables"})
 
 
-def _forget(tenant_id: str, here: Instance) -> None:
-    here.directory.forget(tenant_id)
-    here.api_keys.forget(tenant_id)
+def _forget(tenant_id: str, services: Instance) -> None:
+    services.directory.forget(tenant_id)
+    services.api_keys.forget(tenant_id)

@@ -46,11 +46,11 @@ def api(request: flask.Request) -> flask.Response:
     header = request.headers.get("X-Cloud-Trace-Context")
     with ExitStack() as logged:
         try:
-            here = instance()
-            settings = here.settings
+            services = instance()
+            settings = services.settings
             logged.enter_context(log_context(trace=trace_name(header, settings.gcp_project_id)))
             if settings.routes != "tenant" and settings.deployment == "production":
-                here.admin_key()  # a deployment whose admin key is weak serves nothing at all
+                services.admin_key()  # a deployment whose admin key is weak serves nothing at all
             app = create_app(settings.routes)
         except ConvergenceError as error:
             return problems.from_error(error)
@@ -62,17 +62,19 @@ def api(request: flask.Request) -> flask.Response:
             return problems.from_http(BadRequest("the body's chunks are not those of HTTP"))
         except BadRequest as error:
             return problems.from_http(error)
-        with app.request_context({**request.environ, "wsgi.input": given, "wsgi.url_scheme": _scheme(request, here)}):
+        with app.request_context(
+            {**request.environ, "wsgi.input": given, "wsgi.url_scheme": _scheme(request, services)}
+        ):
             return app.full_dispatch_request()
 
 
-def _scheme(request: flask.Request, here: Instance) -> str:
+def _scheme(request: flask.Request, services: Instance) -> str:
     """As the caller called, for the addresses in answers: a proxy in front ends TLS, and says so.
 
     gunicorn believes a proxy on another machine with FORWARDED_ALLOW_IPS=* alone, and then obeys whoever sends a header
     SCRIPT_NAME, too: it takes that off the path, or answers 500 with HTML.
     """
-    is_https = here.settings.trusted_proxies and request.headers.get("X-Forwarded-Proto") == "https"
+    is_https = services.settings.trusted_proxies and request.headers.get("X-Forwarded-Proto") == "https"
     return "https" if is_https else request.scheme
 
 

@@ -53,21 +53,21 @@ def run_pipeline(tenant_id: str, provider: str, domain: str, template_name: str)
     202 means that Pub/Sub has confirmed the message: the run will end in a recorded result. Any field of the body but
     `date` and `trigger_by` overrides a variable of the template.
     """
-    here = instance()
-    caller = require_tenant(flask.request, tenant_id, here, asks_for_run=True)
+    services = instance()
+    caller = require_tenant(flask.request, tenant_id, services, asks_for_run=True)
     address = TemplateAddress(provider, domain, template_name)
-    available(caller, address, here.templates)  # 404 comes before 400 (PRODUCT 2)
+    available(caller, address, services.templates)  # 404 comes before 400 (PRODUCT 2)
     request = body.read(flask.request, RunRequest)
     accepted = accept(
         caller,
         address,
         request,
         idempotency_key=idempotency_key(flask.request),
-        resolver=here.resolver,
-        run_log=here.run_log,
-        bus=here.bus,
-        topic=here.settings.pipeline_runs_topic,
-        clock=here.clock,
+        resolver=services.resolver,
+        run_log=services.run_log,
+        bus=services.bus,
+        topic=services.settings.pipeline_runs_topic,
+        clock=services.clock,
     )
     status = flask.url_for(
         "pipelines.run_status", tenant_id=tenant_id, pipeline_logging_id=accepted.pipeline_logging_id, _external=True
@@ -84,9 +84,9 @@ def run_status(tenant_id: str, pipeline_logging_id: str) -> Run:
 
     The run with its steps, in the order in which they began.
     """
-    here = instance()
-    require_tenant(flask.request, tenant_id, here)
-    found = here.run_log.read(tenant_id, pipeline_logging_id) if re.fullmatch(RUN_ID, pipeline_logging_id) else None
+    services = instance()
+    require_tenant(flask.request, tenant_id, services)
+    found = services.run_log.read(tenant_id, pipeline_logging_id) if re.fullmatch(RUN_ID, pipeline_logging_id) else None
     if found is None:
         raise RunNotFound(f"{tenant_id} has no run {pipeline_logging_id[:64]!r}")
     return _answer(pipeline_logging_id, found)
@@ -99,10 +99,10 @@ def runs(tenant_id: str) -> Runs:
 
     Without `since`, those of the last 30 days. Filters hold for the whole list: give them with each page's token again.
     """
-    here = instance()
-    require_tenant(flask.request, tenant_id, here)
+    services = instance()
+    require_tenant(flask.request, tenant_id, services)
     asked = query.read(flask.request, RunsQuery)
-    page = here.run_history.page(
+    page = services.run_history.page(
         tenant_id,
         limit=asked.limit,
         status=asked.status,

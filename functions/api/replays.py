@@ -47,12 +47,12 @@ def replay() -> Replayed:
     202 means that Pub/Sub has confirmed all of them. The same call, made again, is the same attempts. At most 10,000 a
     call; the rest by `page_token`.
     """
-    here = instance()
-    require_admin(flask.request, here)
+    services = instance()
+    require_admin(flask.request, services)
     asked = body.read(flask.request, ReplayRequest)
     subject = asked.run or asked.batch_id or asked.error_code
     if not asked.dry_run:
-        recorded(Caller("admin"), "runs.replay", None, here, subject=subject, fields=sorted(asked.model_fields_set))
-    done = here.replays.replay(asked)
+        recorded(Caller("admin"), "runs.replay", None, services, subject=subject, fields=sorted(asked.model_fields_set))
+    done = services.replays.replay(asked)
     runs = [ReplayedRun.model_validate(run.model_dump(include=set(ReplayedRun.model_fields))) for run in done.runs]
     return Replayed(replayed=0 if asked.dry_run else len(runs), runs=runs, next_page_token=done.next)

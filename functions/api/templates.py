@@ -25,10 +25,10 @@ def list_templates() -> Templates:
     For a tenant, the templates that are enabled for it; for the operator, all. A broken template is listed as such; the
     operator is told its faults.
     """
-    here = instance()
-    caller = _caller(flask.request, here)
-    found = runnable(here.templates.addresses(), caller)
-    return Templates(templates=[summary(one, here.templates, with_faults=caller is None) for one in found])
+    services = instance()
+    caller = _caller(flask.request, services)
+    found = runnable(services.templates.addresses(), caller)
+    return Templates(templates=[summary(one, services.templates, with_faults=caller is None) for one in found])
 
 
 @tenant_or_admin.get("/<provider>/<domain>/<template_name>")
@@ -39,23 +39,27 @@ def show_template(provider: str, domain: str, template_name: str) -> TemplateDet
     Its variables, which of them the body of a run may set, and its steps. Values that the operator or a tenant has set
     are not shown, only whether there is one.
     """
-    here = instance()
-    caller = _caller(flask.request, here)
+    services = instance()
+    caller = _caller(flask.request, services)
     address = TemplateAddress(provider, domain, template_name)
-    found = runnable(here.templates.addresses(), caller)
+    found = runnable(services.templates.addresses(), caller)
     if address not in found:
         raise TemplateNotFound(f"no template {str(address)!r}; {nearest(str(address), map(str, found))}")
-    known = {**here.settings.operator_variables, **(caller.variables if caller else {}), "admin_email": "the tenant's"}
+    known = {
+        **services.settings.operator_variables,
+        **(caller.variables if caller else {}),
+        "admin_email": "the tenant's",
+    }
     given = {name for name, value in known.items() if value}  # an empty one counts as not set
-    return details(address, here.templates, set_by_operator=given, with_faults=caller is None)
+    return details(address, services.templates, set_by_operator=given, with_faults=caller is None)
 
 
-def _caller(request: flask.Request, here: Instance) -> Tenant | None:
+def _caller(request: flask.Request, services: Instance) -> Tenant | None:
     """The tenant whose key the request bears; None for the operator."""
     if "X-Admin-Key" in request.headers:
-        require_admin(request, here)
+        require_admin(request, services)
         return None
     named = tenant_of_key(request.headers.get("X-API-Key", ""))
     if named is None:
         raise KeyRejected("send a tenant's API key in the header X-API-Key, or the admin key in X-Admin-Key")
-    return require_tenant(request, named, here)
+    return require_tenant(request, named, services)
