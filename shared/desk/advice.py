@@ -9,11 +9,11 @@ from shared.contracts.files.pipeline_template import PipelineTemplate, Step
 from shared.contracts.files.template_body import FAILURE_BUILT_IN
 from shared.contracts.template_address import ONBOARDING
 from shared.desk.links import link_advice
-from shared.desk.used import used_by
 from shared.errors import Fault
 from shared.templating.identifiers import is_naming_field
 from shared.templating.placeholders import texts
 from shared.templating.resolution import is_protected
+from shared.templating.used import used_by
 
 
 def advice(template: PipelineTemplate) -> Iterator[Fault]:

@@ -18,7 +18,6 @@ from shared.desk.advice import addresses, advice, unreachable
 from shared.desk.files import SOURCES, configs_files, shown, table_files
 from shared.desk.findings import Finding, findings
 from shared.desk.sources import filter_faults, scan
-from shared.desk.used import used_by
 from shared.engines.base import Services
 from shared.engines.registry import engine
 from shared.errors import (
@@ -35,6 +34,7 @@ from shared.runs.resolve import Plan
 from shared.settings import Settings
 from shared.templating.isolation import Policy
 from shared.templating.placeholders import names
+from shared.templating.used import used_by
 
 
 @dataclass(frozen=True)

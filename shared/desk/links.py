@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from shared.contracts.files.explain import dotted
 from shared.contracts.files.pipeline_template import PipelineTemplate
-from shared.desk.used import used_by
 from shared.errors import Fault
 from shared.templating.placeholders import names, texts
 from shared.templating.resolution import is_protected
+from shared.templating.used import used_by
 
 # `<a href={x}`: a value with a blank would begin another attribute.
 _UNQUOTED = re.compile(r"<[^<>]*\s[\w:-]+\s*=\s*(?P<value>[^\s\"'<>=]*\{[^\s\"'<>]*)")
@@ -30,7 +30,7 @@ def link_advice(template: PipelineTemplate) -> Iterator[Fault]:
                     message = f'{{{used[0]}}} is an attribute\'s value without quotes; write "{found["value"]}"'
                     yield Fault(where, "advice", message)
             hosts = [found["host"] for found in _HOST.finditer(text)]
-            for name in sorted({name for host in hosts for name in used_by(template, host)}):
+            for name in sorted(used_by(template, hosts)):
                 if name in template.variables and not is_protected(template, name):
                     message = (
                         f"{{{name}}} chooses where a link leads, and a request that sets it is refused; say"

@@ -19,7 +19,7 @@ from shared.contracts.template_address import TemplateAddress
 from shared.contracts.tenant import Tenant
 from shared.errors import SettingsInvalid
 from shared.settings import Settings
-from shared.templating.placeholders import names
+from shared.templating.placeholders import named, names
 
 TENANT_ID = "acmeinc_23xv2"
 DAY = dt.date(2025, 11, 15)
@@ -67,7 +67,7 @@ def operator_variables(sources: Iterable[SharedSource]) -> dict[str, str]:
 
 def tenant(sources: Iterable[SharedSource], given: Mapping[str, str], tenant_id: str = TENANT_ID) -> Tenant:
     """A tenant with a value for each of its variables that a tenant filter names; `given` ones go before."""
-    used = {part.name for source in sources for part in names(source.tenant_filter)} - {"tenant_id", "admin_email"}
+    used = named([source.tenant_filter for source in sources]) - {"tenant_id", "admin_email"}
     admin_email = given.get("admin_email", f"admin@{tenant_id.partition('_')[0]}.example")
     variables = {name: value for name, value in given.items() if name != "admin_email"}
     return Tenant(tenant_id, admin_email, epoch="0", variables={**dict.fromkeys(sorted(used), "sample"), **variables})

@@ -14,8 +14,8 @@ from shared.contracts.tenant import Tenant
 from shared.engines.registry import engine
 from shared.errors import Fault, PermanentError, TemplateInvalid
 from shared.runs.resolve import TemplateSource
-from shared.templating.placeholders import names, texts
 from shared.templating.resolution import is_protected
+from shared.templating.used import used_by
 
 
 def runnable(addresses: Iterable[TemplateAddress], tenant: Tenant | None) -> list[TemplateAddress]:
@@ -79,14 +79,7 @@ def _step_faults(template: PipelineTemplate, step: Step) -> list[Fault]:
 
 def _used(template: PipelineTemplate) -> set[str]:
     """Every variable that a run needs: those in steps and in pipeline_id, and those that they refer to."""
-    used: set[str] = set()
-    values: list[object] = [template.pipeline_id, *(dict(step.fields) for step in template.steps)]
-    while values:
-        for _, text in texts(values.pop()):
-            new = {part.name for part in names(text)} - used
-            used |= new
-            values += [template.variables[name].default for name in new if name in template.variables]
-    return used
+    return used_by(template, [template.pipeline_id, *(dict(step.fields) for step in template.steps)])
 
 
 def _variable(template: PipelineTemplate, name: str, given: bool) -> TemplateVariable:

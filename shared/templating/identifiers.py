@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from shared.contracts.files.pipeline_template import PipelineTemplate
-from shared.templating.placeholders import names, texts
+from shared.templating.placeholders import named, texts
+from shared.templating.used import through_defaults
 
 _NAMING_KEYS = frozenset({
     "dataset", "dataset_id", "dataset_type", "gcp_project_id", "project", "project_id",
@@ -23,23 +24,15 @@ def is_naming_field(path: tuple[str | int, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def naming_variables(template: PipelineTemplate) -> frozenset[str]:
-    """The variables used between backquotes or in a naming field, and all that these refer to."""
-    found = {name for step in template.steps for name in _uses(dict(step.fields))}
-    pending = list(found)
-    while pending:
-        spec = template.variables.get(pending.pop())
-        for _, text in texts(spec.default if spec else None):
-            for part in names(text):
-                if part.name not in found:
-                    found.add(part.name)
-                    pending.append(part.name)
-    return frozenset(found)
+    """The variables used between backquotes or in a naming field, and all that their defaults refer to."""
+    names = [name for step in template.steps for name in _uses(dict(step.fields))]
+    return frozenset(through_defaults(template, names))
 
 
 def _uses(fields: dict[str, object]) -> Iterator[str]:
     for path, text in texts(fields):
         if is_naming_field(path):
-            yield from (part.name for part in names(text))
+            yield from named(text)
         elif "`" in text:
             yield from _quoted(text)
 
@@ -52,8 +45,8 @@ def _quoted(text: str) -> Iterator[str]:
     try:
         tokens = tokenize(text, read="bigquery")
     except SqlglotError:
-        yield from (part.name for part in names(text))
+        yield from named(text)
         return
     for token in tokens:
         if token.token_type == TokenType.IDENTIFIER:
-            yield from (part.name for part in names(text[token.start : token.end + 1]))
+            yield from named(text[token.start : token.end + 1])

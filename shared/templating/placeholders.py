@@ -58,3 +58,12 @@ def texts(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[s
     if isinstance(value, list | tuple):
         return [found for index, item in enumerate(value) for found in texts(item, (*path, index))]
     return []
+
+
+def named(value: object) -> set[str]:
+    """The names of all placeholders in the texts inside nested mappings and lists, also of those in double braces.
+
+    >>> sorted(named(["{a}-{b}", {"key": "{{a}}"}]))
+    ['a', 'b']
+    """
+    return {part.name for _, text in texts(value) for part in names(text)}
