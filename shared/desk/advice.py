@@ -10,6 +10,7 @@ from shared.contracts.files.template_body import FAILURE_BUILT_IN
 from shared.contracts.template_address import ONBOARDING
 from shared.desk.links import link_advice
 from shared.errors import Fault
+from shared.runs.step_graph import StepGraph
 from shared.templating.identifiers import is_naming_field
 from shared.templating.placeholders import texts
 from shared.templating.resolution import is_protected
@@ -49,16 +50,10 @@ def addresses(template: PipelineTemplate) -> Iterator[tuple[tuple[str | int, ...
 
 def unreachable(template: PipelineTemplate) -> Iterator[Fault]:
     """Steps that no run can come to: errors, not advice."""
-    needs = {step.step_id: step.depends_on for step in template.steps}
+    graph = StepGraph(template.steps)
     can_fail = {step.step_id for step in template.steps if step.trigger != "on_failure"}
     for step in template.steps:
-        before: set[str] = set()
-        pending = [*step.depends_on]
-        while pending:
-            if (name := pending.pop()) not in before:
-                before.add(name)
-                pending += needs[name]
-        if step.trigger == "on_failure" and not before & can_fail:
+        if step.trigger == "on_failure" and not graph.before(step.step_id) & can_fail:
             message = "can never run: no step before it can fail; put it after the steps that it speaks of"
             yield _fault(template, (*step.path, "trigger"), f"{step.step_id}.trigger", message)
 

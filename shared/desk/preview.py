@@ -14,6 +14,7 @@ from shared.errors import Fault, NotFound, PermanentError, TransientError
 from shared.ports import DryRun
 from shared.runs.query_places import queries
 from shared.runs.resolve import Plan
+from shared.runs.step_graph import StepGraph
 from shared.templating.isolation import Guarded, Policy, confirm
 
 
@@ -114,7 +115,7 @@ class _Look:
 
     def __init__(self, plan: Plan, services: Services, *, ask: bool) -> None:
         self._plan, self._services, self._ask = plan, services, ask
-        self._steps = {step.step_id: step for step in plan.template.steps}
+        self._graph = StepGraph(plan.template.steps)
         self._written: dict[str, Sequence[TableRef]] = {}
 
     def step(self, step: Step) -> StepShown:
@@ -174,7 +175,8 @@ class _Look:
 
     def _made_by(self, step: Step, sql: Sql) -> str:
         """The step before this one that will have made what the query misses; empty where no step makes all of it."""
-        makers = {table: name for name in sorted(self._before(step)) for table in self._written.get(name, ())}
+        before = sorted(self._graph.before(step.step_id))
+        makers = {table: name for name in before for table in self._written.get(name, ())}
         if not makers.keys() & sql.reads:
             return ""
         # BigQuery names the first table that is not there: others may be missing too, and stay so.
@@ -183,15 +185,6 @@ class _Look:
         except (PermanentError, TransientError):
             return ""
         return "" if None in there else next(makers[table] for table in sorted(makers.keys() & sql.reads))
-
-    def _before(self, step: Step) -> set[str]:
-        """The steps that have ended when this one begins."""
-        before, pending = set[str](), [*step.depends_on]
-        while pending:
-            if (name := pending.pop()) not in before:
-                before.add(name)
-                pending += self._steps[name].depends_on
-        return before
 
 
 def _tables(sql: Sql, policy: Policy) -> Iterator[TableShown]:

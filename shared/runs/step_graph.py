@@ -1,4 +1,4 @@
-"""Which steps may start, and whether their trigger lets them: decided by what became of the steps before them."""
+"""Which steps are before a step, which may start, and whether their trigger lets them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,7 +13,17 @@ class StepGraph:
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = {step.step_id: step for step in steps}
-        self._before: dict[str, frozenset[str]] = {}
+
+    def before(self, step_id: str) -> set[str]:
+        """The steps that this one waits for, directly or through others."""
+        found: set[str] = set()
+        pending = list(self._steps[step_id].depends_on)
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found.add(name)
+                pending += self._steps[name].depends_on
+        return found
 
     def ready(self, ended: Mapping[str, str], started: Iterable[str]) -> list[Step]:
         """The steps that may start now, as the file lists them: all that they wait for has ended."""
@@ -27,23 +37,9 @@ class StepGraph:
         if step.trigger == "always":
             return True
         if step.trigger == "on_failure":
-            return any(ended.get(name) == "FAILED" for name in self._all_before(step.step_id))
+            return any(ended.get(name) == "FAILED" for name in self.before(step.step_id))
         return all(ended[name] == "SUCCEEDED" or self._had_nothing_to_do(name, ended) for name in step.depends_on)
 
     def _had_nothing_to_do(self, name: str, ended: Mapping[str, str]) -> bool:
         """An on_failure step that was skipped is no obstacle to the steps after it."""
         return self._steps[name].trigger == "on_failure" and ended[name] == "SKIPPED"
-
-    def _all_before(self, name: str) -> frozenset[str]:
-        if name not in self._before:
-            direct = self._steps[name].depends_on
-            self._before[name] = frozenset(direct).union(*(self._all_before(one) for one in direct))
-        return self._before[name]
-
-
-def in_order(steps: Sequence[Step]) -> list[Step]:
-    """The steps as they would run one by one: as listed, but each after all that it waits for."""
-    graph, ordered = StepGraph(steps), list[Step]()
-    while len(ordered) < len(steps):
-        ordered.append(graph.ready({step.step_id: "SUCCEEDED" for step in ordered}, ())[0])
-    return ordered
