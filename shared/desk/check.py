@@ -231,8 +231,10 @@ class _Desk:
         for fault in plan.engine(step).advise(fields, plan.context(step), used):
             yield plan.placed(step, fault)
         for path, sql in queries(fields):
+            known = [plan.policy.source_of(table) for table in sql.reads]
+            read = {source.name for source in known if source}
             for source in self.sources:
-                if any(known.name == source.name and known.table in sql.reads for known in plan.policy.sources):
+                if source.name in read:
                     found = scan(sql.text, source)
                     if not (found.by_day and found.by_tenant):
                         message = found.cost(self._known.source_bytes.get(source.name, self._bytes_of(sql)))

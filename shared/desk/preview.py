@@ -15,7 +15,7 @@ from shared.ports import DryRun
 from shared.runs.query_places import queries
 from shared.runs.resolve import Plan
 from shared.runs.step_graph import StepGraph
-from shared.templating.isolation import Guarded, Policy, confirm
+from shared.templating.isolation import Policy, confirm
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class _Look:
             answer = self._services.jobs.dry_run(sql)
         except TransientError:
             return None
-        confirm(Guarded(sql, sql.reads, ()), answer.tables)
+        confirm(sql, answer.tables)
         return answer
 
     def _made_by(self, step: Step, sql: Sql) -> str:
@@ -188,7 +188,6 @@ class _Look:
 
 
 def _tables(sql: Sql, policy: Policy) -> Iterator[TableShown]:
-    sources = {source.table: source for source in policy.sources}
     for table in sorted(sql.reads):
-        source = sources.get(table)
+        source = policy.source_of(table)
         yield TableShown(str(table), source.name if source else "", source.tenant_filter if source else "")

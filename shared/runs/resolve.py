@@ -203,8 +203,7 @@ class Plan:
         return MailLimitReached(f"{fault.where}: {message}", faults=[fault])
 
     def _guarded(self, sql: Sql, variables: Variables) -> Sql:
-        guarded = guard(bind(sql, variables), self._policy)
-        return Sql(guarded.sql.text, guarded.sql.parameters, guarded.tables)
+        return guard(bind(sql, variables), self._policy)
 
 
 def _check_request_texts(step: Step, variables: Variables, limit: int | None) -> None:

@@ -110,18 +110,15 @@ class Policy:
         filter_variables = {**tenant, "tenant_id": tenant_id}
         return cls(tenant_id, data_project, default_project, tuple(known), own, filter_variables)
 
-
-@dataclass(frozen=True)
-class Guarded:
-    """A query that may run: `tables` are all that it reads, `sources` the names of the shared ones among them."""
-
-    sql: Sql
-    tables: frozenset[TableRef]
-    sources: tuple[str, ...]
+    def source_of(self, table: TableRef) -> Source | None:
+        """The shared source that is this table; None for a table of the tenant's."""
+        return next((source for source in self.sources if source.table == table), None)
 
 
-def guard(sql: Sql, policy: Policy) -> Guarded:
-    """The query as it may run for this tenant. A guarded query must not be guarded again: its sources would be refused.
+def guard(sql: Sql, policy: Policy) -> Sql:
+    """The query as it may run for this tenant; its `reads` are all tables that it reads.
+
+    A guarded query must not be guarded again: its sources would be refused.
 
     Raises SqlRefused (not one plain SELECT) or IsolationRefused (a table that is not the tenant's to read).
     """
@@ -135,7 +132,7 @@ def guard(sql: Sql, policy: Policy) -> Guarded:
     return _guard(sql, policy, Marked(sql.text, MARKER))
 
 
-def _guard(sql: Sql, policy: Policy, marked: Marked) -> Guarded:
+def _guard(sql: Sql, policy: Policy, marked: Marked) -> Sql:
     found = reads(marked.text)
     if unknown := found.parameters - {parameter.name for parameter in sql.parameters}:
         raise SqlRefused(
@@ -143,7 +140,7 @@ def _guard(sql: Sql, policy: Policy, marked: Marked) -> Guarded:
         )
     by_table = {source.table: (index, source) for index, source in enumerate(policy.sources)}
     edits: list[tuple[int, int, str]] = []
-    parameters: dict[str, tuple[Parameter, ...]] = {}
+    parameters: dict[TableRef, tuple[Parameter, ...]] = {}
     wrappers: dict[int, str] = {}
     for one in found.tables:
         table = _resolve(one, policy, marked)
@@ -154,7 +151,7 @@ def _guard(sql: Sql, policy: Policy, marked: Marked) -> Guarded:
         if one.is_sampled:
             raise IsolationRefused(f"TABLESAMPLE of the shared source {source.name!r} would sample all tenants' rows")
         condition = _filter(source, policy, index)
-        parameters[source.name] = condition.parameters
+        parameters[table] = condition.parameters
         wrapper = f"(SELECT * FROM `{table}` WHERE {condition.text})"
         wrappers[one.start] = wrapper
         # A pivot takes its alias after itself, so none is put before it.
@@ -166,16 +163,16 @@ def _guard(sql: Sql, policy: Policy, marked: Marked) -> Guarded:
     text, starts = _splice(found.text, edits)
     again = reads(text)
     _check_again(again, policy, marked, {starts[start]: wrapper for start, wrapper in wrappers.items()})
-    return Guarded(
-        Sql(marked.real(text), sql.parameters + tuple(one for group in parameters.values() for one in group)),
-        frozenset(_resolve(one, policy, marked) for one in again.tables),
-        tuple(sorted(parameters)),
+    return Sql(
+        marked.real(text),
+        sql.parameters + tuple(parameter for group in parameters.values() for parameter in group),
+        frozenset(_resolve(read, policy, marked) for read in again.tables),
     )
 
 
-def confirm(guarded: Guarded, referenced: Iterable[TableRef]) -> None:
-    """The second opinion: what the dry run says is read must be what was found here. Raises IsolationRefused."""
-    if unknown := sorted(set(referenced) - guarded.tables):
+def confirm(guarded: Sql, referenced: Iterable[TableRef]) -> None:
+    """The second opinion: what the dry run says is read must be what the guard found. Raises IsolationRefused."""
+    if unknown := set(referenced) - guarded.reads:
         # Not by name: what was not foreseen may be another tenant's.
         message = f"the dry run reads {len(unknown)} table(s) that the check of the query did not find"
         raise IsolationRefused(f"{message}, such as those behind a view; declare or name the tables themselves")

@@ -45,14 +45,14 @@ def test_a_guarded_query_returns_what_the_original_returns_without_other_tenants
     shared_by_all: Database, alone: Database, query: str
 ) -> None:
     guarded = guard(Sql(query), POLICY)
-    expected, found = answer(alone, Sql(query)), answer(shared_by_all, guarded.sql)
+    expected, found = answer(alone, Sql(query)), answer(shared_by_all, guarded)
     outcome = expected if isinstance(expected, str) else "rows" if expected else "no rows"
     event(outcome)
     outcomes[outcome] += 1
     assert found == expected
     assert not canaries(found)
     if isinstance(expected, Counter):
-        confirm(guarded, shared_by_all.jobs.dry_run(guarded.sql).tables)
+        confirm(guarded, shared_by_all.jobs.dry_run(guarded).tables)
 
 
 outcomes: Counter[str] = Counter()

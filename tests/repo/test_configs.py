@@ -92,8 +92,9 @@ def test_the_billing_query_reads_the_tenants_own_rows_of_its_date() -> None:
 
     guarded = guard(bind(Sql(source["query"]), resolved(BILLING)), policy)
 
-    assert guarded.sources == ("gcp_billing_export",)
-    assert {parameter.name: parameter.value for parameter in guarded.sql.parameters} == {
+    sources = [policy.source_of(table) for table in guarded.reads]
+    assert [source and source.name for source in sources] == ["gcp_billing_export"]
+    assert {parameter.name: parameter.value for parameter in guarded.parameters} == {
         "p1_date": "2025-11-15",
         "s0_1_tenant_id": "acmeinc_23xv2",
     }

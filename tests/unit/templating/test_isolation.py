@@ -24,7 +24,7 @@ PRICES = "(SELECT * FROM `source-p.billing.prices` WHERE owner = @s1_1_tenant_id
 
 
 def text(query: str) -> str:
-    return guard(Sql(query), policy()).sql.text
+    return guard(Sql(query), policy()).text
 
 
 def test_the_original_query_reads_the_tenants_own_rows_only() -> None:
@@ -33,10 +33,9 @@ def test_the_original_query_reads_the_tenants_own_rows_only() -> None:
 
     guarded = guard(sql, policy())
 
-    assert guarded.sql.text == f"SELECT * FROM {FILTERED} AS `export`\nWHERE DATE(usage_start_time) = @p1_date\n"
-    assert guarded.sql.parameters == (day, Parameter("s0_1_tenant_id", "STRING", "acmeinc_23xv2"))
-    assert guarded.tables == {TableRef.parse(EXPORT)}
-    assert guarded.sources == ("export",)
+    assert guarded.text == f"SELECT * FROM {FILTERED} AS `export`\nWHERE DATE(usage_start_time) = @p1_date\n"
+    assert guarded.parameters == (day, Parameter("s0_1_tenant_id", "STRING", "acmeinc_23xv2"))
+    assert guarded.reads == {TableRef.parse(EXPORT)}
 
 
 @pytest.mark.parametrize(
@@ -244,7 +243,7 @@ def test_a_table_that_the_operator_set_for_the_tenant_is_its_own() -> None:
 
     guarded = guard(Sql("SELECT * FROM `their-project.exports.mine`"), mine)
 
-    assert guarded.tables == {TableRef.parse("their-project.exports.mine")}
+    assert guarded.reads == {TableRef.parse("their-project.exports.mine")}
     with pytest.raises(IsolationRefused):
         guard(Sql("SELECT * FROM `their-project.exports.mine`"), policy())
 
@@ -278,7 +277,7 @@ def test_one_table_cannot_have_two_filters(table: str) -> None:
 def test_a_shared_source_stays_shared_also_when_the_operator_names_it_for_a_tenant() -> None:
     assert (
         text(f"SELECT * FROM `{EXPORT}`")
-        == guard(Sql(f"SELECT * FROM `{EXPORT}`"), policy(tenant={"source_table": EXPORT})).sql.text
+        == guard(Sql(f"SELECT * FROM `{EXPORT}`"), policy(tenant={"source_table": EXPORT})).text
     )
 
 
@@ -301,8 +300,8 @@ def test_tenants_share_the_text_and_differ_in_the_parameter() -> None:
 
     one, two = guard(sql, policy()), guard(sql, policy("techcorp_99zx4"))
 
-    assert one.sql.text == two.sql.text
-    assert [guarded.sql.parameters[0].value for guarded in (one, two)] == ["acmeinc_23xv2", "techcorp_99zx4"]
+    assert one.text == two.text
+    assert [guarded.parameters[0].value for guarded in (one, two)] == ["acmeinc_23xv2", "techcorp_99zx4"]
 
 
 def test_a_dry_run_that_reads_more_is_a_refusal_that_names_no_table() -> None:
@@ -346,10 +345,10 @@ def test_whatever_is_let_pass_reads_no_foreign_table_and_no_source_unfiltered(qu
     except PermanentError:
         return
 
-    assert OTHER not in guarded.sql.text
-    left = guarded.sql.text.replace(FILTERED, "")
+    assert OTHER not in guarded.text
+    left = guarded.text.replace(FILTERED, "")
     assert EXPORT not in left
-    assert dataclasses.astuple(TableRef.parse(OTHER)) not in {dataclasses.astuple(table) for table in guarded.tables}
+    assert dataclasses.astuple(TableRef.parse(OTHER)) not in {dataclasses.astuple(table) for table in guarded.reads}
 
 
 @given(st.text(alphabet="SELECT FROM`'\"()*,;.-#/\\\r\n@$ab" + EXPORT, max_size=60))

@@ -51,7 +51,7 @@ def test_ten_thousand_tenants_queries_are_read_once() -> None:
         tenant_id = f"tenant{number}_abcd"
         mine = dataclasses.replace(base, tenant_id=tenant_id, filter_variables={"tenant_id": tenant_id})
         guarded = guard(Sql(query.replace("{t}", tenant_id)), mine)
-        assert f"`data-p.{tenant_id}_silver.daily`" in guarded.sql.text
+        assert f"`data-p.{tenant_id}_silver.daily`" in guarded.text
 
     assert reads.cache_info().misses == 2  # the query, and the guarded one
 
