@@ -34,7 +34,7 @@ from shared.errors import (
 from shared.logs import log
 from shared.ports import Clock, Jobs, Message, MessageBus
 from shared.runs.resolve import TemplateSource
-from shared.runs.runnable import summary
+from shared.runs.runnable import needs_date, step_faults
 from shared.templating.resolution import resolve
 
 # So many are named of the tenants that are not there.
@@ -83,12 +83,10 @@ def check(
     if address == ONBOARDING:
         raise TemplateNotFound(f"no template {str(address)!r}: onboarding is a call of its own")
     template = templates.get(address)
-    about = summary(address, templates, with_faults=True)
-    if about.faults:
-        faults = [Fault(one.where, one.code, one.message) for one in about.faults]
+    if faults := step_faults(template):
         raise TemplateInvalid(f"{faults[0].where}: {faults[0].message}", faults=faults)
     check_variables(template, request.variables, operator)
-    if about.needs_date and request.date is None and request.first is None:
+    if needs_date(template) and request.date is None and request.first is None:
         fault = Fault("body.date", "missing", f"template {address} uses {{date}}; give date, or from and to")
         raise RequestInvalid(f"{fault.where}: {fault.message}", faults=[fault])
     if request.tenants is not None:

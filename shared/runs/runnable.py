@@ -1,6 +1,6 @@
-"""What can be run, as callers see it: a template's variables and steps, without anybody's values."""
+"""What can be run, and what is wrong with the rest: templates as callers see them, without anybody's values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import ValidationError
 
@@ -21,21 +21,12 @@ from shared.templating.used import used_by
 def runnable(addresses: Iterable[TemplateAddress], tenant: Tenant | None) -> list[TemplateAddress]:
     """Those that this tenant may ask for, or that any may where there is none; onboarding is a call of its own."""
     enabled = tenant.enabled_templates if tenant else ()
-    return [one for one in addresses if one != ONBOARDING and (not enabled or str(one) in enabled)]
+    return [address for address in addresses if address != ONBOARDING and (not enabled or str(address) in enabled)]
 
 
 def summary(address: TemplateAddress, templates: TemplateSource, *, with_faults: bool) -> TemplateSummary:
-    """One line of the list. A broken template is one, too: whoever misses it finds out why. `with_faults` says why."""
-    template, faults = _read(address, templates)
-    return TemplateSummary(
-        provider=address.provider,
-        domain=address.domain,
-        template_name=address.template_name,
-        status="broken" if faults else "ready",
-        description=template.description if template else "",
-        needs_date="date" in _used(template) if template else None,
-        faults=_shown(faults) if with_faults else [],
-    )
+    """One line of the list. A broken template has one, too: whoever misses it finds out why. `with_faults` says why."""
+    return _summary(address, *_read(address, templates), with_faults=with_faults)
 
 
 def details(
@@ -45,10 +36,10 @@ def details(
 
     A file that cannot be read has neither variables nor steps. Raises TemplateNotFound.
     """
-    template, _ = _read(address, templates)
+    template, faults = _read(address, templates)
     given = frozenset(set_by_operator)
     return TemplateDetails(
-        **dict(summary(address, templates, with_faults=with_faults)),
+        **dict(_summary(address, template, faults, with_faults=with_faults)),
         version=template.version if template else None,
         pipeline_id=template.pipeline_id if template else None,
         variables=[_variable(template, name, name in given) for name in template.variables] if template else [],
@@ -56,17 +47,26 @@ def details(
     )
 
 
-def _read(address: TemplateAddress, templates: TemplateSource) -> tuple[PipelineTemplate | None, tuple[Fault, ...]]:
-    """The template and what is wrong with it; None where its file has not the shape of one."""
+def step_faults(template: PipelineTemplate) -> list[Fault]:
+    """What the engines would say of the fields of all steps, their placeholders not yet filled."""
+    return [fault for step in template.steps for fault in _faults_of_step(template, step)]
+
+
+def needs_date(template: PipelineTemplate) -> bool:
+    """Whether a run of the template is a run for a date."""
+    return "date" in used_by(template, [template.pipeline_id, *(dict(step.fields) for step in template.steps)])
+
+
+def _read(address: TemplateAddress, templates: TemplateSource) -> tuple[PipelineTemplate | None, Sequence[Fault]]:
+    """The template and what is wrong with it; None where its file does not have the shape of a template."""
     try:
         template = templates.get(address)
     except TemplateInvalid as error:
         return None, error.faults
-    return template, tuple(fault for step in template.steps for fault in _step_faults(template, step))
+    return template, step_faults(template)
 
 
-def _step_faults(template: PipelineTemplate, step: Step) -> list[Fault]:
-    """What its engine would say of the step's fields, their placeholders not yet filled."""
+def _faults_of_step(template: PipelineTemplate, step: Step) -> list[Fault]:
     try:
         model = engine(step.ps_type).fields_model
         model.model_validate(dict(step.fields))
@@ -77,9 +77,19 @@ def _step_faults(template: PipelineTemplate, step: Step) -> list[Fault]:
     return []
 
 
-def _used(template: PipelineTemplate) -> set[str]:
-    """Every variable that a run needs: those in steps and in pipeline_id, and those that they refer to."""
-    return used_by(template, [template.pipeline_id, *(dict(step.fields) for step in template.steps)])
+def _summary(
+    address: TemplateAddress, template: PipelineTemplate | None, faults: Sequence[Fault], *, with_faults: bool
+) -> TemplateSummary:
+    shown = faults if with_faults else ()
+    return TemplateSummary(
+        provider=address.provider,
+        domain=address.domain,
+        template_name=address.template_name,
+        status="broken" if faults else "ready",
+        description=template.description if template else "",
+        needs_date=needs_date(template) if template else None,
+        faults=[ProblemFault(where=fault.where, code=fault.code, message=fault.message) for fault in shown],
+    )
 
 
 def _variable(template: PipelineTemplate, name: str, given: bool) -> TemplateVariable:
@@ -106,7 +116,3 @@ def _step(step: Step) -> TemplateStep:
         trigger=step.trigger,
         depends_on=list(step.depends_on),
     )
-
-
-def _shown(faults: Iterable[Fault]) -> list[ProblemFault]:
-    return [ProblemFault(where=fault.where, code=fault.code, message=fault.message) for fault in faults]
