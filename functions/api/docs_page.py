@@ -12,13 +12,15 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from functions.api.refusals import Refusals
+
 Json = Mapping[str, Any]
 _FOLDER = Path(__file__).parent / "docs"
 _MOST_DEPTH = 6
 
 
-def page(document: Json) -> str:
-    """The page of a document that `openapi.document` wrote."""
+def page(document: Json, refusals: Mapping[str, Refusals]) -> str:
+    """The page of a document that `openapi.document` wrote; `refusals` are those of each call, by operationId."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -30,7 +32,7 @@ def page(document: Json) -> str:
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
     # The style is ours, and must stay as it is: the policy names its hash.
     style = Markup(_style())  # noqa: S704
-    return environment.get_template("page.html").render(page=_Page(document), document=document, style=style)
+    return environment.get_template("page.html").render(page=_Page(document, refusals), document=document, style=style)
 
 
 def policy() -> str:
@@ -75,8 +77,9 @@ def _described(field: Json) -> Json:
 class _Page:
     """The document as the page wants it: operations by tag, fields as rows."""
 
-    def __init__(self, document: Json) -> None:
+    def __init__(self, document: Json, refusals: Mapping[str, Refusals]) -> None:
         self._document = document
+        self._refusals = refusals
         self.operations = [
             {**operation, "method": method.upper(), "path": path}
             for path, methods in document["paths"].items()
@@ -93,16 +96,15 @@ class _Page:
         schemes = self._document["components"]["securitySchemes"]
         return " or ".join(schemes[name]["name"] for one in operation["security"] for name in one)
 
-    def answers(self, operation: Json, *, good: bool) -> list[tuple[str, Json]]:
-        """The answers of the operation by status: those that are good, or the refusals."""
-        return [(code, one) for code, one in operation["responses"].items() if code.startswith("2") == good]
+    def answers(self, operation: Json) -> list[tuple[str, Json]]:
+        """The answers of the operation by status; not the refusals."""
+        return [(status, answer) for status, answer in operation["responses"].items() if status.startswith("2")]
 
-    def refusals(self, operation: Json) -> Iterator[tuple[str, str, str]]:
+    def refusals(self, operation: Json) -> Iterator[tuple[int, str, str]]:
         """Status, code and meaning of each problem."""
-        for status, answer in self.answers(operation, good=False):
-            for line in answer["description"].partition("\n\n")[2].splitlines():
-                code, _, meaning = line.removeprefix("- ").partition(": ")
-                yield status, code.strip("`"), meaning
+        for status, codes in self._refusals[operation["operationId"]].items():
+            for code, meaning in codes.items():
+                yield status, code, meaning
 
     def content(self, body: Json) -> tuple[str, Json]:
         """Media type and content of a body that has one."""

@@ -12,9 +12,8 @@ from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
 from functions.api.calls import PATH, Call, Parameter, declaration
-from functions.api.problems import FAILURES, HTTP_CODES, INTERNAL_ERROR, PASSING_FAILURES, status_of
+from functions.api.refusals import Refusals, refusals_of
 from shared.contracts.http.answers import Problem
-from shared.errors import ConvergenceError, RequestInvalid, WrongTenant
 
 Json = dict[str, Any]
 
@@ -73,7 +72,7 @@ _MEANT = {
 
 def document(app: flask.Flask) -> Json:
     """The document of all of the app's routes. Raises TypeError for a route that declares nothing."""
-    rules = [(rule, declaration(app.view_functions[rule.endpoint])) for rule in app.url_map.iter_rules()]
+    rules = _declared(app)
     schemas = _Schemas([call for _, call in rules])
     paths: dict[str, Json] = {}
     for rule, call in rules:
@@ -94,32 +93,18 @@ def path_of(rule: Rule) -> str:
     return re.sub(r"<(?:[^>:]+:)?([a-z_]+)>", r"{\1}", rule.rule)
 
 
-def refusals(rule: Rule, call: Call) -> dict[int, dict[str, str]]:
-    """Every problem that the call can answer: status → code → what it means. Sorted."""
-    kinds: list[type[ConvergenceError]] = [*call.who.raises, *call.raises, *FAILURES, *PASSING_FAILURES]
-    statuses = [400, 408, 414]
-    if call.body or call.query:
-        kinds.append(RequestInvalid)
-    if call.body:
-        statuses += [413, 415]
-    if rule.arguments:
-        statuses.append(404)
-    found: dict[int, dict[str, str]] = {}
-    for kind in kinds:
-        if kind is WrongTenant and "tenant_id" not in rule.arguments:
-            continue  # without a tenant in the URL every tenant's key is the right one
-        found.setdefault(status_of(kind), {})[kind.code] = meaning(kind)
-    for status in statuses:
-        code, meant = HTTP_CODES[status]
-        found.setdefault(status, {})[code] = meant
-    code, meant = INTERNAL_ERROR
-    found.setdefault(500, {})[code] = meant
-    return {status: dict(sorted(codes.items())) for status, codes in sorted(found.items())}
+def refusals_by_operation(app: flask.Flask) -> dict[str, Refusals]:
+    """Which problems each operation of the document can answer, by operationId."""
+    return {_operation_id(rule): refusals_of(rule, call) for rule, call in _declared(app)}
 
 
-def meaning(kind: type[ConvergenceError]) -> str:
-    """What an error means: its docstring's first paragraph, on one line."""
-    return " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())
+def _declared(app: flask.Flask) -> list[tuple[Rule, Call]]:
+    return [(rule, declaration(app.view_functions[rule.endpoint])) for rule in app.url_map.iter_rules()]
+
+
+def _operation_id(rule: Rule) -> str:
+    endpoint: str = rule.endpoint
+    return endpoint.replace(".", "_")
 
 
 class _Schemas:
@@ -195,7 +180,7 @@ def _operation(rule: Rule, call: Call, view: Any, schemas: _Schemas) -> Json:
     headers = [_parameter(header, "header") for header in call.headers]
     query = list(_query(call.query, call.example.query)) if call.query else []
     operation: Json = {
-        "operationId": rule.endpoint.replace(".", "_"),
+        "operationId": _operation_id(rule),
         "tags": [TAGS.get(blueprint, blueprint.capitalize())],
         "summary": summary.strip().removesuffix("."),
         "description": "\n\n".join([*paragraphs, f"Who: {call.who.text}"]),
@@ -207,7 +192,7 @@ def _operation(rule: Rule, call: Call, view: Any, schemas: _Schemas) -> Json:
         if call.example.body is not None:
             content["example"] = dict(call.example.body)
         operation["requestBody"] = {"required": _needs_content(call.body), "content": {"application/json": content}}
-    problems = {str(status): _refusal(status, codes) for status, codes in refusals(rule, call).items()}
+    problems = {str(status): _refusal(status, codes) for status, codes in refusals_of(rule, call).items()}
     operation["responses"] = {str(call.status): _answer(call, schemas), **problems}
     return {key: value for key, value in operation.items() if value != [] or key == "security"}
 

@@ -68,5 +68,6 @@ def _document(app: flask.Flask) -> str:
 @cache
 def _page(app: flask.Flask) -> str:
     from functions.api.docs_page import page
+    from functions.api.openapi import refusals_by_operation
 
-    return page(json.loads(_document(app)))
+    return page(json.loads(_document(app)), refusals_by_operation(app))
