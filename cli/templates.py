@@ -35,7 +35,8 @@ def templates(
     used, and BigQuery is asked what reading shared sources costs.
     """
     # What reads SQL takes 0.2 s to import, for which other commands need not wait.
-    from shared.desk.check import Known, check
+    from shared.desk.check import check
+    from shared.desk.known import Known
     from shared.wiring import Instance
 
     output = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.contracts.tables import Column, TableRef
-from shared.desk.check import Known, Report, check
+from shared.desk.check import Report, check
+from shared.desk.known import Known
 from shared.ports import JobError
 from shared.settings import ROOT, Settings
 from tests import builders
