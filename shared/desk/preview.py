@@ -1,6 +1,6 @@
 """What a template would do for a tenant and a date: everything resolved, nothing run, nothing written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.contracts.files.pipeline_template import PipelineTemplate, Step
@@ -12,7 +12,7 @@ from shared.desk.sources import billed, dollars
 from shared.engines.base import Fields, Services
 from shared.errors import Fault, NotFound, PermanentError, TransientError
 from shared.ports import DryRun
-from shared.runs.query_places import queries
+from shared.runs.query_places import FieldPath, queries
 from shared.runs.resolve import Plan
 from shared.runs.step_graph import StepGraph
 from shared.templating.isolation import Policy, confirm
@@ -120,7 +120,8 @@ class _Look:
 
     def step(self, step: Step) -> StepShown:
         """The step as far as it can be resolved, and why it would not run."""
-        plan, errors = self._plan, list[Fault]()
+        plan = self._plan
+        errors: list[Fault] = []
         does: dict[str, str] = {}
         asked: tuple[QueryShown, ...] = ()
         try:
@@ -138,31 +139,37 @@ class _Look:
                 errors += [plan.placed(step, fault) for fault in error.faults]
             else:
                 self._written[step.step_id] = plan.engine(step).writes(fields, plan.context(step))
-            asked = tuple(self._queries(step, fields, errors))
+            asked = tuple(self._query(step, fields, path, sql, errors) for path, sql in queries(fields))
         shown = tuple(dict.fromkeys(errors))
         return StepShown(step.step_id, step.name, step.ps_type, step.trigger, step.depends_on, does, asked, shown)
 
-    def _queries(self, step: Step, fields: Fields, errors: list[Fault]) -> Iterator[QueryShown]:
+    def _query(self, step: Step, fields: Fields, path: FieldPath, sql: Sql, errors: list[Fault]) -> QueryShown:
+        """The query, and what BigQuery says of it; what the run would fail with is added to the errors."""
         plan = self._plan
-        for path, sql in queries(fields):
-            seen: DryRun | None = None
-            after = ""
-            try:
-                seen = self._dry_run(sql) if self._ask else None
-                if seen is not None:
-                    bill = billed(seen.bytes_processed, len(seen.tables))
-                    plan.engine(step).foresee(fields, plan.context(step), seen.columns, bill)
-            except NotFound as error:
+        bytes_processed: int | None = None
+        bytes_billed: int | None = None
+        after = ""
+        try:
+            seen = self._dry_run(sql) if self._ask else None
+            if seen is not None:
+                bytes_processed = seen.bytes_processed
+                bytes_billed = billed(bytes_processed, len(seen.tables))
+                plan.engine(step).foresee(fields, plan.context(step), seen.columns, bytes_billed)
+        except PermanentError as error:
+            if isinstance(error, NotFound):
                 after = self._made_by(step, sql)
-                if not after:
-                    errors.append(plan.said_of_query(step, path, sql, error))
-            except PermanentError as error:
+            if not after:
                 errors.append(plan.said_of_query(step, path, sql, error))
-            bytes_billed = None if seen is None else billed(seen.bytes_processed, len(seen.tables))
-            cost = None if bytes_billed is None else dollars(bytes_billed)
-            reads = tuple(_tables(sql, plan.policy))
-            read = seen.bytes_processed if seen else None
-            yield QueryShown(".".join(map(str, path)), sql.text, sql.parameters, reads, read, bytes_billed, cost, after)
+        return QueryShown(
+            field=".".join(map(str, path)),
+            text=sql.text,
+            parameters=sql.parameters,
+            reads=tuple(_table_shown(table, plan.policy) for table in sorted(sql.reads)),
+            bytes_processed=bytes_processed,
+            bytes_billed=bytes_billed,
+            dollars=None if bytes_billed is None else dollars(bytes_billed),
+            after=after,
+        )
 
     def _dry_run(self, sql: Sql) -> DryRun | None:
         """BigQuery's answer; None where it does not answer. Raises what the run would fail with."""
@@ -177,17 +184,17 @@ class _Look:
         """The step before this one that will have made what the query misses; empty where no step makes all of it."""
         before = sorted(self._graph.before(step.step_id))
         makers = {table: name for name in before for table in self._written.get(name, ())}
-        if not makers.keys() & sql.reads:
+        made = sorted(makers.keys() & sql.reads)
+        if not made:
             return ""
         # BigQuery names the first table that is not there: others may be missing too, and stay so.
         try:
             there = [self._services.catalog.get_schema(table) for table in sql.reads - makers.keys()]
         except (PermanentError, TransientError):
             return ""
-        return "" if None in there else next(makers[table] for table in sorted(makers.keys() & sql.reads))
+        return "" if None in there else makers[made[0]]
 
 
-def _tables(sql: Sql, policy: Policy) -> Iterator[TableShown]:
-    for table in sorted(sql.reads):
-        source = policy.source_of(table)
-        yield TableShown(str(table), source.name if source else "", source.tenant_filter if source else "")
+def _table_shown(table: TableRef, policy: Policy) -> TableShown:
+    source = policy.source_of(table)
+    return TableShown(str(table), source.name if source else "", source.tenant_filter if source else "")
