@@ -4,6 +4,7 @@ What is found depends on the text alone, never on a value: the same outline serv
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -155,30 +156,8 @@ class _Outliner:
         parts = split(content)
         if not any(isinstance(part, Name) for part in parts):
             return
-        before = self._lexemes[index - 1] if index else None
-        after = self._lexemes[index + 1] if index + 1 < len(self._lexemes) else None
-        if "b" in prefix:
-            self._fault(lexeme, "a placeholder in a bytes literal; write CAST('{x}' AS BYTES)")
-            return
-        if (before and before.is_string) or (after and after.is_string):
-            self._fault(lexeme, "a placeholder in adjacent strings; join them into one")
-            return
-        if before and before.word == "INTERVAL":
-            self._fault(
-                lexeme, "a placeholder in an INTERVAL literal; write INTERVAL {n} DAY with a variable of type int"
-            )
-            return
-        is_json = before is not None and before.word == "JSON"
-        if is_json and len(parts) > 1:
-            self._fault(
-                lexeme, "a placeholder inside a JSON text could add keys; write JSON_OBJECT('key', '{x}') or the like"
-            )
-            return
-        if not is_json and (reason := self._literal_only(before) or self._no_text_here(index)):
-            self._fault(lexeme, f"no placeholder may stand in {reason}")
-            return
-        if before and self._is_listed_by(before):
-            self._fault(lexeme, f"a text after {self._by[-1]} would be a constant, not a column")
+        if refusal := self._refused_in_string(index, prefix, parts):
+            self._fault(lexeme, refusal)
             return
         if "r" not in prefix:
             try:
@@ -186,10 +165,32 @@ class _Outliner:
             except ValueError as error:
                 self._fault(lexeme, str(error))
                 return
-        cast, start = "", lexeme.start
-        if before is not None and (is_json or before.word in _CASTABLE):
-            cast, start = before.word, before.start
+        cast = ""
+        start = lexeme.start
+        before = self._lexemes[index - 1] if index else None
+        if before is not None and (before.word == "JSON" or before.word in _CASTABLE):
+            cast = before.word
+            start = before.start
         self._put(start, lexeme.end, InLiteral(parts, cast, *self._place(lexeme)))
+
+    def _refused_in_string(self, index: int, prefix: str, parts: Sequence[str | Name]) -> str:
+        """Why the string of these parts can hold no placeholder; empty where it can."""
+        before = self._lexemes[index - 1] if index else None
+        after = self._lexemes[index + 1] if index + 1 < len(self._lexemes) else None
+        if "b" in prefix:
+            return "a placeholder in a bytes literal; write CAST('{x}' AS BYTES)"
+        if (before and before.is_string) or (after and after.is_string):
+            return "a placeholder in adjacent strings; join them into one"
+        if before and before.word == "INTERVAL":
+            return "a placeholder in an INTERVAL literal; write INTERVAL {n} DAY with a variable of type int"
+        is_json = before is not None and before.word == "JSON"
+        if is_json and len(parts) > 1:
+            return "a placeholder inside a JSON text could add keys; write JSON_OBJECT('key', '{x}') or the like"
+        if not is_json and (reason := self._literal_only(before) or self._no_text_here(index)):
+            return f"no placeholder may stand in {reason}"
+        if before and self._is_listed_by(before):
+            return f"a text after {self._by[-1]} would be a constant, not a column"
+        return ""
 
     def _bare(self, index: int) -> int:
         first = self._lexemes[index]

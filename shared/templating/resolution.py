@@ -77,9 +77,8 @@ class _Resolution:
         self._template_faults: list[Fault] = []
         self._faults: list[Fault] = []
         self._open: list[str] = []
-        self._failed: set[str] = set(request) - {
-            "pipeline_id"
-        }  # without a value because of a fault that is listed, or will be
+        # Without a value because of a fault that is listed, or will be.
+        self._failed: set[str] = set(request) - {"pipeline_id"}
 
     def run(self) -> Variables:
         overridden = self._read_request()
@@ -103,7 +102,9 @@ class _Resolution:
         )
 
     def _set(self, name: str, value: Value, origin: Origin, spec: VariableSpec) -> None:
-        self._values[name], self._origins[name], self._specs[name] = value, origin, spec
+        self._values[name] = value
+        self._origins[name] = origin
+        self._specs[name] = spec
 
     def _read_request(self) -> set[str]:
         declared = self._template.variables
@@ -129,7 +130,7 @@ class _Resolution:
             return "variable_protected", f"{name!r} is built in; the platform sets it"
         if any(name in layer for _, layer in self._layers):
             return "variable_protected", f"{name!r} is set by the operator; this template does not open it to requests"
-        open_names = [one for one in self._template.variables if not is_protected(self._template, one)]
+        open_names = [other for other in self._template.variables if not is_protected(self._template, other)]
         return (
             "variable_unknown",
             f"template {self._template.address} has no variable {name!r}; {nearest(name, open_names)}",
@@ -190,36 +191,38 @@ class _Resolution:
     def _are_there(self, name: str, default: object) -> bool:
         """Whether all that a default refers to has a value; what has none is recorded."""
         complete = True
-        for _, text in texts(default):
-            for part in names(text):
-                other = part.name
-                if other in self._open:
-                    circle = " → ".join([*self._open[self._open.index(other) :], other])
-                    self._template_faults.append(
-                        Fault(self._where(name), "variable_circular", f"{name!r} refers to itself: {circle}")
-                    )
-                    complete = False
-                    continue
-                if len(self._open) > _LONGEST_CHAIN:
-                    message = f"{name!r} refers through more than {_LONGEST_CHAIN} variables; shorten the chain"
-                    self._template_faults.append(Fault(self._where(name), "template_invalid", message))
-                    return False
-                if other in self._template.variables or other == "pipeline_id":
-                    self._default(other)
-                if other in self._values and not part.doubled:
-                    for chosen in (self._caller_chosen, self._requested):
-                        if other in chosen:
-                            chosen.add(name)
-                    continue
+        for part in (part for _, text in texts(default) for part in names(text)):
+            if part.name in self._open:
+                circle = " → ".join([*self._open[self._open.index(part.name) :], part.name])
+                message = f"{name!r} refers to itself: {circle}"
+                self._template_faults.append(Fault(self._where(name), "variable_circular", message))
                 complete = False
-                partial = Variables(self._values, self._origins, self._specs, self._missing)
-                fault = partial.fault(part, self._where(name))
-                assert fault is not None, "without a value there is a reason"
-                if fault.code == "variable_missing":
-                    self._missing.setdefault(name, f"{{{name}}} refers to a variable without value: {fault.message}")
-                elif other not in self._failed:
-                    self._template_faults.append(fault)
+            elif len(self._open) > _LONGEST_CHAIN:
+                message = f"{name!r} refers through more than {_LONGEST_CHAIN} variables; shorten the chain"
+                self._template_faults.append(Fault(self._where(name), "template_invalid", message))
+                return False
+            elif not self._is_there(name, part):
+                complete = False
         return complete
+
+    def _is_there(self, name: str, part: Name) -> bool:
+        """Whether a placeholder in the default of `name` has a value; if not, the reason is recorded."""
+        other = part.name
+        if other in self._template.variables or other == "pipeline_id":
+            self._default(other)
+        if other in self._values and not part.doubled:
+            for chosen in (self._caller_chosen, self._requested):
+                if other in chosen:
+                    chosen.add(name)
+            return True
+        partial = Variables(self._values, self._origins, self._specs, self._missing)
+        fault = partial.fault(part, self._where(name))
+        assert fault is not None, "without a value there is a reason"
+        if fault.code == "variable_missing":
+            self._missing.setdefault(name, f"{{{name}}} refers to a variable without value: {fault.message}")
+        elif other not in self._failed:
+            self._template_faults.append(fault)
+        return False
 
     def _fill_default(self, name: str, spec: VariableSpec, default: object, origin: Origin) -> None:
         if isinstance(default, str):
