@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from emulators.bigquery.errors import invalid, invalid_query
 from emulators.bigquery.functions import limits
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 
 NAMES = ("maxLength", "precision", "scale")

@@ -11,10 +11,10 @@ from typing import Any
 from emulators.bigquery import schemas, type_parameters
 from emulators.bigquery.errors import invalid_query, not_implemented
 from emulators.bigquery.labels import check_labels
-from emulators.bigquery.sql import statements as st
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import statements as st
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.tokens import line_and_column
+from emulators.bigquery.sql.read.tokens import line_and_column
 from emulators.bigquery.storage.records import TableRecord
 
 # Options of tables and views by the type of their value and their name in the REST resource.

@@ -18,7 +18,7 @@ from emulators.bigquery.jobs import anonymous, ddl, destinations, dml, faults, m
 from emulators.bigquery.jobs.job import Job, Result
 from emulators.bigquery.jobs.planning import Analysed, Planner
 from emulators.bigquery.snapshots import StaleTable
-from emulators.bigquery.sql import statements as st
+from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.plans import Plan
 from emulators.bigquery.storage.records import TableRecord

@@ -9,8 +9,8 @@ from emulators.bigquery.errors import ApiError, invalid_query
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.partition_filters import NO_SCANS, Scan, Scans
 from emulators.bigquery.sql.scope import Column
-from emulators.bigquery.sql.statements import CreateFunction
-from emulators.bigquery.sql.tokens import line_and_column
+from emulators.bigquery.sql.read.statements import CreateFunction
+from emulators.bigquery.sql.read.tokens import line_and_column
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from emulators.bigquery import type_parameters
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.signatures import tried
 from emulators.bigquery.sql.values import Value, coerces, convert, struct_sql, untyped

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from emulators.bigquery.sql import partition_filters
-from emulators.bigquery.sql import statements as st
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import statements as st
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.analysis import Analysis, Catalog
 from emulators.bigquery.sql.dml import DmlCompiler

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.native_dates import MICROS, difference, part_number, printed, truncated
 from emulators.bigquery.sql.signatures import choose

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import partition_filters
-from emulators.bigquery.sql import statements as st
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import statements as st
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.analysis import Analysis, InlineTable, TableInfo
 from emulators.bigquery.sql.expressions import ExpressionCompiler

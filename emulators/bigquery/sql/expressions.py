@@ -17,7 +17,7 @@ from emulators.bigquery.sql import (
     sql_functions,
     window_functions,
 )
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.function_table import FUNCTIONS
 from emulators.bigquery.sql.scope import Scope

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import invalid_query, not_implemented
 from emulators.bigquery.sql import partition_filters, pivots
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.analysis import InlineTable, TableInfo
 from emulators.bigquery.sql.expressions import ExpressionCompiler
@@ -128,7 +128,7 @@ class FromCompiler:
 
     def _view(self, table: TableInfo, name: str, pos: int) -> str:
         from emulators.bigquery.sql.queries import QueryCompiler
-        from emulators.bigquery.sql.statement_parser import StatementParser
+        from emulators.bigquery.sql.read.statement_parser import StatementParser
 
         analysis = self.analysis
         analysis.views.append(table)

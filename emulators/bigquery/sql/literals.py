@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from emulators.bigquery.errors import ApiError, invalid_query
 from emulators.bigquery.functions import civil, json_text, numbers
-from emulators.bigquery.sql.tokens import line_and_column
+from emulators.bigquery.sql.read.tokens import line_and_column
 from emulators.bigquery.sql.types import text
 
 

@@ -9,7 +9,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import ApiError, not_implemented
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.partition_filters import NO_SCANS
 from emulators.bigquery.sql.scope import Ambiguous, Column, Scope, Source

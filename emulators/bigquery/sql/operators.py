@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import invalid_query, not_implemented
 from emulators.bigquery.sql import concatenation, dates
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.tokens import line_and_column
+from emulators.bigquery.sql.read.tokens import line_and_column
 from emulators.bigquery.sql.values import Value, coerces, common, common_type, convert
 
 if TYPE_CHECKING:

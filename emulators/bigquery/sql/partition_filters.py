@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import invalid_query, not_implemented
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 
 if TYPE_CHECKING:
     from emulators.bigquery.sql.analysis import TableInfo

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from emulators.bigquery.errors import invalid_query
-from emulators.bigquery.sql import statements as st
+from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.analysis import TableInfo
 

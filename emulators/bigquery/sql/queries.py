@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import aggregates
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql.analysis import Analysis
 from emulators.bigquery.sql.compiled import Compiled, Cte
 from emulators.bigquery.sql.expressions import ExpressionCompiler

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import aggregates
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql.compiled import Compiled, Cte
 from emulators.bigquery.sql.values import Value, coerces, convert
 

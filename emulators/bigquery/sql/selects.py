@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import ApiError, not_implemented
 from emulators.bigquery.sql import aggregates, partition_filters
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compiled import Compiled, Item
 from emulators.bigquery.sql.expressions import ExpressionCompiler, own_name

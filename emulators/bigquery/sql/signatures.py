@@ -15,7 +15,7 @@ from functools import cache
 from emulators.bigquery.errors import ApiError, invalid_query, not_implemented
 from emulators.bigquery.sql import native_regexps
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.tokens import line_and_column
+from emulators.bigquery.sql.read.tokens import line_and_column
 from emulators.bigquery.sql.values import Value, closed, coerces, convert, open_type
 
 _DECIMAL = {"NUMERIC", "BIGNUMERIC"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import concatenation, dates, operators
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.call_arguments import arity, named_argument, typed
 from emulators.bigquery.sql.json_functions import JSON_FUNCTIONS

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql import statements as st
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import statements as st
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.scope import Column, Scope, Source
 from emulators.bigquery.sql.values import Value, coerces, convert, untyped

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from emulators.bigquery.errors import ApiError, invalid_query, not_implemented
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from emulators.bigquery.errors import ApiError, invalid_query
 from emulators.bigquery.sql import literals
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.partition_filters import NO_SCANS, Scans
-from emulators.bigquery.sql.tokens import line_and_column
+from emulators.bigquery.sql.read.tokens import line_and_column
 
 
 @dataclass(frozen=True)

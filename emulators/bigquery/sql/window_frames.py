@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.values import coerces, convert
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.aggregates import AGGREGATES, no_match, number, order_sql
 from emulators.bigquery.sql.values import Value, convert

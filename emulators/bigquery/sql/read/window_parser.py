@@ -5,8 +5,8 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/window-fun
 
 from __future__ import annotations
 
-from emulators.bigquery.sql import syntax as s
-from emulators.bigquery.sql.type_parser import TypeParser
+from emulators.bigquery.sql.read import syntax as s
+from emulators.bigquery.sql.read.type_parser import TypeParser
 
 
 class WindowParser(TypeParser):

@@ -6,8 +6,8 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types
 from __future__ import annotations
 
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql import syntax as s
-from emulators.bigquery.sql.cursor import Cursor
+from emulators.bigquery.sql.read import syntax as s
+from emulators.bigquery.sql.read.cursor import Cursor
 
 
 class TypeParser(Cursor):

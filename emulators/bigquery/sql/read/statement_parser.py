@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql import statements as st
-from emulators.bigquery.sql import syntax as s
-from emulators.bigquery.sql.query_parser import QueryParser
-from emulators.bigquery.sql.tokens import syntax_error
+from emulators.bigquery.sql.read import statements as st
+from emulators.bigquery.sql.read import syntax as s
+from emulators.bigquery.sql.read.query_parser import QueryParser
+from emulators.bigquery.sql.read.tokens import syntax_error
 
 _SCRIPTING = {"DECLARE", "SET", "BEGIN", "IF", "LOOP", "WHILE", "REPEAT", "FOR", "CALL", "EXECUTE", "RETURN", "RAISE",
               "COMMIT", "ROLLBACK", "CASE"}  # fmt: skip

@@ -6,10 +6,10 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/operators 
 from __future__ import annotations
 
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql import forms
-from emulators.bigquery.sql import syntax as s
-from emulators.bigquery.sql.tokens import RESERVED, bytes_value, syntax_error
-from emulators.bigquery.sql.window_parser import WindowParser
+from emulators.bigquery.sql.read import forms
+from emulators.bigquery.sql.read import syntax as s
+from emulators.bigquery.sql.read.tokens import RESERVED, bytes_value, syntax_error
+from emulators.bigquery.sql.read.window_parser import WindowParser
 
 _COMPARISONS = {"=", "<", ">", "<=", ">=", "!=", "<>"}
 _LEVELS: list[set[str]] = [{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "||"}]

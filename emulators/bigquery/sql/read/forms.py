@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emulators.bigquery.sql.expression_parser import ExpressionParser
+    from emulators.bigquery.sql.read.expression_parser import ExpressionParser
 
 
 def constant(p: ExpressionParser) -> s.Expr:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from emulators.bigquery.errors import ApiError
-from emulators.bigquery.sql.tokens import RESERVED, Token, syntax_error, tokenize
+from emulators.bigquery.sql.read.tokens import RESERVED, Token, syntax_error, tokenize
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 from __future__ import annotations
 
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql import syntax as s
-from emulators.bigquery.sql.from_parser import FromParser
-from emulators.bigquery.sql.tokens import syntax_error
+from emulators.bigquery.sql.read import syntax as s
+from emulators.bigquery.sql.read.from_parser import FromParser
+from emulators.bigquery.sql.read.tokens import syntax_error
 
 _SELECT_ENDS = {
     "FROM",

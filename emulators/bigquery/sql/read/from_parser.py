@@ -6,8 +6,8 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 from __future__ import annotations
 
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql import syntax as s
-from emulators.bigquery.sql.expression_parser import ExpressionParser
+from emulators.bigquery.sql.read import syntax as s
+from emulators.bigquery.sql.read.expression_parser import ExpressionParser
 
 
 class FromParser(ExpressionParser):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from emulators.bigquery.sql import syntax as s
+from emulators.bigquery.sql.read import syntax as s
 
 
 class Statement(s.Node):
