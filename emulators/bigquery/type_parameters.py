@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from emulators.bigquery.errors import invalid, invalid_query
 from emulators.bigquery.functions import limits
-from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.read import syntax as s
 
 NAMES = ("maxLength", "precision", "scale")
 # Most digits before the point, and after it.

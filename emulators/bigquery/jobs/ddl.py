@@ -13,9 +13,9 @@ from emulators.bigquery.jobs import definitions, destinations, measuring, rewrit
 from emulators.bigquery.jobs.job import Job
 from emulators.bigquery.jobs.resolver import Resolver, check_ids
 from emulators.bigquery.locations import checked_location
+from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read import syntax as s
-from emulators.bigquery.sql import types as t
 from emulators.bigquery.storage.contents import Change
 from emulators.bigquery.storage.records import Key, TableRecord
 

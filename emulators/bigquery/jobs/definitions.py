@@ -11,9 +11,9 @@ from typing import Any
 from emulators.bigquery import schemas, type_parameters
 from emulators.bigquery.errors import invalid_query, not_implemented
 from emulators.bigquery.labels import check_labels
+from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read import syntax as s
-from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.read.tokens import line_and_column
 from emulators.bigquery.storage.records import TableRecord
 

@@ -9,10 +9,10 @@ from typing import Any
 from emulators.bigquery.errors import invalid, invalid_query
 from emulators.bigquery.jobs.job import Job
 from emulators.bigquery.jobs.resolver import Resolver
-from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compiler import compile_statement
-from emulators.bigquery.sql.plans import Plan
+from emulators.bigquery.sql.compile.plans import Plan
+from emulators.bigquery.sql.compile.statement import compile_statement
+from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read.statement_parser import parse
 from emulators.bigquery.storage.catalog import Catalog
 from emulators.bigquery.storage.records import TableRecord

@@ -18,9 +18,9 @@ from emulators.bigquery.jobs import anonymous, ddl, destinations, dml, faults, m
 from emulators.bigquery.jobs.job import Job, Result
 from emulators.bigquery.jobs.planning import Analysed, Planner
 from emulators.bigquery.snapshots import StaleTable
-from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.plans import Plan
+from emulators.bigquery.sql.compile.plans import Plan
+from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.storage.records import TableRecord
 
 if TYPE_CHECKING:

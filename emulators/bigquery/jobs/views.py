@@ -8,8 +8,8 @@ from __future__ import annotations
 from emulators.bigquery import schemas
 from emulators.bigquery.errors import invalid_query
 from emulators.bigquery.jobs.resolver import Resolver
+from emulators.bigquery.sql.compile.statement import compile_statement
 from emulators.bigquery.sql.read import statements as st
-from emulators.bigquery.sql.compiler import compile_statement
 from emulators.bigquery.sql.read.statement_parser import parse
 from emulators.bigquery.storage.catalog import Catalog
 from emulators.bigquery.storage.records import Key

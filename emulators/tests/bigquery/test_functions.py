@@ -17,10 +17,10 @@ import duckdb
 import pytest
 
 from emulators.bigquery.functions import calendar, date_formats, registry
-from emulators.bigquery.sql import native_dates
-from emulators.bigquery.sql.dates import DATE_FUNCTIONS
-from emulators.bigquery.sql.function_table import FUNCTIONS
-from emulators.bigquery.sql.special_functions import SPECIAL
+from emulators.bigquery.sql.compile.calls import native_dates
+from emulators.bigquery.sql.compile.calls.dates import DATE_FUNCTIONS
+from emulators.bigquery.sql.compile.calls.function_table import FUNCTIONS
+from emulators.bigquery.sql.compile.calls.special_functions import SPECIAL
 from emulators.tests.bigquery.database import Database
 
 UTC = dt.UTC

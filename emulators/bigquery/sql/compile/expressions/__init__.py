@@ -1,0 +1,1 @@
+"""Compile the forms of expressions: names, operators, casts."""

@@ -1,0 +1,1 @@
+"""Compile queries: SELECT and its clauses, set operations, CTEs."""
