@@ -9,11 +9,11 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from emulators.bigquery import type_parameters
 from emulators.bigquery.errors import invalid, not_found, not_implemented
 from emulators.bigquery.functions import civil
+from emulators.bigquery.sql import type_parameters
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.analysis import InlineTable
+from emulators.bigquery.sql.tables import InlineTable
 from emulators.bigquery.storage.catalog import Catalog
 from emulators.bigquery.storage.records import Key, TableRecord
 

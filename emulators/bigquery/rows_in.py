@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from emulators.bigquery import type_parameters
+from emulators.bigquery import column_limits
 from emulators.bigquery.functions import civil, json_text, numbers
 from emulators.bigquery.schemas import Fields
 
@@ -163,7 +163,7 @@ def _record(fields: Fields, prefix: str, *, ignore_unknown: bool) -> Callable[[A
     for field in fields:
         path = f"{prefix}{field['name']}"
         reader = _cell(field, path, ignore_unknown=ignore_unknown)
-        plain = None if field.get("mode") == "REPEATED" or type_parameters.limit(field) else _PLAIN.get(field["type"])
+        plain = None if field.get("mode") == "REPEATED" or column_limits.limit(field) else _PLAIN.get(field["type"])
         readers[field["name"]] = readers[field["name"].lower()] = (field["name"], reader, plain)
     singles: dict[str, Any] = {f["name"]: None for f in fields}
     repeated = [f["name"] for f in fields if f.get("mode") == "REPEATED"]
@@ -217,7 +217,7 @@ def _one(field: dict[str, Any], path: str, *, ignore_unknown: bool) -> Reader:
             return record(value)
 
         return single
-    convert, kind, limit = _SCALARS[field["type"]], field["type"], type_parameters.limit(field)
+    convert, kind, limit = _SCALARS[field["type"]], field["type"], column_limits.limit(field)
     if limit is not None and kind == "NUMERIC":
         convert = _exact  # rounded by the limit
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from emulators.bigquery import type_parameters
 from emulators.bigquery.errors import invalid, not_implemented
+from emulators.bigquery.sql import type_parameters
 from emulators.bigquery.sql import types as t
 
 Fields = list[dict[str, Any]]

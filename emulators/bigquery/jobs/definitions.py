@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from emulators.bigquery import schemas, type_parameters
+from emulators.bigquery import schemas
 from emulators.bigquery.errors import invalid_query, not_implemented
 from emulators.bigquery.labels import check_labels
+from emulators.bigquery.sql import type_parameters
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.compile.type_names import parameters_of, type_of
 from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql.read.tokens import line_and_column
@@ -44,7 +46,7 @@ def columns(listed: list[s.ColumnDef]) -> schemas.Fields:
 
 
 def _column(given: s.ColumnDef) -> dict[str, Any]:
-    field = schemas.field_of(given.name, t.from_syntax(given.type, parameters=True), required=given.not_null)
+    field = schemas.field_of(given.name, type_of(given.type, parameters=True), required=given.not_null)
     _parameterize(field, given.type)
     if given.not_null and field["mode"] == "REPEATED":
         raise invalid_query("NOT NULL constraint cannot be applied to ARRAY fields")
@@ -61,7 +63,7 @@ def _parameterize(field: dict[str, Any], kind: s.TypeName) -> None:
         _parameterize(field, kind.element)
     for inner, part in zip(field.get("fields", ()), kind.fields, strict=False):
         _parameterize(inner, part.type)
-    field |= type_parameters.of(kind)
+    field |= parameters_of(kind)
 
 
 def partitioning(node: s.Expr, fields: schemas.Fields, text: str) -> dict[str, Any]:
@@ -126,10 +128,10 @@ def _retyped(field: dict[str, Any], action: st.AlterAction, text: str) -> dict[s
     """The column with the type of SET DATA TYPE; raises invalidQuery unless every value of the old one fits."""
     assert action.type is not None
     old = schemas.type_of(field)
-    new = t.from_syntax(action.type, parameters=True)
+    new = type_of(action.type, parameters=True)
     if {old.kind, new.kind} & {"ARRAY", "STRUCT"}:
         raise not_implemented("ALTER COLUMN … SET DATA TYPE of ARRAY and STRUCT")
-    parameters = type_parameters.of(action.type)
+    parameters = parameters_of(action.type)
     if not type_parameters.holds(old.kind, field, new.kind, parameters):
         given = {"type": field["type"], **parameters}
         raise invalid_query(

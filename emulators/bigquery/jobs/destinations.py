@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from emulators.bigquery import partitions, schemas, type_parameters
+from emulators.bigquery import column_limits, partitions, schemas
 from emulators.bigquery.errors import ApiError, duplicate, invalid, invalid_query, not_found, not_implemented
 from emulators.bigquery.jobs import anonymous
 from emulators.bigquery.jobs.job import Job
@@ -218,7 +218,7 @@ def cut(
             raise invalid(
                 f"Some rows belong to different partitions rather than destination partition {destination.path}"
             )
-        held = type_parameters.enforced(schemas_fit(some, arrow), fields)
+        held = column_limits.enforced(schemas_fit(some, arrow), fields)
         pieces.append(fragments.write(catalog.files, held, columns, part))
     return pieces
 

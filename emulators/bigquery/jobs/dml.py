@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from emulators.bigquery import partitions, schemas, type_parameters
+from emulators.bigquery import column_limits, partitions, schemas
 from emulators.bigquery.errors import invalid, invalid_query, not_implemented
 from emulators.bigquery.jobs.job import Job
 from emulators.bigquery.jobs.planning import Analysed
@@ -66,7 +66,7 @@ class DmlRunner:
         for name in record.info.required:
             if rows.column(rows.schema.names.index(name)).null_count:
                 raise invalid_query(f"Required field {name} cannot be null")
-        rows = type_parameters.enforced(rows, record.fields)
+        rows = column_limits.enforced(rows, record.fields)
         partitioning = partitions.of(record.body)
         pieces = [
             fragments.write(self._catalog.files, some, record.columns, part)

@@ -7,7 +7,7 @@ import unicodedata
 from emulators.bigquery import information_schema
 from emulators.bigquery.errors import ApiError, invalid, not_found, not_implemented
 from emulators.bigquery.jobs import anonymous
-from emulators.bigquery.sql.compile.analysis import InlineTable, TableInfo
+from emulators.bigquery.sql.tables import InlineTable, TableInfo
 from emulators.bigquery.storage.catalog import Catalog
 from emulators.bigquery.storage.records import Key, TableRecord
 

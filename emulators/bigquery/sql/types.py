@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from emulators.bigquery.errors import ApiError, invalid_query, not_implemented
-from emulators.bigquery.sql.read import syntax as s
 
 
 @dataclass(frozen=True)
@@ -134,29 +133,6 @@ def array_of(element: Type) -> Type:
 def struct_of(fields: list[tuple[str, Type]]) -> Type:
     """STRUCT of named fields."""
     return Type("STRUCT", None, tuple(fields))
-
-
-def from_syntax(name: s.TypeName, *, parameters: bool = False) -> Type:
-    """The type a TypeName spells, less its `parameters`, which are refused unless the caller sees to them.
-
-    Raises invalidQuery for unknown names, notImplemented for parameters.
-    """
-    kind = ALIASES.get(name.name, name.name)
-    if kind == "ARRAY":
-        assert name.element is not None
-        element = from_syntax(name.element, parameters=parameters)
-        if element.kind == "ARRAY":
-            raise invalid_query("Arrays of arrays are not supported")
-        return array_of(element)
-    if kind == "STRUCT":
-        return struct_of([(f.name, from_syntax(f.type, parameters=parameters)) for f in name.fields])
-    if kind not in SCALARS:
-        if kind in {"GEOGRAPHY", "RANGE"}:
-            raise not_implemented(f"the type {kind}")
-        raise invalid_query(f"Type not found: {name.name}")
-    if name.params and not parameters:
-        raise not_implemented(f"type parameters ({kind}({', '.join(name.params)}))")
-    return Type(kind)
 
 
 def coerces(source: Type, target: Type, *, literal: bool = False, parameter: bool = False) -> bool:

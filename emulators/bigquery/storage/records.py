@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from emulators.bigquery import schemas
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.analysis import TableInfo
+from emulators.bigquery.sql.tables import TableInfo
 
 Key = tuple[str, str, str]
 

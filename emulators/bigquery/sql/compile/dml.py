@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.analysis import Analysis, InlineTable, TableInfo
+from emulators.bigquery.sql.compile.analysis import Analysis
 from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 from emulators.bigquery.sql.compile.plans import Effect, Plan, Rows
 from emulators.bigquery.sql.compile.queries import partition_filters
@@ -18,6 +18,7 @@ from emulators.bigquery.sql.compile.scope import Scope, Source
 from emulators.bigquery.sql.compile.values import Value, coerces, convert
 from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read import syntax as s
+from emulators.bigquery.sql.tables import InlineTable, TableInfo
 
 
 class DmlCompiler:

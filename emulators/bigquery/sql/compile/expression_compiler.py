@@ -14,6 +14,7 @@ from emulators.bigquery.sql.compile.calls.function_table import FUNCTIONS
 from emulators.bigquery.sql.compile.calls.signatures import choose, tried
 from emulators.bigquery.sql.compile.expressions import casts, names, operators
 from emulators.bigquery.sql.compile.scope import Scope
+from emulators.bigquery.sql.compile.type_names import type_of
 from emulators.bigquery.sql.compile.values import (
     Value,
     array_sql,
@@ -127,7 +128,7 @@ class ExpressionCompiler:
     def _array(self, node: s.Array) -> Value:
         items = [self.compile(item) for item in node.items]
         if node.type is not None:
-            kind = t.from_syntax(node.type)
+            kind = type_of(node.type)
             for item, source in zip(items, node.items, strict=True):
                 if not coerces(item, kind.of):
                     raise self.error(f"Array element type {item.type} does not coerce to {kind.of}", source)
@@ -149,7 +150,7 @@ class ExpressionCompiler:
     def _struct(self, node: s.Struct) -> Value:
         items = [self.compile(expr) for expr, _ in node.fields]
         if node.type is not None:
-            kind = t.from_syntax(node.type)
+            kind = type_of(node.type)
             if len(kind.fields) != len(items):
                 raise self.error(
                     f"STRUCT type has {len(kind.fields)} fields but constructor call has {len(items)} fields", node

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from emulators.bigquery.errors import invalid_query
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.analysis import TableInfo
 from emulators.bigquery.sql.read import statements as st
+from emulators.bigquery.sql.tables import TableInfo
 
 
 @dataclass

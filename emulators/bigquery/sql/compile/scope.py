@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.queries.partition_filters import NO_SCANS, Scans
+from emulators.bigquery.sql.compile.scans import NO_SCANS, Scans
 
 Reads = frozenset[tuple[int, str]]  # (table uid, column path): what must be read to know a value
 NO_READS: Reads = frozenset()

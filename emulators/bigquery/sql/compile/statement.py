@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.analysis import Analysis, Catalog
+from emulators.bigquery.sql.compile.analysis import Analysis
 from emulators.bigquery.sql.compile.dml import DmlCompiler
 from emulators.bigquery.sql.compile.plans import Plan, Rows, named_rows
 from emulators.bigquery.sql.compile.queries import partition_filters
 from emulators.bigquery.sql.compile.queries.query_compiler import QueryCompiler
 from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read import syntax as s
+from emulators.bigquery.sql.tables import Catalog
 
 
 def compile_statement(

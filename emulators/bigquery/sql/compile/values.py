@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from emulators.bigquery.errors import ApiError, invalid_query
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile import literals
-from emulators.bigquery.sql.compile.queries.partition_filters import NO_SCANS, Scans
+from emulators.bigquery.sql.compile.scans import NO_SCANS, Scans
 from emulators.bigquery.sql.read.tokens import line_and_column
 
 

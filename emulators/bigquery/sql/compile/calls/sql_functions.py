@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.scope import Column, Scope, Source
+from emulators.bigquery.sql.compile.type_names import type_of
 from emulators.bigquery.sql.compile.values import Value, coerces, convert, untyped
 from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read import syntax as s
@@ -28,7 +29,7 @@ def call(c: ExpressionCompiler, function: st.CreateFunction, node: s.Call) -> Va
     values = [c.compile(argument) for argument in node.args]
     if any(word in value.sql for value in values for word in _VOLATILE):
         raise not_implemented(f"random arguments of the function {function.name}")
-    kinds = [None if kind is None else t.from_syntax(kind) for _, kind in function.parameters]
+    kinds = [None if kind is None else type_of(kind) for _, kind in function.parameters]
     if len(values) != len(kinds) or not all(k is None or coerces(v, k) for v, k in zip(values, kinds, strict=False)):
         place = str(c.error("", node).message)
         raise t.no_signature(f"function {function.name}", [v.type for v in values], place)
@@ -59,7 +60,7 @@ def _body(c: ExpressionCompiler, function: st.CreateFunction, columns: list[Colu
         if function.returns is None:
             value = inner.compile(function.body)
         else:
-            kind = t.from_syntax(function.returns)
+            kind = type_of(function.returns)
             value = inner.as_type(function.body, kind, f"Function {function.name}")
     finally:
         analysis.functions = around

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from emulators.bigquery import type_parameters
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.calls.signatures import tried
+from emulators.bigquery.sql.compile.type_names import parameters_of, type_of
 from emulators.bigquery.sql.compile.values import Value, coerces, convert, struct_sql, untyped
 from emulators.bigquery.sql.read import syntax as s
 
@@ -66,8 +66,8 @@ _CASTS = {
 
 def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
     """CAST(value AS type)."""
-    parameters = type_parameters.of(node.type)
-    target = t.from_syntax(node.type, parameters=True)
+    parameters = parameters_of(node.type)
+    target = type_of(node.type, parameters=True)
     if node.format is not None:
         if parameters:
             raise not_implemented(f"CAST with FORMAT and type parameters ({target})")
@@ -77,17 +77,26 @@ def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
         return Value(f"CAST([] AS {target.duck})", target)
     if value.type.kind == "NULL":
         return Value(untyped(value.sql, target), target, fragile=value.fragile)
-    sql = type_parameters.cast(target, parameters, convert_explicitly(value, target, c, node))
+    sql = _held(target, parameters, convert_explicitly(value, target, c, node))
     if node.safe:
         if isinstance(node.value, s.Literal | s.Param | s.Name):
             return Value(f"TRY({sql})", target)
 
         def inner(parts: list[str]) -> str:
             given = replace(value, sql=parts[0], literal=None, items=None)
-            return type_parameters.cast(target, parameters, convert_explicitly(given, target, c, node))
+            return _held(target, parameters, convert_explicitly(given, target, c, node))
 
         return Value(tried([value.sql], inner), target, fragile=value.fragile)
     return Value(sql, target, fragile=True)
+
+
+def _held(kind: t.Type, parameters: dict[str, str], sql: str) -> str:
+    """DuckDB text of a value of `kind`, held to the parameters of the type it is cast to."""
+    if not parameters:
+        return sql
+    numbers = [parameters["maxLength"]] if "maxLength" in parameters else [parameters["precision"],
+                                                                           parameters.get("scale", "0")]  # fmt: skip
+    return f"bq_limit_{kind.kind.lower()}({sql}, {', '.join(numbers)})"
 
 
 _CIVIL = {"DATE", "DATETIME", "TIME", "TIMESTAMP"}

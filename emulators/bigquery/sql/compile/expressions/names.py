@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import ApiError, not_implemented
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.queries.partition_filters import NO_SCANS
+from emulators.bigquery.sql.compile.scans import NO_SCANS
 from emulators.bigquery.sql.compile.scope import Ambiguous, Column, Scope, Source
 from emulators.bigquery.sql.compile.values import Value, struct_sql
 from emulators.bigquery.sql.read import syntax as s

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import invalid_query, not_implemented
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.analysis import InlineTable, TableInfo
 from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 from emulators.bigquery.sql.compile.queries import partition_filters, pivots
-from emulators.bigquery.sql.compile.queries.partition_filters import NO_SCANS, Scans
 from emulators.bigquery.sql.compile.queries.recursion import DEPTH
+from emulators.bigquery.sql.compile.scans import NO_SCANS, Scans
 from emulators.bigquery.sql.compile.scope import Column, Scope, Source
 from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
+from emulators.bigquery.sql.tables import InlineTable, TableInfo
 
 if TYPE_CHECKING:
     from emulators.bigquery.sql.compile.compiled import Compiled

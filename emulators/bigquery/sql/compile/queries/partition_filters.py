@@ -7,33 +7,18 @@ Source: https://cloud.google.com/bigquery/docs/querying-partitioned-tables, …/
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import invalid_query, not_implemented
+from emulators.bigquery.sql.compile.scans import NO_SCANS, Scan, Scans
 from emulators.bigquery.sql.read import syntax as s
 
 if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.analysis import TableInfo
     from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
 _COMPARISONS = {"=", "<", ">", "<=", ">="}
 # functions of a column that keep its order, so that a range of days stays one
 _MONOTONE = {"DATE", "TIMESTAMP", "DATETIME", "DATE_TRUNC", "TIMESTAMP_TRUNC", "DATETIME_TRUNC"}
-
-
-@dataclass(eq=False)
-class Scan:
-    """One reading of a table that requires a filter; each use of a CTE makes `copies` of those in it."""
-
-    table: TableInfo
-    pruned: bool = False
-    unsure: bool = False
-    copies: list[Scan] = field(default_factory=list)
-
-
-Scans = frozenset[Scan]
-NO_SCANS: Scans = frozenset()
 
 
 def note(c: ExpressionCompiler, condition: s.Expr, own: Scans) -> None:

@@ -13,10 +13,10 @@ from emulators.bigquery.sql.compile.analysis import Analysis
 from emulators.bigquery.sql.compile.calls import aggregates
 from emulators.bigquery.sql.compile.compiled import Compiled, Cte
 from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
-from emulators.bigquery.sql.compile.queries.partition_filters import NO_SCANS
 from emulators.bigquery.sql.compile.queries.recursion import compile_recursive, references
 from emulators.bigquery.sql.compile.queries.selects import SelectCompiler
 from emulators.bigquery.sql.compile.queries.set_operations import compile_operation
+from emulators.bigquery.sql.compile.scans import NO_SCANS
 from emulators.bigquery.sql.compile.scope import Column, Scope, Source
 from emulators.bigquery.sql.compile.values import Value
 from emulators.bigquery.sql.read import syntax as s

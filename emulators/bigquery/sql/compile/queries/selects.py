@@ -16,8 +16,8 @@ from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompile
 from emulators.bigquery.sql.compile.queries import partition_filters
 from emulators.bigquery.sql.compile.queries.from_clause import FromCompiler
 from emulators.bigquery.sql.compile.queries.grouping import Grouping
-from emulators.bigquery.sql.compile.queries.partition_filters import NO_SCANS
 from emulators.bigquery.sql.compile.queries.recursion import DEPTH
+from emulators.bigquery.sql.compile.scans import NO_SCANS
 from emulators.bigquery.sql.compile.scope import Column, Reads, Scope
 from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s

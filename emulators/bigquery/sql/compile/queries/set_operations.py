@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.compiled import Compiled
-from emulators.bigquery.sql.compile.queries.partition_filters import NO_SCANS
+from emulators.bigquery.sql.compile.scans import NO_SCANS
 from emulators.bigquery.sql.compile.scope import NO_READS, Column
 from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
