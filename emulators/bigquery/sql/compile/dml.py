@@ -8,11 +8,11 @@ from __future__ import annotations
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.analysis import Analysis
+from emulators.bigquery.sql.compile.compiling import Querying
 from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 from emulators.bigquery.sql.compile.plans import Effect, Plan, Rows
 from emulators.bigquery.sql.compile.queries import partition_filters
 from emulators.bigquery.sql.compile.queries.from_clause import FromCompiler, table_columns, table_name
-from emulators.bigquery.sql.compile.queries.query_compiler import QueryCompiler
 from emulators.bigquery.sql.compile.queries.set_operations import literal_text
 from emulators.bigquery.sql.compile.scope import Scope, Source
 from emulators.bigquery.sql.compile.values import Value, coerces, convert
@@ -24,7 +24,7 @@ from emulators.bigquery.sql.tables import InlineTable, TableInfo
 class DmlCompiler:
     """DML of one analysis; `queries` compiles what it selects from."""
 
-    def __init__(self, analysis: Analysis, queries: QueryCompiler) -> None:
+    def __init__(self, analysis: Analysis, queries: Querying) -> None:
         self.analysis, self.queries = analysis, queries
 
     def compile(self, statement: st.Statement) -> Plan:
@@ -84,7 +84,7 @@ class DmlCompiler:
 
     def _insert_values(self, node: st.Insert, columns: list[tuple[str, t.Type]]) -> Rows:
         assert node.rows is not None
-        c = ExpressionCompiler(self.analysis, Scope(), self.queries)
+        c = ExpressionCompiler(self.queries, Scope())
         selects = []
         for row in node.rows:
             if len(row) != len(columns):
@@ -121,7 +121,7 @@ class DmlCompiler:
         scope, source = self._target_scope(table, node.table)
         if node.from_ is not None:
             source += f" CROSS JOIN {FromCompiler(self.queries, scope).compile(node.from_)}"
-        c = ExpressionCompiler(self.analysis, scope, self.queries)
+        c = ExpressionCompiler(self.queries, scope)
         where = self._where(c, node.where, table)
         new = self._new_columns(c, table, node.sets, node.pos)
         listed = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(new))
@@ -131,7 +131,7 @@ class DmlCompiler:
     def _delete(self, node: st.Delete) -> Plan:
         table = self._target(node.table)
         scope, source = self._target_scope(table, node.table)
-        c = ExpressionCompiler(self.analysis, scope, self.queries)
+        c = ExpressionCompiler(self.queries, scope)
         where = self._where(c, node.where, table)
         effect = Effect(f'SELECT t0."_bq_row", 2 AS act FROM {source} WHERE {where}')
         return Plan(node, "DELETE", target=table, effects=[effect])
@@ -174,7 +174,7 @@ class DmlCompiler:
         source_scope = Scope()
         source = FromCompiler(self.queries, source_scope).compile(node.source)
         both = Scope(None, scope.sources + source_scope.sources)
-        c = ExpressionCompiler(self.analysis, both, self.queries)
+        c = ExpressionCompiler(self.queries, both)
         on = c.condition(node.on, "JOIN ON").sql
         self._note_merge(c, node, scope)
         self.analysis.reads |= {(table.uid, n) for n, _ in table.columns}
@@ -187,11 +187,11 @@ class DmlCompiler:
         if matched:
             plan.effects.append(self._effect(c, table, matched, f"{target} JOIN {source} ON {on}", ""))
         if orphans:
-            own = ExpressionCompiler(self.analysis, scope, self.queries)
+            own = ExpressionCompiler(self.queries, scope)
             absent = f" WHERE NOT EXISTS (SELECT 1 FROM {source} WHERE {on})"
             plan.effects.append(self._effect(own, table, orphans, target, absent))
         if fresh:
-            own = ExpressionCompiler(self.analysis, source_scope, self.queries)
+            own = ExpressionCompiler(self.queries, source_scope)
             absent = f"NOT EXISTS (SELECT 1 FROM {target} WHERE {on})"
             taken: list[str] = []
             for when in fresh:

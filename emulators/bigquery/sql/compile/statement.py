@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.analysis import Analysis
+from emulators.bigquery.sql.compile.compiling import Querying
 from emulators.bigquery.sql.compile.dml import DmlCompiler
 from emulators.bigquery.sql.compile.plans import Plan, Rows, named_rows
 from emulators.bigquery.sql.compile.queries import partition_filters
@@ -41,7 +42,7 @@ def compile_statement(
     return plan
 
 
-def _rows(analysis: Analysis, queries: QueryCompiler, query: s.Query) -> Rows:
+def _rows(analysis: Analysis, queries: Querying, query: s.Query) -> Rows:
     compiled = queries.query(query, None)
     for column in compiled.columns:
         analysis.reads |= column.reads

@@ -6,18 +6,15 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/aggregate_
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.compile.compiling import Compiling
+from emulators.bigquery.sql.compile.expressions.ordering import order_key, order_sql
 from emulators.bigquery.sql.compile.values import Value, coerces, convert
 from emulators.bigquery.sql.read import syntax as s
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
 _STATISTICS = {
     "STDDEV": "stddev_samp", "STDDEV_SAMP": "stddev_samp", "STDDEV_POP": "stddev_pop", "VARIANCE": "var_samp",
@@ -26,27 +23,7 @@ _STATISTICS = {
 _PAIRS = {"CORR": "corr", "COVAR_POP": "covar_pop", "COVAR_SAMP": "covar_samp"}
 
 
-def order_sql(c: ExpressionCompiler, items: list[s.OrderItem], *, single: bool = False) -> str:
-    """ORDER BY keys as DuckDB text, NULLs where BigQuery puts them and NaN below all numbers."""
-    return ", ".join(order_key(c.compile(i.expr), i, c, single=single) for i in items)
-
-
-def order_key(value: Value, item: s.OrderItem, c: ExpressionCompiler, *, single: bool = False) -> str:
-    """One key."""
-    if not value.type.orderable or value.type.kind == "BIGNUMERIC":
-        if value.type.kind == "BIGNUMERIC":
-            raise not_implemented("ORDER BY a BIGNUMERIC")
-        raise c.error(f"ORDER BY does not support expressions of type {value.type}", item)
-    direction = "DESC" if item.desc else "ASC"
-    first = item.nulls_first if item.nulls_first is not None else not item.desc
-    nulls = f"NULLS {'FIRST' if first else 'LAST'}"
-    sql = value.sql if value.type.kind != "NULL" else "CAST(NULL AS BIGINT)"
-    if value.type.kind == "FLOAT64" and not single:
-        return f"isnan({sql}) {'ASC' if item.desc else 'DESC'} {nulls}, {sql} {direction} {nulls}"
-    return f"{sql} {direction} {nulls}"
-
-
-def _plain(c: ExpressionCompiler, node: s.Call, *allowed: str) -> None:
+def _plain(c: Compiling, node: s.Call, *allowed: str) -> None:
     """Refuse the modifiers that this aggregate does not take."""
     given = {
         "DISTINCT": node.distinct, "*": node.star, "NULLS": node.nulls is not None, "ORDER BY": bool(node.order),
@@ -59,13 +36,13 @@ def _plain(c: ExpressionCompiler, node: s.Call, *allowed: str) -> None:
             raise c.error(f"{name} is not supported by the function {node.name}", node)
 
 
-def _one(c: ExpressionCompiler, node: s.Call, count: int = 1) -> list[Value]:
+def _one(c: Compiling, node: s.Call, count: int = 1) -> list[Value]:
     if len(node.args) != count:
         raise c.error(f"Number of arguments does not match for aggregate function {node.name}", node)
     return [c.compile(a) for a in node.args]
 
 
-def number(c: ExpressionCompiler, node: s.Call, value: Value) -> Value:
+def number(c: Compiling, node: s.Call, value: Value) -> Value:
     """The value when it is a number; raises invalidQuery when it is none, notImplemented for a BIGNUMERIC."""
     if value.type.kind == "NULL":
         return convert(value, t.INT64)
@@ -76,13 +53,13 @@ def number(c: ExpressionCompiler, node: s.Call, value: Value) -> Value:
     return value
 
 
-def no_match(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Exception:
+def no_match(c: Compiling, node: s.Call, values: list[Value]) -> Exception:
     """An invalidQuery that names the types given."""
     given = ", ".join(str(v.type) for v in values)
     return c.error(f"No matching signature for aggregate function {node.name} for argument types: {given}", node)
 
 
-def _count(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _count(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT", "*")
     if node.star:
         return Value(f"count(*){over}", t.INT64)
@@ -92,7 +69,7 @@ def _count(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"count({'DISTINCT ' if node.distinct else ''}{value.sql}){over}", t.INT64)
 
 
-def _sum(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _sum(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT")
     value = number(c, node, _one(c, node)[0])
     distinct = "DISTINCT " if node.distinct else ""
@@ -101,7 +78,7 @@ def _sum(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"sum({distinct}{value.sql}){over}", value.type, fragile=True)
 
 
-def _avg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _avg(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT")
     value = number(c, node, _one(c, node)[0])
     distinct = "DISTINCT " if node.distinct else ""
@@ -112,7 +89,7 @@ def _avg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"avg({distinct}{sql}){over}", t.FLOAT64, fragile=True)
 
 
-def _extreme(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _extreme(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT")
     value = _one(c, node)[0]
     value = convert(value, t.INT64) if value.type.kind == "NULL" else value
@@ -126,7 +103,7 @@ def _extreme(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(sql, value.type)
 
 
-def _logical(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _logical(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, *(["DISTINCT"] if node.name == "COUNTIF" else []))
     if len(node.args) != 1:
         raise c.error(f"Number of arguments does not match for aggregate function {node.name}", node)
@@ -138,7 +115,7 @@ def _logical(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"{name}({value.sql}){over}", t.BOOL)
 
 
-def _any_value(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _any_value(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "HAVING")
     value = _one(c, node)[0]
     value = convert(value, t.INT64) if value.type.kind == "NULL" else value
@@ -150,7 +127,7 @@ def _any_value(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"any_value({value.sql}){over}", value.type)
 
 
-def _by(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _by(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node)
     value, key = _one(c, node, 2)
     if not key.type.orderable or key.type.kind == "BIGNUMERIC":
@@ -159,7 +136,7 @@ def _by(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"{name}({value.sql}, {key.sql}){over}", value.type)
 
 
-def _statistic(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _statistic(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT")
     if node.name in _PAIRS:
         values = [convert(number(c, node, v), t.FLOAT64) for v in _one(c, node, 2)]
@@ -170,18 +147,18 @@ def _statistic(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"{_STATISTICS[node.name]}({distinct}{sql}){over}", t.FLOAT64, fragile=True)
 
 
-def _ordered(c: ExpressionCompiler, node: s.Call) -> str:
+def _ordered(c: Compiling, node: s.Call) -> str:
     return f" ORDER BY {order_sql(c, node.order)}" if node.order else ""
 
 
-def _limited(c: ExpressionCompiler, node: s.Call, sql: str) -> str:
+def _limited(c: Compiling, node: s.Call, sql: str) -> str:
     if node.limit is None:
         return sql
     limit = c.as_type(node.limit, t.INT64, "LIMIT")
     return f"({sql})[:{limit.sql}]"
 
 
-def _array_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _array_agg(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT", "NULLS", "ORDER BY", "LIMIT")
     value = _one(c, node)[0]
     value = convert(value, t.INT64) if value.type.kind == "NULL" else value
@@ -193,7 +170,7 @@ def _array_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(_limited(c, node, sql), t.array_of(value.type), fragile=True)
 
 
-def _array_concat_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _array_concat_agg(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "ORDER BY", "LIMIT")
     value = _one(c, node)[0]
     if value.type.kind != "ARRAY":
@@ -202,7 +179,7 @@ def _array_concat_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"flatten({_limited(c, node, inner)})", value.type, fragile=True)
 
 
-def _string_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _string_agg(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT", "ORDER BY", "LIMIT")
     if not 1 <= len(node.args) <= 2:
         raise c.error("Number of arguments does not match for aggregate function STRING_AGG", node)
@@ -222,7 +199,7 @@ def _string_agg(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"string_agg({value.sql}, {separator}{_ordered(c, node)}){over}", t.STRING)
 
 
-def _approximate(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _approximate(c: Compiling, node: s.Call, over: str) -> Value:
     """Approximate aggregates are computed exactly: an exact answer is one of those allowed."""
     if node.name == "APPROX_COUNT_DISTINCT":
         _plain(c, node)
@@ -237,7 +214,7 @@ def _approximate(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return _APPROXIMATE[node.name](c, node, values)
 
 
-def _quantiles(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Value:
+def _quantiles(c: Compiling, node: s.Call, values: list[Value]) -> Value:
     """APPROX_QUANTILES(x, n): the least, n - 1 values in between, the greatest; NULLs are left out or the least."""
     value, number = values
     if not value.type.orderable or value.type.kind in {"BIGNUMERIC", "NULL"}:
@@ -250,7 +227,7 @@ def _quantiles(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Valu
     return Value(f"bq_quantiles({listed}, {number.sql})", t.array_of(value.type), fragile=True)
 
 
-def _top_count(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Value:
+def _top_count(c: Compiling, node: s.Call, values: list[Value]) -> Value:
     """APPROX_TOP_COUNT(x, n): the most frequent values, NULL among them."""
     value, number = values
     if not value.type.groupable:
@@ -261,7 +238,7 @@ def _top_count(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Valu
     )
 
 
-def _top_sum(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Value:
+def _top_sum(c: Compiling, node: s.Call, values: list[Value]) -> Value:
     """APPROX_TOP_SUM(x, weight, n): the values with the greatest sums of INT64 weights."""
     value, weight, number = values
     if not value.type.groupable or not weight.type.is_numeric:
@@ -279,7 +256,7 @@ def _top_sum(c: ExpressionCompiler, node: s.Call, values: list[Value]) -> Value:
 _APPROXIMATE = {"APPROX_QUANTILES": _quantiles, "APPROX_TOP_COUNT": _top_count, "APPROX_TOP_SUM": _top_sum}
 
 
-def _bits(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _bits(c: Compiling, node: s.Call, over: str) -> Value:
     _plain(c, node, "DISTINCT")
     value = _one(c, node)[0]
     if value.type.kind != "INT64":
@@ -287,13 +264,12 @@ def _bits(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
     return Value(f"{node.name.lower()}({'DISTINCT ' if node.distinct else ''}{value.sql}){over}", t.INT64)
 
 
-def _grouping(c: ExpressionCompiler, node: s.Call, over: str) -> Value:
+def _grouping(c: Compiling, node: s.Call, _over: str) -> Value:
     _plain(c, node)
-    del over
     return Value(f"CAST(grouping({_one(c, node)[0].sql}) AS BIGINT)", t.INT64)
 
 
-AGGREGATES: dict[str, Callable[[ExpressionCompiler, s.Call, str], Value]] = {
+AGGREGATES: dict[str, Callable[[Compiling, s.Call, str], Value]] = {
     "COUNT": _count, "SUM": _sum, "AVG": _avg, "MIN": _extreme, "MAX": _extreme, "COUNTIF": _logical,
     "LOGICAL_AND": _logical, "LOGICAL_OR": _logical, "ANY_VALUE": _any_value, "MAX_BY": _by, "MIN_BY": _by,
     **dict.fromkeys([*_STATISTICS, *_PAIRS], _statistic),
@@ -303,7 +279,7 @@ AGGREGATES: dict[str, Callable[[ExpressionCompiler, s.Call, str], Value]] = {
 }  # fmt: skip
 
 
-def aggregate(c: ExpressionCompiler, node: s.Call) -> Value:
+def aggregate(c: Compiling, node: s.Call) -> Value:
     """An aggregate call without OVER."""
     if node.safe:
         raise not_implemented(f"SAFE.{node.name}")

@@ -5,23 +5,19 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.compile.compiling import Compiling
 from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
 
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
-
-def arity(c: ExpressionCompiler, node: s.Call, low: int, high: int) -> None:
+def arity(c: Compiling, node: s.Call, low: int, high: int) -> None:
     """Raise invalidQuery unless there are `low` to `high` arguments."""
     if not low <= len(node.args) <= high:
         raise c.error(f"Number of arguments does not match for function {node.name}: found {len(node.args)}", node)
 
 
-def named_argument(c: ExpressionCompiler, node: s.Call, name: str, kind: t.Type, default: str) -> str:
+def named_argument(c: Compiling, node: s.Call, name: str, kind: t.Type, default: str) -> str:
     """A named argument as DuckDB text, or its default; raises invalidQuery when another name was given."""
     other = next((n for n in node.named if n.lower() != name), None)
     if other is not None:

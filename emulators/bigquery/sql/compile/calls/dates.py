@@ -6,58 +6,26 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/date_funct
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.calls.native_dates import MICROS, difference, part_number, printed, truncated
 from emulators.bigquery.sql.compile.calls.signatures import choose
+from emulators.bigquery.sql.compile.compiling import Compiling
+from emulators.bigquery.sql.compile.expressions.intervals import (
+    ADD_PARTS,
+    DATE_PARTS,
+    PARTS,
+    TIME_PARTS,
+    part_of,
+    shifted,
+)
 from emulators.bigquery.sql.compile.values import Value, coerces, convert
 from emulators.bigquery.sql.read import syntax as s
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
-
-_DATE_PARTS = {"DAY", "WEEK", "ISOWEEK", "MONTH", "QUARTER", "YEAR", "ISOYEAR"}
-_TIME_PARTS = {"MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR"}
-_WEEKDAYS = {"SUNDAY", "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY"}
-_PARTS = {
-    "DATE": _DATE_PARTS,
-    "TIME": _TIME_PARTS,
-    "DATETIME": _DATE_PARTS | _TIME_PARTS,
-    "TIMESTAMP": _DATE_PARTS | _TIME_PARTS,
-}
-_ADD_PARTS = {
-    "DATE": {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"},
-    "TIME": _TIME_PARTS,
-    "DATETIME": _TIME_PARTS | {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"},
-    "TIMESTAMP": _TIME_PARTS | {"DAY"},
-}
-
-
-def part_of(c: ExpressionCompiler, node: s.Expr, allowed: set[str], function: str) -> str:
-    """A date part argument: MONTH, WEEK(MONDAY), …; raises invalidQuery for one that is not allowed."""
-    if isinstance(node, s.Name):
-        part = node.name.upper()
-    elif isinstance(node, s.Call) and node.name == "WEEK" and len(node.args) == 1 and isinstance(node.args[0], s.Name):
-        day = node.args[0].name.upper()
-        if day not in _WEEKDAYS:
-            raise c.error(f"A valid date part name is required but found WEEK({day})", node)
-        return f"WEEK({day})"
-    else:
-        raise c.error("A valid date part name is required", node)
-    if part not in _PARTS["TIMESTAMP"] | {"DAYOFWEEK", "DAYOFYEAR", "DATE", "TIME", "DATETIME", "NANOSECOND"}:
-        raise c.error(f"A valid date part name is required but found {part}", node)
-    if part not in allowed:
-        if part == "NANOSECOND":
-            raise not_implemented("NANOSECOND")
-        raise c.error(f"{function} does not support the {part} date part", node)
-    return part
-
-
-def _scalar(c: ExpressionCompiler, node: s.Expr, kinds: tuple[str, ...], call: s.Call) -> Value:
+def _scalar(c: Compiling, node: s.Expr, kinds: tuple[str, ...], call: s.Call) -> Value:
     """An argument of one of several types, by exact type first, then by coercion."""
     value = c.compile(node)
     if value.type.kind in kinds:
@@ -68,12 +36,12 @@ def _scalar(c: ExpressionCompiler, node: s.Expr, kinds: tuple[str, ...], call: s
     raise _no_match(c, call, [value])
 
 
-def _no_match(c: ExpressionCompiler, call: s.Call, values: list[Value]) -> Exception:
+def _no_match(c: Compiling, call: s.Call, values: list[Value]) -> Exception:
     given = ", ".join(str(v.type) for v in values)
     return c.error(f"No matching signature for function {call.name}\n  Argument types: {given}", call)
 
 
-def _arity(c: ExpressionCompiler, call: s.Call, low: int, high: int) -> None:
+def _arity(c: Compiling, call: s.Call, low: int, high: int) -> None:
     if not low <= len(call.args) <= high or call.named:
         raise c.error(
             f"Number of arguments does not match for function {call.name}: expected {low} to "
@@ -82,13 +50,13 @@ def _arity(c: ExpressionCompiler, call: s.Call, low: int, high: int) -> None:
         )
 
 
-def now(c: ExpressionCompiler) -> str:
+def now(c: Compiling) -> str:
     """The instant of the statement, the same wherever it is asked."""
     c.analysis.uses_now = True
     return "CAST($bq_now AS TIMESTAMP)"
 
 
-def current(c: ExpressionCompiler, call: s.Call) -> Value:
+def current(c: Compiling, call: s.Call) -> Value:
     """CURRENT_TIMESTAMP and the like."""
     kind = call.name.removeprefix("CURRENT_")
     _arity(c, call, 0, 0 if kind == "TIMESTAMP" else 1)
@@ -104,7 +72,7 @@ def current(c: ExpressionCompiler, call: s.Call) -> Value:
     )
 
 
-def shift(c: ExpressionCompiler, call: s.Call) -> Value:
+def shift(c: Compiling, call: s.Call) -> Value:
     """X_ADD(x, INTERVAL n part) and X_SUB."""
     kind, op = call.name.rsplit("_", 1)
     _arity(c, call, 2, 2)
@@ -114,10 +82,10 @@ def shift(c: ExpressionCompiler, call: s.Call) -> Value:
             raise c.error(f"{call.name} needs INTERVAL int64 part as its second argument", interval)
         interval = s.Interval(interval.pos, interval, "DAY")
     value = _shiftable(c, call, kind)
-    return _shifted(c, value, interval, "-" if op == "SUB" else "", call.name)
+    return shifted(c, value, interval, "-" if op == "SUB" else "", call.name)
 
 
-def _shiftable(c: ExpressionCompiler, call: s.Call, kind: str) -> Value:
+def _shiftable(c: Compiling, call: s.Call, kind: str) -> Value:
     _sure(call, c.compile(call.args[0]), kind)
     return _scalar(c, call.args[0], (kind,), call)
 
@@ -129,36 +97,7 @@ def _sure(call: s.Call, value: Value, kind: str) -> None:
         raise not_implemented(f"{call.name} of {value.type}")
 
 
-def _shifted(c: ExpressionCompiler, value: Value, interval: s.Interval, sign: str, function: str) -> Value:
-    if interval.to is not None:
-        raise not_implemented("INTERVAL … TO …")
-    kind = value.type.kind
-    part = part_of(c, s.Name(interval.pos, interval.part), _ADD_PARTS[kind], function)
-    count = c.as_type(interval.value, t.INT64, "INTERVAL value")
-    name = "datetime" if kind == "TIMESTAMP" else kind.lower()
-    sql = f"bq_{name}_add({value.sql}, {sign}({count.sql}), {t.text(part)})"
-    return Value(sql, value.type, fragile=True)
-
-
-def plus_interval(c: ExpressionCompiler, node: s.Binary) -> Value:
-    """x + INTERVAL and x - INTERVAL; a DATE becomes a DATETIME."""
-    left, right = node.left, node.right
-    if isinstance(left, s.Interval):
-        if node.op == "-" or isinstance(right, s.Interval):
-            raise not_implemented("arithmetic on INTERVAL values")
-        left, right = right, left
-    assert isinstance(right, s.Interval)
-    value = c.compile(left)
-    if value.type.kind not in _ADD_PARTS:
-        raise c.error(f"No matching signature for operator {node.op} for argument types: {value.type}, INTERVAL", node)
-    if value.type.kind == "DATE":
-        value = convert(value, t.DATETIME)
-    if value.type.kind == "TIMESTAMP" and right.part.upper() in {"WEEK", "MONTH", "QUARTER", "YEAR"}:
-        raise not_implemented("adding an INTERVAL of weeks or more to a TIMESTAMP")
-    return _shifted(c, value, right, "-" if node.op == "-" else "", f"operator {node.op}")
-
-
-def diff(c: ExpressionCompiler, call: s.Call) -> Value:
+def diff(c: Compiling, call: s.Call) -> Value:
     """X_DIFF(a, b, part)."""
     kind = call.name.removesuffix("_DIFF")
     _arity(c, call, 3, 3)
@@ -169,12 +108,12 @@ def diff(c: ExpressionCompiler, call: s.Call) -> Value:
     if not all(coerces(v, target) for v in values):
         raise _no_match(c, call, values)
     a, b = (convert(v, target, c.analysis.sql, call.pos).sql for v in values)
-    allowed = _PARTS[kind] if kind != "TIMESTAMP" else _TIME_PARTS | {"DAY"}
+    allowed = PARTS[kind] if kind != "TIMESTAMP" else TIME_PARTS | {"DAY"}
     part = part_of(c, call.args[2], allowed | ({"WEEK"} if kind != "TIMESTAMP" else set()), call.name)
     return Value(difference(kind, a, b, part), t.INT64, fragile=True)
 
 
-def trunc(c: ExpressionCompiler, call: s.Call) -> Value:
+def trunc(c: Compiling, call: s.Call) -> Value:
     """X_TRUNC(x, part[, zone])."""
     kind = call.name.removesuffix("_TRUNC")
     _arity(c, call, 2, 3)
@@ -184,7 +123,7 @@ def trunc(c: ExpressionCompiler, call: s.Call) -> Value:
     if not coerces(value, t.Type(kind)):
         raise _no_match(c, call, [value])
     value = convert(value, t.Type(kind), c.analysis.sql, call.pos)
-    part = part_of(c, call.args[1], _PARTS[kind], call.name)
+    part = part_of(c, call.args[1], PARTS[kind], call.name)
     if len(call.args) == 3:
         if kind != "TIMESTAMP":
             raise _no_match(c, call, [value])
@@ -193,7 +132,7 @@ def trunc(c: ExpressionCompiler, call: s.Call) -> Value:
     return Value(truncated(kind, value.sql, part), value.type, fragile=True)
 
 
-def bucket(c: ExpressionCompiler, call: s.Call) -> Value:
+def bucket(c: Compiling, call: s.Call) -> Value:
     """X_BUCKET(x, INTERVAL n part[, origin]), the origin being 1950-01-01; months and years are refused."""
     kind = call.name.removesuffix("_BUCKET")
     _arity(c, call, 2, 3)
@@ -202,7 +141,7 @@ def bucket(c: ExpressionCompiler, call: s.Call) -> Value:
         raise c.error(f"{call.name} needs INTERVAL int64 part as its second argument", interval)
     if interval.part.upper() in {"MONTH", "QUARTER", "YEAR"}:
         raise not_implemented(f"{call.name} by {interval.part.upper()}")
-    allowed = {"DAY", "WEEK"} if kind == "DATE" else _TIME_PARTS | {"DAY", "WEEK"}
+    allowed = {"DAY", "WEEK"} if kind == "DATE" else TIME_PARTS | {"DAY", "WEEK"}
     part = part_of(c, s.Name(interval.pos, interval.part), allowed, call.name)
     values = [_shiftable(c, call, kind).sql, "TIMESTAMP '1950-01-01'"]
     if len(call.args) == 3:
@@ -212,22 +151,22 @@ def bucket(c: ExpressionCompiler, call: s.Call) -> Value:
     return Value(f"CAST({sql} AS {t.Type(kind).duck})", t.Type(kind), fragile=True)
 
 
-def last_day(c: ExpressionCompiler, call: s.Call) -> Value:
+def last_day(c: Compiling, call: s.Call) -> Value:
     """LAST_DAY(date[, part])."""
     _arity(c, call, 1, 2)
     value = _scalar(c, call.args[0], ("DATE", "DATETIME"), call)
-    part = "MONTH" if len(call.args) == 1 else part_of(c, call.args[1], _DATE_PARTS - {"DAY"}, call.name)
+    part = "MONTH" if len(call.args) == 1 else part_of(c, call.args[1], DATE_PARTS - {"DAY"}, call.name)
     return Value(f"bq_last_day(CAST({value.sql} AS DATE), {t.text(part)})", t.DATE, fragile=True)
 
 
-def extract(c: ExpressionCompiler, node: s.Extract) -> Value:
+def extract(c: Compiling, node: s.Extract) -> Value:
     """EXTRACT(part FROM x [AT TIME ZONE z])."""
     days = _days_between(c, node.value)
     if days is not None and node.zone is None:
         return _of_days(c, node, days)
     value = c.compile(node.value)
     kind = value.type.kind
-    if kind not in _PARTS:
+    if kind not in PARTS:
         if kind == "INTERVAL":
             raise not_implemented("EXTRACT from an INTERVAL")
         raise c.error(f"EXTRACT does not support arguments of type {value.type}", node)
@@ -237,7 +176,7 @@ def extract(c: ExpressionCompiler, node: s.Extract) -> Value:
         "DATETIME": {"DAYOFWEEK", "DAYOFYEAR", "DATE", "TIME"},
         "TIMESTAMP": {"DAYOFWEEK", "DAYOFYEAR", "DATE", "TIME", "DATETIME"},
     }[kind]
-    part = part_of(c, node.part, _PARTS[kind] | extra, "EXTRACT")
+    part = part_of(c, node.part, PARTS[kind] | extra, "EXTRACT")
     sql = value.sql
     if node.zone is not None:
         if kind != "TIMESTAMP":
@@ -249,7 +188,7 @@ def extract(c: ExpressionCompiler, node: s.Extract) -> Value:
     return Value(part_number(kind, sql, part), t.INT64, fragile=True)
 
 
-def _days_between(c: ExpressionCompiler, node: s.Expr) -> str | None:
+def _days_between(c: Compiling, node: s.Expr) -> str | None:
     """DATE - DATE, an INTERVAL of nothing but days: DuckDB text of their number; None for another expression."""
     if not isinstance(node, s.Binary) or node.op != "-" or isinstance(node.right, s.Interval):
         return None
@@ -259,14 +198,14 @@ def _days_between(c: ExpressionCompiler, node: s.Expr) -> str | None:
     return f"date_diff('day', {right.sql}, {left.sql})"
 
 
-def _of_days(c: ExpressionCompiler, node: s.Extract, days: str) -> Value:
+def _of_days(c: Compiling, node: s.Extract, days: str) -> Value:
     """A part of an INTERVAL of days; all but DAY are 0 (interval_functions page, EXTRACT)."""
     parts = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"}
     part = part_of(c, node.part, parts, "EXTRACT")
     return Value(days if part == "DAY" else f"({days} * 0)", t.INT64, fragile=True)
 
 
-def formatted(c: ExpressionCompiler, call: s.Call) -> Value:
+def formatted(c: Compiling, call: s.Call) -> Value:
     """FORMAT_X(format, x[, zone])."""
     kind = call.name.removeprefix("FORMAT_")
     _arity(c, call, 2, 3 if kind == "TIMESTAMP" else 2)
@@ -287,7 +226,7 @@ def formatted(c: ExpressionCompiler, call: s.Call) -> Value:
     return Value(native or python, t.STRING, fragile=True)
 
 
-def parsed(c: ExpressionCompiler, call: s.Call) -> Value:
+def parsed(c: Compiling, call: s.Call) -> Value:
     """PARSE_X(format, text[, zone])."""
     kind = call.name.removeprefix("PARSE_")
     _arity(c, call, 2, 3 if kind == "TIMESTAMP" else 2)
@@ -298,7 +237,7 @@ def parsed(c: ExpressionCompiler, call: s.Call) -> Value:
     return Value(sql if target.duck == "TIMESTAMP" else f"CAST({sql} AS {target.duck})", target, fragile=True)
 
 
-def constructor(c: ExpressionCompiler, call: s.Call) -> Value:
+def constructor(c: Compiling, call: s.Call) -> Value:
     """DATE(…), DATETIME(…), TIME(…), TIMESTAMP(…)."""
     values = [c.compile(a) for a in call.args]
     return choose(call.name, _CONSTRUCTORS[call.name], values, c.analysis.sql, call.pos)
@@ -355,7 +294,7 @@ _CONSTRUCTORS = {
 }
 
 
-def generate(c: ExpressionCompiler, call: s.Call) -> Value:
+def generate(c: Compiling, call: s.Call) -> Value:
     """GENERATE_DATE_ARRAY and GENERATE_TIMESTAMP_ARRAY."""
     kind = "DATE" if "DATE" in call.name else "TIMESTAMP"
     _arity(c, call, 2 if kind == "DATE" else 3, 3)
@@ -365,14 +304,14 @@ def generate(c: ExpressionCompiler, call: s.Call) -> Value:
         interval = call.args[2]
         if not isinstance(interval, s.Interval) or interval.to is not None:
             raise c.error(f"{call.name} needs INTERVAL int64 part as its third argument", call.args[2])
-        part = part_of(c, s.Name(interval.pos, interval.part), _ADD_PARTS[kind], call.name)
+        part = part_of(c, s.Name(interval.pos, interval.part), ADD_PARTS[kind], call.name)
         step = c.as_type(interval.value, t.INT64, "INTERVAL value").sql
     sql = f"bq_generate_{kind.lower()}_array({start.sql}, {end.sql}, {step}, {t.text(part)})"
     return Value(sql, t.array_of(t.Type(kind)), fragile=True)
 
 
 _KINDS = ("DATE", "DATETIME", "TIME", "TIMESTAMP")
-DATE_FUNCTIONS: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
+DATE_FUNCTIONS: dict[str, Callable[[Compiling, s.Call], Value]] = {
     **{f"CURRENT_{k}": current for k in _KINDS},
     **{f"{k}_{op}": shift for k in _KINDS for op in ("ADD", "SUB")},
     **{f"{k}_DIFF": diff for k in _KINDS},

@@ -5,19 +5,15 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/json_funct
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.calls.arguments import arity, named_argument, typed
 from emulators.bigquery.sql.compile.calls.signatures import choose
+from emulators.bigquery.sql.compile.compiling import Compiling
 from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
 
 def _to_json_text(value: Value, stringify: str = "FALSE") -> str:
@@ -62,7 +58,7 @@ def _marked(sql: str, kind: t.Type) -> str:
     return f"bq_json_{name}({sql})"
 
 
-def _to_json_string(c: ExpressionCompiler, node: s.Call) -> Value:
+def _to_json_string(c: Compiling, node: s.Call) -> Value:
     arity(c, node, 1, 2)
     value = c.compile(node.args[0])
     pretty = c.as_type(node.args[1], t.BOOL, "pretty_print").sql if len(node.args) == 2 else "FALSE"
@@ -70,19 +66,19 @@ def _to_json_string(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value(f"COALESCE({sql}, 'null')", t.STRING, fragile=True)
 
 
-def _to_json(c: ExpressionCompiler, node: s.Call) -> Value:
+def _to_json(c: Compiling, node: s.Call) -> Value:
     arity(c, node, 1, 1)
     stringify = named_argument(c, node, "stringify_wide_numbers", t.BOOL, "FALSE")
     return Value(_to_json_text(c.compile(node.args[0]), stringify), t.JSON, fragile=True)
 
 
-def _parse_json(c: ExpressionCompiler, node: s.Call) -> Value:
+def _parse_json(c: Compiling, node: s.Call) -> Value:
     arity(c, node, 1, 1)
     mode = named_argument(c, node, "wide_number_mode", t.STRING, "'exact'")
     return Value(f"bq_parse_json({c.as_type(node.args[0], t.STRING, node.name).sql}, {mode})", t.JSON, fragile=True)
 
 
-def _json_float64(c: ExpressionCompiler, node: s.Call) -> Value:
+def _json_float64(c: Compiling, node: s.Call) -> Value:
     """FLOAT64(json)."""
     if node.named:
         raise not_implemented("FLOAT64 with wide_number_mode")
@@ -90,7 +86,7 @@ def _json_float64(c: ExpressionCompiler, node: s.Call) -> Value:
     return choose(node.name, lines, [c.compile(a) for a in node.args], c.analysis.sql, node.pos)
 
 
-def _json_keys(c: ExpressionCompiler, node: s.Call) -> Value:
+def _json_keys(c: Compiling, node: s.Call) -> Value:
     """JSON_KEYS(json[, max_depth][, mode => text])."""
     arity(c, node, 1, 2)
     depth = c.as_type(node.args[1], t.INT64, "max_depth").sql if len(node.args) == 2 else "9223372036854775807"
@@ -99,7 +95,7 @@ def _json_keys(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value(f"bq_json_keys({value}, {depth}, lower({mode}))", t.array_of(t.STRING), fragile=True)
 
 
-def _json_strip_nulls(c: ExpressionCompiler, node: s.Call) -> Value:
+def _json_strip_nulls(c: Compiling, node: s.Call) -> Value:
     """JSON_STRIP_NULLS(json[, path][, include_arrays => bool][, remove_empty => bool])."""
     arity(c, node, 1, 2)
     path = c.as_type(node.args[1], t.STRING, "json_path").sql if len(node.args) == 2 else "'$'"
@@ -113,7 +109,7 @@ def _json_strip_nulls(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value(sql, t.JSON, fragile=True)
 
 
-def _json_object(c: ExpressionCompiler, node: s.Call) -> Value:
+def _json_object(c: Compiling, node: s.Call) -> Value:
     """JSON_OBJECT(key, value, …) or JSON_OBJECT(keys, values)."""
     given = [c.compile(a) for a in node.args]
     if [v.type.kind for v in given] == ["ARRAY", "ARRAY"] and given[0].type.of == t.STRING:
@@ -130,7 +126,7 @@ def _json_object(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value(f"bq_json_object(CAST([{names}] AS VARCHAR[]), CAST([{listed}] AS VARCHAR[]))", t.JSON, fragile=True)
 
 
-def _json_array(c: ExpressionCompiler, node: s.Call) -> Value:
+def _json_array(c: Compiling, node: s.Call) -> Value:
     listed = ", ".join(_to_json_text(c.compile(a)) for a in node.args)
     return Value(f"bq_json_array(CAST([{listed}] AS VARCHAR[]))", t.JSON, fragile=True)
 
@@ -141,7 +137,7 @@ _FLAGS = {
 }  # fmt: skip
 
 
-def _json_change(c: ExpressionCompiler, node: s.Call) -> Value:
+def _json_change(c: Compiling, node: s.Call) -> Value:
     """JSON_SET, JSON_ARRAY_INSERT, JSON_ARRAY_APPEND: pairs of path and value, applied in turn."""
     if len(node.args) < 3 or len(node.args) % 2 == 0:
         raise c.error(f"{node.name} needs a JSON value and pairs of path and value", node)
@@ -158,7 +154,7 @@ def _json_change(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value(sql, t.JSON, fragile=True)
 
 
-def _json_remove(c: ExpressionCompiler, node: s.Call) -> Value:
+def _json_remove(c: Compiling, node: s.Call) -> Value:
     """JSON_REMOVE(json, path, …)."""
     if len(node.args) < 2:
         raise c.error("JSON_REMOVE needs a JSON value and at least one path", node)
@@ -168,7 +164,7 @@ def _json_remove(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value(sql, t.JSON, fragile=True)
 
 
-JSON_FUNCTIONS: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
+JSON_FUNCTIONS: dict[str, Callable[[Compiling, s.Call], Value]] = {
     "TO_JSON_STRING": _to_json_string,
     "TO_JSON": _to_json,
     "PARSE_JSON": _parse_json,

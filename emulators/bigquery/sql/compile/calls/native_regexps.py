@@ -6,10 +6,8 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_fun
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.values import Value
+from emulators.bigquery.sql.compile.values import Value
 
 # Longest DuckDB text that is worth writing down three times.
 _SHORT = 300

@@ -8,13 +8,13 @@ signature of its own for its template). `{0}` is the first argument, `{*}` all o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 from emulators.bigquery.errors import ApiError, invalid_query, not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.calls import native_regexps
+from emulators.bigquery.sql.compile.expressions.safe import tried
 from emulators.bigquery.sql.compile.values import Value, closed, coerces, convert, open_type
 from emulators.bigquery.sql.read.tokens import line_and_column
 
@@ -73,19 +73,6 @@ def choose(name: str, lines: tuple[str, ...], values: list[Value], sql: str, pos
     if unsure:
         raise not_implemented(f"{name} {unsure}")
     raise no_match(name, values, sql, pos, signatures)
-
-
-def tried(arguments: list[str], call: Callable[[list[str]], str]) -> str:
-    """The call with NULL for errors of its own.
-
-    The arguments are computed outside of TRY, as fields of a struct: their errors stay errors, and they may be
-    aggregates, which DuckDB does not take inside of TRY.
-    """
-    if not arguments:
-        return f"TRY({call([])})"
-    packed = ", ".join(f"a{i} := {a}" for i, a in enumerate(arguments))
-    inner = call([f"struct_extract(bq_s, 'a{i}')" for i in range(len(arguments))])
-    return f"list_transform([struct_pack({packed})], lambda bq_s: TRY({inner}))[1]"
 
 
 def _beyond_the_table(values: list[Value], signatures: list[Signature]) -> str:

@@ -5,7 +5,7 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
@@ -13,16 +13,12 @@ from emulators.bigquery.sql.compile.calls import dates
 from emulators.bigquery.sql.compile.calls.arguments import arity, named_argument, typed
 from emulators.bigquery.sql.compile.calls.json_functions import JSON_FUNCTIONS
 from emulators.bigquery.sql.compile.calls.signatures import choose
-from emulators.bigquery.sql.compile.expressions import concatenation, operators
+from emulators.bigquery.sql.compile.compiling import Compiling
+from emulators.bigquery.sql.compile.expressions import concatenation
+from emulators.bigquery.sql.compile.expressions.comparisons import compare
 from emulators.bigquery.sql.compile.values import Value, common
 from emulators.bigquery.sql.read import syntax as s
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
-
-extract = dates.extract
 # Functions that take arguments by name; each checks the names itself.
 NAMED_ARGUMENTS = frozenset(
     [
@@ -32,15 +28,15 @@ NAMED_ARGUMENTS = frozenset(
 )  # fmt: skip
 
 
-def _nullif(c: ExpressionCompiler, node: s.Call) -> Value:
+def _nullif(c: Compiling, node: s.Call) -> Value:
     arity(c, node, 2, 2)
     left, right = (c.compile(a) for a in node.args)
     values, kind = common([left, right], c.analysis.sql, node.pos, "NULLIF arguments have no common type")
-    equal = operators.compare(c, "=", left, right, node)
+    equal = compare(c, "=", left, right, node)
     return Value(f"CASE WHEN {equal.sql} THEN NULL ELSE {values[0].sql} END", kind, fragile=True)
 
 
-def _extreme(c: ExpressionCompiler, node: s.Call) -> Value:
+def _extreme(c: Compiling, node: s.Call) -> Value:
     """GREATEST and LEAST: NULL if any argument is NULL, NaN if any is NaN."""
     arity(c, node, 1, 1000)
     values, kind = common(
@@ -59,13 +55,13 @@ def _extreme(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value(sql, kind, fragile=True)
 
 
-def _error(c: ExpressionCompiler, node: s.Call) -> Value:
+def _error(c: Compiling, node: s.Call) -> Value:
     arity(c, node, 1, 1)
     message = c.as_type(node.args[0], t.STRING, "ERROR")
     return Value(f"bq_raise_text({message.sql})", t.NULL, fragile=True)
 
 
-def _format(c: ExpressionCompiler, node: s.Call) -> Value:
+def _format(c: Compiling, node: s.Call) -> Value:
     """FORMAT(pattern, …): arguments travel as text with their types."""
     if not node.args:
         raise c.error("No matching signature for function FORMAT with no arguments", node)
@@ -110,14 +106,14 @@ def _shown(sql: str, kind: t.Type, how: str) -> str:
     return f"COALESCE({text}, 'NULL')"
 
 
-def _concat(c: ExpressionCompiler, node: s.Call) -> Value:
+def _concat(c: Compiling, node: s.Call) -> Value:
     """CONCAT of one value or more."""
     if not node.args:
         raise c.error("No matching signature for function CONCAT with no arguments", node)
     return concatenation.joined(c, [c.compile(a) for a in node.args], "function CONCAT", node)
 
 
-def _edit_distance(c: ExpressionCompiler, node: s.Call) -> Value:
+def _edit_distance(c: Compiling, node: s.Call) -> Value:
     """EDIT_DISTANCE(a, b[, max_distance => n]) of two STRING or two BYTES."""
     arity(c, node, 2, 2)
     most = named_argument(c, node, "max_distance", t.INT64, "9223372036854775807")
@@ -128,7 +124,7 @@ def _edit_distance(c: ExpressionCompiler, node: s.Call) -> Value:
     return choose(node.name, lines, [c.compile(a) for a in node.args], c.analysis.sql, node.pos)
 
 
-def _contains_substr(c: ExpressionCompiler, node: s.Call) -> Value:
+def _contains_substr(c: Compiling, node: s.Call) -> Value:
     """CONTAINS_SUBSTR(any value, text): TRUE if a part contains it, else NULL if a part is NULL."""
     arity(c, node, 2, 2)
     if node.named:
@@ -158,12 +154,12 @@ def _texts_of(sql: str, kind: t.Type) -> str:
     return f"[{text.format(sql)}]"
 
 
-def _session_user(c: ExpressionCompiler, node: s.Call) -> Value:
+def _session_user(c: Compiling, node: s.Call) -> Value:
     arity(c, node, 0, 0)
     return Value("'anonymous@embedded.invalid'", t.STRING)
 
 
-def _system_variable(c: ExpressionCompiler, node: s.Call) -> Value:
+def _system_variable(c: Compiling, node: s.Call) -> Value:
     """A variable of the job: system-variables page."""
     project, dataset = c.analysis.default_dataset or (None, None)
     found = {
@@ -175,7 +171,7 @@ def _system_variable(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value("CAST(NULL AS VARCHAR)" if found is None else t.text(found), t.STRING)
 
 
-def _hll(c: ExpressionCompiler, node: s.Call) -> Value:
+def _hll(c: Compiling, node: s.Call) -> Value:
     """HLL_COUNT.EXTRACT(HLL_COUNT.INIT(x)): the sketch is never seen, so counting exactly is allowed."""
     arity(c, node, 1, 1)
     inner = node.args[0]
@@ -186,7 +182,7 @@ def _hll(c: ExpressionCompiler, node: s.Call) -> Value:
     raise not_implemented("HLL_COUNT sketches as values")
 
 
-def _normalize(c: ExpressionCompiler, node: s.Call) -> Value:
+def _normalize(c: Compiling, node: s.Call) -> Value:
     """NORMALIZE(text[, mode]), the mode being a bare word."""
     arity(c, node, 1, 2)
     mode = "NFC"
@@ -199,7 +195,7 @@ def _normalize(c: ExpressionCompiler, node: s.Call) -> Value:
     return Value(f"{name}({c.as_type(node.args[0], t.STRING, node.name).sql}, '{mode}')", t.STRING, fragile=True)
 
 
-SPECIAL: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
+SPECIAL: dict[str, Callable[[Compiling, s.Call], Value]] = {
     **dates.DATE_FUNCTIONS,
     **JSON_FUNCTIONS,
     "NULLIF": _nullif,
@@ -219,86 +215,3 @@ SPECIAL: dict[str, Callable[[ExpressionCompiler, s.Call], Value]] = {
     "@@TIME_ZONE": _system_variable,
     "HLL_COUNT.EXTRACT": _hll,
 }
-
-# BigQuery has them, the embedded service does not: 501 rather than "Function not found".
-KNOWN_BUT_REFUSED = frozenset(
-    [
-        "ARRAY_AVG",
-        "ARRAY_FILTER",
-        "ARRAY_MAX",
-        "ARRAY_MIN",
-        "ARRAY_SUM",
-        "ARRAY_TRANSFORM",
-        "ARRAY_ZIP",
-        "BAG_OF_WORDS",
-        "COLLATE",
-        "COSINE_DISTANCE",
-        "DETERMINISTIC_DECRYPT_BYTES",
-        "DETERMINISTIC_DECRYPT_STRING",
-        "DETERMINISTIC_ENCRYPT",
-        "DLP_DETERMINISTIC_ENCRYPT",
-        "EUCLIDEAN_DISTANCE",
-        "EXTERNAL_OBJECT_TRANSFORM",
-        "FLOAT32",
-        "GAP_FILL",
-        "GENERATE_RANGE_ARRAY",
-        "HLL_COUNT.INIT",
-        "HLL_COUNT.MERGE",
-        "HLL_COUNT.MERGE_PARTIAL",
-        "IFERROR",
-        "ISERROR",
-        "NULLIFERROR",
-        "JSON_FLATTEN",
-        "JUSTIFY_DAYS",
-        "JUSTIFY_HOURS",
-        "JUSTIFY_INTERVAL",
-        "KEYS.NEW_KEYSET",
-        "MAKE_INTERVAL",
-        "NET.PUBLIC_SUFFIX",
-        "OBJECT_PARSE",
-        "RANGE",
-        "RANGE_CONTAINS",
-        "RANGE_START",
-        "RANGE_END",
-        "SEARCH",
-        "TEXT_ANALYZE",
-        "VECTOR_SEARCH",
-        "TYPEOF",
-        "ST_GEOGPOINT",
-        "ST_DISTANCE",
-        "NET.REG_DOMAIN",
-        "NULLIFZERO",
-        "ZEROIFNULL",
-        "EXTERNAL_QUERY",
-    ]
-)
-# Families of functions: a name of theirs that is not served may well be one of BigQuery's.
-KNOWN_FAMILIES = (
-    "AEAD.",
-    "AI.",
-    "APPROX_",
-    "ARRAY_",
-    "BIT_",
-    "DATE_",
-    "DATETIME_",
-    "DLP_",
-    "FORMAT_",
-    "GENERATE_",
-    "HLL_COUNT.",
-    "JSON_",
-    "KEYS.",
-    "KLL_QUANTILES.",
-    "LAX_",
-    "ML.",
-    "NET.",
-    "OBJ.",
-    "PARSE_",
-    "RANGE_",
-    "REGEXP_",
-    "SAFE_",
-    "ST_",
-    "TIME_",
-    "TIMESTAMP_",
-    "TO_",
-    "VECTOR_",
-)

@@ -5,24 +5,20 @@ Source: https://cloud.google.com/bigquery/docs/user-defined-functions#sql-udf-st
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.compile.compiling import Compiling
 from emulators.bigquery.sql.compile.scope import Column, Scope, Source
 from emulators.bigquery.sql.compile.type_names import type_of
 from emulators.bigquery.sql.compile.values import Value, coerces, convert, untyped
 from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read import syntax as s
 
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
-
 # What gives another value each time: an argument may stand in several places.
 _VOLATILE = ("random(", "uuid(")
 
 
-def call(c: ExpressionCompiler, function: st.CreateFunction, node: s.Call) -> Value:
+def call(c: Compiling, function: st.CreateFunction, node: s.Call) -> Value:
     """The value of a call; raises what the analyzer would for other arguments than those declared."""
     if node.safe or node.named or node.over or node.distinct or node.star or node.order or node.limit or node.nulls:
         raise not_implemented(f"calls of the function {function.name} with SAFE., OVER or modifiers of arguments")
@@ -41,7 +37,7 @@ def call(c: ExpressionCompiler, function: st.CreateFunction, node: s.Call) -> Va
     return Value(result.sql, result.type, fragile=True)
 
 
-def _parameter(c: ExpressionCompiler, name: str, value: Value, kind: t.Type | None, node: s.Call) -> Column:
+def _parameter(c: Compiling, name: str, value: Value, kind: t.Type | None, node: s.Call) -> Column:
     if value.type.kind == "NULL":
         kind = kind or t.INT64
         return Column(name, kind, untyped(value.sql, kind))
@@ -49,14 +45,13 @@ def _parameter(c: ExpressionCompiler, name: str, value: Value, kind: t.Type | No
     return Column(name, given.type, f"({given.sql})")
 
 
-def _body(c: ExpressionCompiler, function: st.CreateFunction, columns: list[Column]) -> Value:
+def _body(c: Compiling, function: st.CreateFunction, columns: list[Column]) -> Value:
     """The expression over its parameters; it knows the functions that were defined before it."""
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
     analysis, around = c.analysis, c.analysis.functions
     analysis.functions = function.known
     try:
-        inner = ExpressionCompiler(analysis, Scope(None, [Source(None, columns)]), c.queries)
+        inner = c.within(Scope(None, [Source(None, columns)]))
         if function.returns is None:
             value = inner.compile(function.body)
         else:

@@ -5,20 +5,16 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/window-fun
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.compile.compiling import Compiling
 from emulators.bigquery.sql.compile.values import coerces, convert
 from emulators.bigquery.sql.read import syntax as s
-
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
 # a frame may not end before it starts
 _RANK = {"UNBOUNDED PRECEDING": 0, "PRECEDING": 1, "CURRENT ROW": 2, "FOLLOWING": 3, "UNBOUNDED FOLLOWING": 4}
 
 
-def frame_sql(c: ExpressionCompiler, window: s.Window) -> str:
+def frame_sql(c: Compiling, window: s.Window) -> str:
     """DuckDB text of the window's frame; raises invalidQuery for boundaries that cannot be."""
     frame = window.frame
     assert frame is not None
@@ -31,7 +27,7 @@ def frame_sql(c: ExpressionCompiler, window: s.Window) -> str:
     return f"{frame.unit} BETWEEN {_bound(c, frame.start, kind)} AND {_bound(c, frame.end, kind)}"
 
 
-def _range_key(c: ExpressionCompiler, window: s.Window, frame: s.Frame) -> t.Type:
+def _range_key(c: Compiling, window: s.Window, frame: s.Frame) -> t.Type:
     """The type of the one number that a RANGE with offsets is measured in."""
     what = "a RANGE-based window with OFFSET PRECEDING or OFFSET FOLLOWING boundaries"
     if len(window.order) != 1:
@@ -43,7 +39,7 @@ def _range_key(c: ExpressionCompiler, window: s.Window, frame: s.Frame) -> t.Typ
     return kind
 
 
-def _bound(c: ExpressionCompiler, bound: tuple[str, s.Expr | None], kind: t.Type) -> str:
+def _bound(c: Compiling, bound: tuple[str, s.Expr | None], kind: t.Type) -> str:
     name, offset = bound
     if offset is None:
         return name

@@ -7,17 +7,16 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/window-fun
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.calls.aggregates import AGGREGATES, no_match, number, order_sql
+from emulators.bigquery.sql.compile.calls.aggregates import AGGREGATES, no_match, number
+from emulators.bigquery.sql.compile.calls.unknown import unknown
 from emulators.bigquery.sql.compile.calls.window_frames import frame_sql
+from emulators.bigquery.sql.compile.compiling import Compiling
+from emulators.bigquery.sql.compile.expressions.ordering import order_sql
 from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
-
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
 _NUMBERING = {"ROW_NUMBER": t.INT64, "RANK": t.INT64, "DENSE_RANK": t.INT64, "PERCENT_RANK": t.FLOAT64,
               "CUME_DIST": t.FLOAT64, "NTILE": t.INT64}  # fmt: skip
@@ -26,7 +25,7 @@ _PERCENTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC"}
 WINDOW_ONLY = set(_NUMBERING) | _NAVIGATION | _PERCENTILES
 
 
-def windowed(c: ExpressionCompiler, node: s.Call) -> Value:
+def windowed(c: Compiling, node: s.Call) -> Value:
     """A call with OVER."""
     if c.clause in {"WHERE", "HAVING", "JOIN ON", "GROUP BY"}:
         raise c.error(f"Analytic function not allowed in {c.clause} clause", node)
@@ -47,10 +46,10 @@ def windowed(c: ExpressionCompiler, node: s.Call) -> Value:
         return _navigation(c, node, window)
     if node.name in _PERCENTILES:
         return _percentile(c, node, window)
-    raise c.unknown_function(node)
+    raise unknown(c, node)
 
 
-def _resolve(c: ExpressionCompiler, window: s.Window) -> s.Window:
+def _resolve(c: Compiling, window: s.Window) -> s.Window:
     if window.name is None:
         return window
     base = c.windows.get(window.name.lower())
@@ -62,7 +61,7 @@ def _resolve(c: ExpressionCompiler, window: s.Window) -> s.Window:
     )
 
 
-def _window_sql(c: ExpressionCompiler, window: s.Window, *, frame: bool = True, single: bool = False) -> str:
+def _window_sql(c: Compiling, window: s.Window, *, frame: bool = True, single: bool = False) -> str:
     parts = []
     if window.partition:
         keys = [c.compile(p) for p in window.partition]
@@ -79,7 +78,7 @@ def _window_sql(c: ExpressionCompiler, window: s.Window, *, frame: bool = True, 
     return " ".join(parts)
 
 
-def _numbering(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
+def _numbering(c: Compiling, node: s.Call, window: s.Window) -> Value:
     if not window.order and node.name != "ROW_NUMBER":
         raise c.error(f"Window ORDER BY is required for analytic function {node.name}", node)
     wanted = 1 if node.name == "NTILE" else 0
@@ -91,7 +90,7 @@ def _numbering(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
     return Value(f"CAST({node.name.lower()}({args}) OVER ({over}) AS {kind.duck})", kind)
 
 
-def _count(c: ExpressionCompiler, node: s.Call, argument: s.Expr, least: int) -> Value:
+def _count(c: Compiling, node: s.Call, argument: s.Expr, least: int) -> Value:
     """A number of rows or buckets; literals are checked, NULL and too small ones are errors."""
     given = argument.operand if isinstance(argument, s.Unary) and argument.op == "-" else argument
     if isinstance(given, s.Literal):
@@ -102,7 +101,7 @@ def _count(c: ExpressionCompiler, node: s.Call, argument: s.Expr, least: int) ->
     return c.as_type(argument, t.INT64, f"{node.name} offset")
 
 
-def _navigation(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
+def _navigation(c: Compiling, node: s.Call, window: s.Window) -> Value:
     if not window.order:
         raise c.error(f"Window ORDER BY is required for analytic function {node.name}", node)
     low, high = {"LAG": (1, 3), "LEAD": (1, 3), "NTH_VALUE": (2, 2)}.get(node.name, (1, 1))
@@ -123,7 +122,7 @@ def _navigation(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
     return Value(f"{node.name.lower()}({', '.join(args)}{nulls}) OVER ({over})", value.type, fragile=True)
 
 
-def _percentile(c: ExpressionCompiler, node: s.Call, window: s.Window) -> Value:
+def _percentile(c: Compiling, node: s.Call, window: s.Window) -> Value:
     if window.order or window.frame:
         raise c.error(f"Window ORDER BY is not allowed for analytic function {node.name}", node)
     if len(node.args) != 2:

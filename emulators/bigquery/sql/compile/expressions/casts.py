@@ -6,17 +6,14 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.calls.signatures import tried
+from emulators.bigquery.sql.compile.compiling import Compiling
+from emulators.bigquery.sql.compile.expressions.safe import tried
 from emulators.bigquery.sql.compile.type_names import parameters_of, type_of
 from emulators.bigquery.sql.compile.values import Value, coerces, convert, struct_sql, untyped
 from emulators.bigquery.sql.read import syntax as s
-
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
 _CASTS = {
     ("INT64", "STRING"): "CAST({0} AS VARCHAR)",
@@ -64,7 +61,7 @@ _CASTS = {
 }
 
 
-def cast(c: ExpressionCompiler, node: s.Cast) -> Value:
+def cast(c: Compiling, node: s.Cast) -> Value:
     """CAST(value AS type)."""
     parameters = parameters_of(node.type)
     target = type_of(node.type, parameters=True)
@@ -102,7 +99,7 @@ def _held(kind: t.Type, parameters: dict[str, str], sql: str) -> str:
 _CIVIL = {"DATE", "DATETIME", "TIME", "TIMESTAMP"}
 
 
-def _formatted(c: ExpressionCompiler, node: s.Cast, target: t.Type) -> Value:
+def _formatted(c: Compiling, node: s.Cast, target: t.Type) -> Value:
     """CAST(… FORMAT pattern) between STRING and dates, times or BYTES; numbers are refused."""
     assert node.format is not None
     value, pattern = c.compile(node.value), c.as_type(node.format, t.STRING, "FORMAT").sql
@@ -126,7 +123,7 @@ def _formatted(c: ExpressionCompiler, node: s.Cast, target: t.Type) -> Value:
     return Value(written(value.sql), target, fragile=True)
 
 
-def convert_explicitly(value: Value, target: t.Type, c: ExpressionCompiler, node: s.Node) -> str:
+def convert_explicitly(value: Value, target: t.Type, c: Compiling, node: s.Node) -> str:
     """DuckDB text of the value cast to `target`, or the analyzer's refusal."""
     source = value.type
     if source == target:

@@ -5,22 +5,18 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_fun
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.compile.compiling import Compiling
 from emulators.bigquery.sql.compile.expressions import casts
 from emulators.bigquery.sql.compile.values import Value, common
 from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql.read.tokens import line_and_column
 
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
-
 # What CONCAT and || take beside BYTES.
 _WRITTEN = t.SCALARS - {"BYTES", "JSON"}
 
 
-def operator(c: ExpressionCompiler, left: Value, right: Value, node: s.Binary) -> Value:
+def operator(c: Compiling, left: Value, right: Value, node: s.Binary) -> Value:
     """|| of arrays, or of what CONCAT takes."""
     values = [left, right]
     if any(v.type.kind == "ARRAY" for v in values):
@@ -29,7 +25,7 @@ def operator(c: ExpressionCompiler, left: Value, right: Value, node: s.Binary) -
     return joined(c, values, "operator ||", node)
 
 
-def joined(c: ExpressionCompiler, values: list[Value], what: str, node: s.Node) -> Value:
+def joined(c: Compiling, values: list[Value], what: str, node: s.Node) -> Value:
     """CONCAT and ||: all BYTES, or STRING and what is written as one; NULL if one is.
 
     `what` names the function or operator in the refusal of other types; both have the same overloads.

@@ -6,20 +6,17 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import ApiError, not_implemented
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.compile.compiling import Compiling
 from emulators.bigquery.sql.compile.scans import NO_SCANS
 from emulators.bigquery.sql.compile.scope import Ambiguous, Column, Scope, Source
 from emulators.bigquery.sql.compile.values import Value, struct_sql
 from emulators.bigquery.sql.read import syntax as s
 
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
-
-def name(c: ExpressionCompiler, node: s.Name) -> Value:
+def name(c: Compiling, node: s.Name) -> Value:
     """A single name: a column, an alias or a range variable."""
     found, scope = _find(c, node)
     _note_correlation(c, scope)
@@ -28,7 +25,7 @@ def name(c: ExpressionCompiler, node: s.Name) -> Value:
     return _found(c, found, node.name)
 
 
-def _find(c: ExpressionCompiler, node: s.Name) -> tuple[Column | Source, Scope]:
+def _find(c: Compiling, node: s.Name) -> tuple[Column | Source, Scope]:
     """What a name stands for, and the scope that knows it."""
     try:
         place = c.scope.find(node.name, aliases=not c.in_aggregate)
@@ -39,7 +36,7 @@ def _find(c: ExpressionCompiler, node: s.Name) -> tuple[Column | Source, Scope]:
     return place
 
 
-def _note_correlation(c: ExpressionCompiler, where: Scope) -> None:
+def _note_correlation(c: Compiling, where: Scope) -> None:
     """Tell each query between here and `where` that it names something around it."""
     for scope in c.scope.chain():
         if scope is where:
@@ -47,7 +44,7 @@ def _note_correlation(c: ExpressionCompiler, where: Scope) -> None:
         scope.outer.add(c.clause)
 
 
-def _check_grouped(c: ExpressionCompiler, columns: list[Column], scope: Scope, node: s.Expr, path: str) -> None:
+def _check_grouped(c: Compiling, columns: list[Column], scope: Scope, node: s.Expr, path: str) -> None:
     """Columns beside aggregates must be grouping keys."""
     if scope.grouped is None or (scope is c.scope and c.in_aggregate):
         return
@@ -56,7 +53,7 @@ def _check_grouped(c: ExpressionCompiler, columns: list[Column], scope: Scope, n
         raise c.error(f"{scope.clause} expression references {what} which is neither grouped nor aggregated", node)
 
 
-def _unrecognized(c: ExpressionCompiler, node: s.Name) -> ApiError:
+def _unrecognized(c: Compiling, node: s.Name) -> ApiError:
     """`Unrecognized name`, with the nearest name there is."""
     near = difflib.get_close_matches(node.name.lower(), [n.lower() for n in c.scope.all_names()], 1, 0.7)
     original = {n.lower(): n for n in c.scope.all_names()}
@@ -64,7 +61,7 @@ def _unrecognized(c: ExpressionCompiler, node: s.Name) -> ApiError:
     return c.error(f"Unrecognized name: {node.name}{hint}", node)
 
 
-def _found(c: ExpressionCompiler, found: Column | Source, name: str) -> Value:
+def _found(c: Compiling, found: Column | Source, name: str) -> Value:
     if isinstance(found, Source):
         columns = found.visible()
         if not columns:
@@ -77,7 +74,7 @@ def _found(c: ExpressionCompiler, found: Column | Source, name: str) -> Value:
     return Value(found.sql, found.type, name=name, partitions=found.partitions)
 
 
-def field(c: ExpressionCompiler, node: s.Field) -> Value:
+def field(c: Compiling, node: s.Field) -> Value:
     """A path: a column of a range variable, or fields of a value."""
     path, root = [node.name], node.of
     while isinstance(root, s.Field):
@@ -88,7 +85,7 @@ def field(c: ExpressionCompiler, node: s.Field) -> Value:
     return _fields_of(c, c.compile(root), path, node)
 
 
-def _path(c: ExpressionCompiler, root: s.Name, path: list[str], node: s.Field) -> Value:
+def _path(c: Compiling, root: s.Name, path: list[str], node: s.Field) -> Value:
     found, scope = _find(c, root)
     _note_correlation(c, scope)
     written = ".".join([root.name, *path])
@@ -114,7 +111,7 @@ def _path(c: ExpressionCompiler, root: s.Name, path: list[str], node: s.Field) -
     return result
 
 
-def _fields_of(c: ExpressionCompiler, value: Value, path: list[str], node: s.Expr) -> Value:
+def _fields_of(c: Compiling, value: Value, path: list[str], node: s.Expr) -> Value:
     for name in path:
         if value.type.kind == "JSON":
             value = Value(f"bq_json_field({value.sql}, {t.text(name)})", t.JSON, name=name)
@@ -128,3 +125,15 @@ def _fields_of(c: ExpressionCompiler, value: Value, path: list[str], node: s.Exp
         sql = f"struct_extract({value.sql}, {t.text(value.type.duck_names[index])})"
         value = Value(sql, kind, name=name, fragile=value.fragile)
     return value
+
+
+def own_name(node: s.Expr) -> str:
+    """The name a struct field or select item takes from its expression; '' where it has none."""
+    if isinstance(node, s.Name | s.Field):
+        return node.name
+    return ""
+
+
+def star(c: Compiling, node: s.Star) -> Value:
+    """* where only a SELECT list may have one."""
+    raise c.error('Syntax error: Unexpected "*"', node)

@@ -6,11 +6,13 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import invalid_query, not_implemented
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.compile.compiled import Compiled
+from emulators.bigquery.sql.compile.compiling import Querying
 from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
+from emulators.bigquery.sql.compile.expressions.comparisons import compare
 from emulators.bigquery.sql.compile.queries import partition_filters, pivots
 from emulators.bigquery.sql.compile.queries.recursion import DEPTH
 from emulators.bigquery.sql.compile.scans import NO_SCANS, Scans
@@ -19,10 +21,6 @@ from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.sql.tables import InlineTable, TableInfo
 
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.compiled import Compiled
-    from emulators.bigquery.sql.compile.queries.query_compiler import QueryCompiler
-
 _MAX_VIEW_DEPTH = 16  # quotas page, "Maximum nested view levels"
 _JOINS = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "FULL": "FULL JOIN"}
 
@@ -30,7 +28,7 @@ _JOINS = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "FULL": "
 class FromCompiler:
     """The FROM clause of one SELECT; adds its sources to `scope`."""
 
-    def __init__(self, queries: QueryCompiler, scope: Scope) -> None:
+    def __init__(self, queries: Querying, scope: Scope) -> None:
         self.queries = queries
         self.analysis = queries.analysis
         self.scope = scope
@@ -48,8 +46,20 @@ class FromCompiler:
         if isinstance(item, s.Join):
             return self._join(item)
         if isinstance(item, s.Pivot | s.Unpivot):
-            return pivots.compile_pivot(self, item)
+            return self._pivoted(item)
         raise not_implemented(f"{type(item).__name__} in FROM")
+
+    def _pivoted(self, item: s.Pivot | s.Unpivot) -> str:
+        scope = Scope(self.scope.parent)
+        source = FromCompiler(self.queries, scope).compile(item.source)
+        columns = scope.star()
+        for column in columns:
+            self.analysis.reads |= column.reads
+        alias = self.analysis.alias()
+        sql, named = pivots.compile_pivot(ExpressionCompiler(self.queries, scope), item, columns, source)
+        outputs = [Column(name, kind, f"{alias}.c{i}") for i, (name, kind) in enumerate(named)]
+        self.add(Source(item.alias, outputs), item.pos)
+        return f"({sql}) AS {alias}"
 
     def derived(self, compiled: Compiled, name: str | None, pos: int) -> str:
         """A subquery as a source."""
@@ -127,7 +137,6 @@ class FromCompiler:
         return f"{table_name(table.uid)} AS {alias}"
 
     def _view(self, table: TableInfo, name: str, pos: int) -> str:
-        from emulators.bigquery.sql.compile.queries.query_compiler import QueryCompiler
         from emulators.bigquery.sql.read.statement_parser import StatementParser
 
         analysis = self.analysis
@@ -140,7 +149,7 @@ class FromCompiler:
         analysis.view_depth += 1
         try:
             # a view knows nothing of the query around it: neither its CTEs nor its parameters
-            compiled = QueryCompiler(analysis).query(StatementParser(table.view).query(), None)
+            compiled = self.queries.apart().query(StatementParser(table.view).query(), None)
         finally:
             analysis.sql, analysis.default_dataset, analysis.parameters, analysis.functions = saved
             analysis.view_depth -= 1
@@ -198,7 +207,7 @@ class FromCompiler:
     # -- arrays ----------------------------------------------------------------------------------------
 
     def _unnest(self, ref: s.UnnestRef) -> str:
-        c = ExpressionCompiler(self.analysis, self.scope, self.queries)
+        c = ExpressionCompiler(self.queries, self.scope)
         array = c.compile(ref.expr)
         if array.type.kind != "ARRAY":
             raise self.analysis.error(
@@ -237,7 +246,7 @@ class FromCompiler:
             raise self.analysis.error(
                 f"{join.kind} JOIN must have an immediately following ON or USING clause", join.pos
             )
-        c = ExpressionCompiler(self.analysis, self.scope, self.queries)
+        c = ExpressionCompiler(self.queries, self.scope)
         sources = self.scope.sources
         condition = c.condition(join.on, "JOIN ON")
         sides = {"INNER": sources[before:], "LEFT": sources[middle:], "RIGHT": sources[before:middle], "FULL": []}
@@ -277,7 +286,7 @@ class FromCompiler:
         return "both" if len(read) == 2 else read.pop() if read else "neither"
 
     def _using(self, join: s.Join, before: int, middle: int) -> str:
-        c = ExpressionCompiler(self.analysis, self.scope, self.queries)
+        c = ExpressionCompiler(self.queries, self.scope)
         sources = self.scope.sources
         tests = []
         merged = []
@@ -294,10 +303,8 @@ class FromCompiler:
                     raise self.analysis.error(
                         f"Column {name} in USING clause is ambiguous on {which} side of join", join.pos
                     )
-            from emulators.bigquery.sql.compile.expressions import operators
-
             a, b = Value(left[0].sql, left[0].type), Value(right[0].sql, right[0].type)
-            tests.append(operators.compare(c, "=", a, b, join).sql)
+            tests.append(compare(c, "=", a, b, join).sql)
             self.analysis.reads |= left[0].reads | right[0].reads
             kind = t.supertype([(a.type, False, False), (b.type, False, False)]) or a.type
             a_sql, b_sql = convert(a, kind).sql, convert(b, kind).sql

@@ -5,22 +5,18 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.calls import aggregates
+from emulators.bigquery.sql.compile.compiled import Item
+from emulators.bigquery.sql.compile.compiling import Compiling
 from emulators.bigquery.sql.read import syntax as s
-
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.compiled import Item
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
 
 class Grouping:
     """The GROUP BY of one SELECT; `keys` is the DuckDB text of its keys, filled by `compile`."""
 
-    def __init__(self, c: ExpressionCompiler, node: s.Select, items: list[Item]) -> None:
+    def __init__(self, c: Compiling, node: s.Select, items: list[Item]) -> None:
         self.c, self.node, self.items = c, node, items
         self.keys: set[str] = set()
 

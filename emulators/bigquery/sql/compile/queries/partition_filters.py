@@ -7,21 +7,17 @@ Source: https://cloud.google.com/bigquery/docs/querying-partitioned-tables, …/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from emulators.bigquery.errors import invalid_query, not_implemented
+from emulators.bigquery.sql.compile.compiling import Compiling
 from emulators.bigquery.sql.compile.scans import NO_SCANS, Scan, Scans
 from emulators.bigquery.sql.read import syntax as s
-
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 
 _COMPARISONS = {"=", "<", ">", "<=", ">="}
 # functions of a column that keep its order, so that a range of days stays one
 _MONOTONE = {"DATE", "TIMESTAMP", "DATETIME", "DATE_TRUNC", "TIMESTAMP_TRUNC", "DATETIME_TRUNC"}
 
 
-def note(c: ExpressionCompiler, condition: s.Expr, own: Scans) -> None:
+def note(c: Compiling, condition: s.Expr, own: Scans) -> None:
     """Mark the scans of `own` whose partitions a condition narrows."""
     if own:
         sure, unsure = _narrowed(c, condition)
@@ -57,7 +53,7 @@ def _holds(scan: Scan, what: str) -> bool:
     return pruned or (bool(scan.copies) and all(_holds(c, what) for c in scan.copies))
 
 
-def _narrowed(c: ExpressionCompiler, node: s.Expr) -> tuple[Scans, Scans]:
+def _narrowed(c: Compiling, node: s.Expr) -> tuple[Scans, Scans]:
     """The scans that a condition narrows for sure, and those that it may."""
     if isinstance(node, s.Binary) and node.op in {"AND", "OR"}:
         (left, left_maybe), (right, right_maybe) = _narrowed(c, node.left), _narrowed(c, node.right)
@@ -84,7 +80,7 @@ def _unless_negated(node: s.Between | s.In | s.Is, found: tuple[Scans, Scans]) -
     return (NO_SCANS, found[0] | found[1]) if node.negated else found
 
 
-def _compared(c: ExpressionCompiler, side: s.Expr, against: list[s.Expr]) -> tuple[Scans, Scans]:
+def _compared(c: Compiling, side: s.Expr, against: list[s.Expr]) -> tuple[Scans, Scans]:
     """A side beside others that are constants."""
     if not all(_constant(c, other) for other in against):
         return NO_SCANS, NO_SCANS
@@ -102,12 +98,12 @@ def _inner(node: s.Expr) -> s.Expr:
     return node
 
 
-def _of(c: ExpressionCompiler, node: s.Expr) -> Scans:
+def _of(c: Compiling, node: s.Expr) -> Scans:
     """The scans whose partitioning column the node is."""
     return c.compile(node).partitions if isinstance(node, s.Name | s.Field) and _is_column(c, node) else NO_SCANS
 
 
-def _mentioned(c: ExpressionCompiler, node: s.Expr) -> Scans:
+def _mentioned(c: Compiling, node: s.Expr) -> Scans:
     found = NO_SCANS
     for part in s.walk(node):
         if isinstance(part, s.Name | s.Field):
@@ -115,7 +111,7 @@ def _mentioned(c: ExpressionCompiler, node: s.Expr) -> Scans:
     return found
 
 
-def _constant(c: ExpressionCompiler, node: s.Expr) -> bool:
+def _constant(c: Compiling, node: s.Expr) -> bool:
     """Whether a value is known before any table is read."""
     return not any(
         isinstance(part, s.Subquery | s.Query) or (isinstance(part, s.Name) and _is_column(c, part))
@@ -123,7 +119,7 @@ def _constant(c: ExpressionCompiler, node: s.Expr) -> bool:
     )
 
 
-def _is_column(c: ExpressionCompiler, node: s.Expr) -> bool:
+def _is_column(c: Compiling, node: s.Expr) -> bool:
     """Whether a name is one; DAY in DATE_TRUNC(d, DAY) is not."""
     while isinstance(node, s.Field):
         node = node.of

@@ -5,45 +5,30 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.calls import aggregates
-from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
-from emulators.bigquery.sql.compile.expressions import operators
-from emulators.bigquery.sql.compile.scope import Column, Scope, Source
+from emulators.bigquery.sql.compile.calls.aggregates import AGGREGATES
+from emulators.bigquery.sql.compile.compiling import Compiling
+from emulators.bigquery.sql.compile.expressions.comparisons import compare
+from emulators.bigquery.sql.compile.scope import Column, Scope
 from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
 
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.queries.from_clause import FromCompiler
-
 _PIVOTABLE = {"SUM", "AVG", "MIN", "MAX", "COUNT", "ANY_VALUE"}
 
+Named = list[tuple[str, t.Type]]  # the names and types of c0, c1, …
 
-def compile_pivot(outer: FromCompiler, item: s.Pivot | s.Unpivot) -> str:
-    """The operator as a derived table."""
-    from emulators.bigquery.sql.compile.queries.from_clause import FromCompiler
 
-    scope = Scope(outer.scope.parent)
-    source = FromCompiler(outer.queries, scope).compile(item.source)
-    columns = scope.star()
-    for column in columns:
-        outer.analysis.reads |= column.reads
-    alias = outer.analysis.alias()
+def compile_pivot(c: Compiling, item: s.Pivot | s.Unpivot, columns: list[Column], source: str) -> tuple[str, Named]:
+    """A query of the rows that the operator makes of `source`, whose columns `c` sees."""
     if isinstance(item, s.Pivot):
-        sql, named = _pivot(outer, item, scope, columns, source)
-    else:
-        sql, named = _unpivot(outer, item, columns, source)
-    outer.add(Source(item.alias, [Column(n, k, f"{alias}.c{i}") for i, (n, k) in enumerate(named)]), item.pos)
-    return f"({sql}) AS {alias}"
+        return _pivot(c, item, columns, source)
+    return _unpivot(c, item, columns, source)
 
 
-def _pivot(
-    outer: FromCompiler, item: s.Pivot, scope: Scope, columns: list[Column], source: str
-) -> tuple[str, list[tuple[str, t.Type]]]:
-    c = ExpressionCompiler(outer.analysis, scope, outer.queries)
+def _pivot(c: Compiling, item: s.Pivot, columns: list[Column], source: str) -> tuple[str, Named]:
     value = c.compile(item.input)
     used: set[str] = {value.sql}
     outputs: list[tuple[str, Value]] = []
@@ -52,26 +37,32 @@ def _pivot(
     for expr, alias in item.values:
         if not isinstance(expr, s.Literal):
             raise not_implemented("PIVOT over values that are not literals")
-        wanted = c.compile(expr)
-        test = operators.compare(c, "=", value, wanted, item)
-        if expr.kind == "NULL":
-            test = Value(f"({value.sql} IS NULL)", t.BOOL)
+        test = _pivot_test(c, item, value, expr)
         for call, name in item.aggregates:
-            if call.name not in _PIVOTABLE or call.distinct or call.order or call.having:
-                raise not_implemented(f"{call.name} in PIVOT")
-            if call.star:
-                result = Value(f"count(*) FILTER (WHERE {test.sql})", t.INT64)
-            else:
-                used |= {c.compile(a).sql for a in call.args}
-                inner = aggregates.AGGREGATES[call.name](c, call, f" FILTER (WHERE {test.sql})")
-                result = inner
+            result = _pivot_result(c, call, test, used)
             label = alias or _label(expr)
             outputs.append((f"{name}_{label}" if name else label, result))
-    keys = [col for col in columns if col.sql not in used]
-    listed = [(k.name, Value(k.sql, k.type)) for k in keys] + outputs
-    select = ", ".join(f"{v.sql} AS c{i}" for i, (_, v) in enumerate(listed))
-    group = f" GROUP BY {', '.join(k.sql for k in keys)}" if keys else ""
-    return f"SELECT {select} FROM {source}{group}", [(n, v.type) for n, v in listed]
+    keys = [column for column in columns if column.sql not in used]
+    listed = [(key.name, Value(key.sql, key.type)) for key in keys] + outputs
+    select = ", ".join(f"{output.sql} AS c{i}" for i, (_, output) in enumerate(listed))
+    group = f" GROUP BY {', '.join(key.sql for key in keys)}" if keys else ""
+    return f"SELECT {select} FROM {source}{group}", [(name, output.type) for name, output in listed]
+
+
+def _pivot_test(c: Compiling, item: s.Pivot, value: Value, expr: s.Literal) -> str:
+    """DuckDB text that tells whether a row belongs to a value of IN."""
+    test = compare(c, "=", value, c.compile(expr), item)
+    return f"({value.sql} IS NULL)" if expr.kind == "NULL" else test.sql
+
+
+def _pivot_result(c: Compiling, call: s.Call, test: str, used: set[str]) -> Value:
+    """The aggregate over the rows of `test`; the columns that it takes are added to `used`."""
+    if call.name not in _PIVOTABLE or call.distinct or call.order or call.having:
+        raise not_implemented(f"{call.name} in PIVOT")
+    if call.star:
+        return Value(f"count(*) FILTER (WHERE {test})", t.INT64)
+    used |= {c.compile(argument).sql for argument in call.args}
+    return AGGREGATES[call.name](c, call, f" FILTER (WHERE {test})")
 
 
 def _label(literal: s.Literal) -> str:
@@ -89,43 +80,59 @@ def _label(literal: s.Literal) -> str:
     raise not_implemented("PIVOT values whose column name is not plain; give an alias")
 
 
-def _unpivot(
-    outer: FromCompiler, item: s.Unpivot, columns: list[Column], source: str
-) -> tuple[str, list[tuple[str, t.Type]]]:
-    by_name = {c.name.lower(): c for c in columns}
-    spent: set[str] = set()
-    rows: list[tuple[list[Column], str, t.Type]] = []
+@dataclass(frozen=True)
+class _Branch:
+    """What UNPIVOT makes of each row of its source: the columns that become values, and their label."""
+
+    columns: list[Column]
+    label: Value
+
+
+def _unpivot(c: Compiling, item: s.Unpivot, columns: list[Column], source: str) -> tuple[str, Named]:
+    branches = _branches(c, item, {column.name.lower(): column for column in columns})
+    kinds = _value_types(c, item, branches)
+    spent = {name.lower() for names, _ in item.columns for name in names}
+    kept = [column for column in columns if column.name.lower() not in spent]
+    named = [(column.name, column.type) for column in kept]
+    named += [*zip(item.values, kinds, strict=True), (item.name, branches[0].label.type)]
+    selects = []
+    for branch in branches:
+        values = [
+            convert(Value(column.sql, column.type), kind).sql
+            for column, kind in zip(branch.columns, kinds, strict=True)
+        ]
+        parts = [*(column.sql for column in kept), *values, branch.label.sql]
+        listed = ", ".join(f"{part} AS c{i}" for i, part in enumerate(parts))
+        present = " OR ".join(f"{column.sql} IS NOT NULL" for column in branch.columns)
+        selects.append(f"SELECT {listed} FROM {source}{'' if item.include_nulls else f' WHERE {present}'}")
+    return " UNION ALL ".join(selects), named
+
+
+def _branches(c: Compiling, item: s.Unpivot, by_name: dict[str, Column]) -> list[_Branch]:
+    branches = []
     for names, label in item.columns:
         if len(names) != len(item.values):
-            raise outer.analysis.error("UNPIVOT columns and values differ in number", item.pos)
-        found = []
+            raise c.error("UNPIVOT columns and values differ in number", item)
         for name in names:
             if name.lower() not in by_name:
-                raise outer.analysis.error(f"Unrecognized name: {name}", item.pos)
-            found.append(by_name[name.lower()])
-            spent.add(name.lower())
+                raise c.error(f"Unrecognized name: {name}", item)
+        found = [by_name[name.lower()] for name in names]
         if label is None:
-            rows.append((found, t.text("_".join(names)), t.STRING))
+            branches.append(_Branch(found, Value(t.text("_".join(names)), t.STRING)))
         elif isinstance(label, s.Literal) and label.kind in {"STRING", "INT64"}:
-            c = ExpressionCompiler(outer.analysis, Scope(), outer.queries)
-            value = c.compile(label)
-            rows.append((found, value.sql, value.type))
+            branches.append(_Branch(found, c.within(Scope()).compile(label)))
         else:
             raise not_implemented("UNPIVOT labels that are not literals")
-    kinds: list[t.Type] = []
-    for i in range(len(item.values)):
-        kind = t.supertype([(found[i].type, False, False) for found, _, _ in rows])
-        if kind is None or any(found[i].type != kind for found, _, _ in rows):
-            raise outer.analysis.error("UNPIVOT columns must all have the same type", item.pos)
+    return branches
+
+
+def _value_types(c: Compiling, item: s.Unpivot, branches: list[_Branch]) -> list[t.Type]:
+    """The types of the columns of values; each must be the same in all branches."""
+    kinds = []
+    for index in range(len(item.values)):
+        given = [branch.columns[index].type for branch in branches]
+        kind = t.supertype([(one, False, False) for one in given])
+        if kind is None or any(one != kind for one in given):
+            raise c.error("UNPIVOT columns must all have the same type", item)
         kinds.append(kind)
-    keep = [c for c in columns if c.name.lower() not in spent]
-    named = [(c.name, c.type) for c in keep] + list(zip(item.values, kinds, strict=True)) + [(item.name, rows[0][2])]
-    branches = []
-    for found, label_sql, _ in rows:
-        parts = [c.sql for c in keep] + [
-            convert(Value(f.sql, f.type), k).sql for f, k in zip(found, kinds, strict=True)
-        ]
-        listed = ", ".join(f"{p} AS c{i}" for i, p in enumerate([*parts, label_sql]))
-        test = "" if item.include_nulls else " WHERE " + " OR ".join(f"{f.sql} IS NOT NULL" for f in found)
-        branches.append(f"SELECT {listed} FROM {source}{test}")
-    return " UNION ALL ".join(branches), named
+    return kinds

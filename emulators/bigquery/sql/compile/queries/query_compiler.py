@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql.compile.analysis import Analysis
-from emulators.bigquery.sql.compile.calls import aggregates
 from emulators.bigquery.sql.compile.compiled import Compiled, Cte
 from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
+from emulators.bigquery.sql.compile.expressions.ordering import order_key, ordinal
 from emulators.bigquery.sql.compile.queries.recursion import compile_recursive, references
 from emulators.bigquery.sql.compile.queries.selects import SelectCompiler
 from emulators.bigquery.sql.compile.queries.set_operations import compile_operation
@@ -29,10 +29,6 @@ class QueryCompiler:
         self.analysis = analysis
         self.ctes: list[Cte] = []
 
-    def subquery(self, query: s.Query, outer: Scope | None) -> Compiled:
-        """A query inside another; it sees the names around it."""
-        return self.query(query, outer)
-
     def query(self, query: s.Query, outer: Scope | None) -> Compiled:
         """A query with its CTEs."""
         depth = len(self.ctes)
@@ -44,6 +40,10 @@ class QueryCompiler:
         finally:
             del self.ctes[depth:]
         return replace(compiled, sql=prefix + compiled.sql)
+
+    def apart(self) -> QueryCompiler:
+        """A compiler of queries that know none of these CTEs."""
+        return QueryCompiler(self.analysis)
 
     def _with(self, query: s.Query, outer: Scope | None) -> str:
         parts = []
@@ -82,30 +82,20 @@ class QueryCompiler:
         if not order:
             return ""
         scope = Scope(outer, [Source(None, columns)])
-        c = ExpressionCompiler(self.analysis, scope, self)
+        c = ExpressionCompiler(self, scope)
         keys = []
         for item in order:
             if isinstance(item.expr, s.Literal) and item.expr.kind == "INT64":
-                column = self.ordinal(item.expr, columns)
-                keys.append(aggregates.order_key(Value(column.sql, column.type), item, c))
+                column = ordinal(self.analysis, item.expr, columns)
+                keys.append(order_key(Value(column.sql, column.type), item, c))
             else:
-                keys.append(aggregates.order_key(c.compile(item.expr), item, c))
+                keys.append(order_key(c.compile(item.expr), item, c))
         return " ORDER BY " + ", ".join(keys)
-
-    def ordinal(self, node: s.Literal, columns: list[Column]) -> Column:
-        """ORDER BY 2 and GROUP BY 2."""
-        position = int(str(node.value))
-        if not 1 <= position <= len(columns):
-            raise self.analysis.error(
-                f"ORDER BY column number item is out of range: {position}; SELECT list has {len(columns)} items",
-                node.pos,
-            )
-        return columns[position - 1]
 
     def _limit(self, query: s.Query) -> str:
         """LIMIT and OFFSET: integer literals, parameters, and casts of them."""
         out = ""
-        c = ExpressionCompiler(self.analysis, Scope(), self)
+        c = ExpressionCompiler(self, Scope())
         for word, node in (("LIMIT", query.limit), ("OFFSET", query.offset)):
             if node is None:
                 continue

@@ -6,17 +6,14 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql.compile.calls import aggregates
 from emulators.bigquery.sql.compile.compiled import Compiled, Cte
+from emulators.bigquery.sql.compile.compiling import Querying
+from emulators.bigquery.sql.compile.scope import Scope
 from emulators.bigquery.sql.compile.values import Value, coerces, convert
 from emulators.bigquery.sql.read import syntax as s
-
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.queries.query_compiler import QueryCompiler
-    from emulators.bigquery.sql.compile.scope import Scope
 
 DEPTH = "bq_depth"  # how many iterations a row is away from the base term
 _MAX_ITERATIONS = 500  # quotas page, "Maximum number of iterations in a recursive CTE"
@@ -31,7 +28,7 @@ def references(query: s.Query, name: str) -> list[s.TableRef]:
     ]
 
 
-def compile_recursive(queries: QueryCompiler, name: str, query: s.Query, outer: Scope | None) -> Cte:
+def compile_recursive(queries: Querying, name: str, query: s.Query, outer: Scope | None) -> Cte:
     """A CTE that reads itself; its DuckDB text has the column DEPTH behind its own."""
     union = query.body
     plain = not (query.ctes or query.order or query.limit)

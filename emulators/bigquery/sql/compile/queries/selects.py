@@ -6,13 +6,14 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from emulators.bigquery.errors import ApiError, not_implemented
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.calls import aggregates
 from emulators.bigquery.sql.compile.compiled import Compiled, Item
-from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler, own_name
+from emulators.bigquery.sql.compile.compiling import Querying
+from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
+from emulators.bigquery.sql.compile.expressions.names import own_name
+from emulators.bigquery.sql.compile.expressions.ordering import order_key, ordinal
 from emulators.bigquery.sql.compile.queries import partition_filters
 from emulators.bigquery.sql.compile.queries.from_clause import FromCompiler
 from emulators.bigquery.sql.compile.queries.grouping import Grouping
@@ -22,19 +23,16 @@ from emulators.bigquery.sql.compile.scope import Column, Reads, Scope
 from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
 
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.queries.query_compiler import QueryCompiler
-
 
 class SelectCompiler:
     """One SELECT inside the names of `outer`."""
 
-    def __init__(self, queries: QueryCompiler, node: s.Select, outer: Scope | None) -> None:
+    def __init__(self, queries: Querying, node: s.Select, outer: Scope | None) -> None:
         self.queries, self.node = queries, node
         self.analysis = queries.analysis
         self.scope = Scope(outer)
         self.items: list[Item] = []
-        self.c = ExpressionCompiler(self.analysis, self.scope, queries)
+        self.c = ExpressionCompiler(queries, self.scope)
         self.c.windows = node.windows
 
     def compile(self, order: list[s.OrderItem], tail: str) -> Compiled:
@@ -192,7 +190,7 @@ class SelectCompiler:
             if expr.kind != "INT64":
                 raise self._error("Cannot ORDER BY literal values", expr)
             columns = [Column(i.name, i.value.type, str(n)) for n, i in enumerate(self.items)]
-            chosen = self.items[int(self.queries.ordinal(expr, columns).sql)]
+            chosen = self.items[int(ordinal(self.analysis, expr, columns).sql)]
         elif isinstance(expr, s.Name):
             named = [i for i in self.items if i.name.lower() == expr.name.lower()]
             if len({i.value.sql for i in named}) > 1:
@@ -200,11 +198,11 @@ class SelectCompiler:
             chosen = named[0] if named else None
         if chosen is not None:
             self.analysis.reads |= chosen.reads
-            return aggregates.order_key(self._after_distinct(chosen.value, item), item, self.c)
+            return order_key(self._after_distinct(chosen.value, item), item, self.c)
         self._see_aliases()
         value = self.c.compile(expr)
         self.scope.aliases = {}
-        return aggregates.order_key(self._after_distinct(value, item), item, self.c)
+        return order_key(self._after_distinct(value, item), item, self.c)
 
     def _after_distinct(self, value: Value, item: s.OrderItem) -> Value:
         """After DISTINCT only output columns can be ordered by."""

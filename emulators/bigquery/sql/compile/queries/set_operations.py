@@ -5,22 +5,17 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-synt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.compiled import Compiled
+from emulators.bigquery.sql.compile.compiling import Querying
 from emulators.bigquery.sql.compile.scans import NO_SCANS
-from emulators.bigquery.sql.compile.scope import NO_READS, Column
+from emulators.bigquery.sql.compile.scope import NO_READS, Column, Scope
 from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
 
-if TYPE_CHECKING:
-    from emulators.bigquery.sql.compile.queries.query_compiler import QueryCompiler
-    from emulators.bigquery.sql.compile.scope import Scope
 
-
-def compile_operation(queries: QueryCompiler, node: s.SetOperation, outer: Scope | None) -> Compiled:
+def compile_operation(queries: Querying, node: s.SetOperation, outer: Scope | None) -> Compiled:
     """The operation; its columns are named by the first query."""
     analysis = queries.analysis
     operands, op, every = _flatten(node)
@@ -62,7 +57,7 @@ def compile_operation(queries: QueryCompiler, node: s.SetOperation, outer: Scope
 
 
 def _column_type(
-    queries: QueryCompiler, node: s.SetOperation, sides: list[Compiled], operands: list[s.Query], i: int, what: str
+    queries: Querying, node: s.SetOperation, sides: list[Compiled], operands: list[s.Query], i: int, what: str
 ) -> t.Type:
     parts = [
         (t.NULL if _is_untyped(query, i) else side.columns[i].type, literal_text(query, i) is not None, False)
@@ -82,7 +77,7 @@ def _column_type(
     return t.INT64 if kind.kind == "NULL" else kind
 
 
-def converted(queries: QueryCompiler, side: Compiled, kinds: list[t.Type], query: s.Query) -> str:
+def converted(queries: Querying, side: Compiled, kinds: list[t.Type], query: s.Query) -> str:
     """One side with its columns as these types."""
     if all(c.type == k for c, k in zip(side.columns, kinds, strict=True)):
         return side.sql
