@@ -6,10 +6,9 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/operators 
 from __future__ import annotations
 
 from emulators.bigquery.errors import not_implemented
-from emulators.bigquery.sql.read import forms
 from emulators.bigquery.sql.read import syntax as s
-from emulators.bigquery.sql.read.tokens import RESERVED, bytes_value, syntax_error
-from emulators.bigquery.sql.read.window_parser import WindowParser
+from emulators.bigquery.sql.read.form_parser import FormParser
+from emulators.bigquery.sql.read.tokens import RESERVED, Token, bytes_value, syntax_error
 
 _COMPARISONS = {"=", "<", ">", "<=", ">=", "!=", "<>"}
 _LEVELS: list[set[str]] = [{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "||"}]
@@ -27,7 +26,7 @@ _SYSTEM_VARIABLES = {"PROJECT_ID", "DATASET_PROJECT_ID", "DATASET_ID", "TIME_ZON
 _MAX_DEPTH = 200
 
 
-class ExpressionParser(WindowParser):
+class ExpressionParser(FormParser):
     """Expressions; `query` is supplied by the query parser."""
 
     depth = 0
@@ -222,10 +221,7 @@ class ExpressionParser(WindowParser):
         if kind == "param":
             self.advance()
             if token.raw.startswith("@@"):
-                variable = token.text.upper().lstrip("@").strip("`")
-                if variable not in _SYSTEM_VARIABLES:
-                    raise not_implemented(f"the system variable {token.raw}")
-                return s.Call(token.pos, f"@@{variable}", [])
+                return _system_variable(token)
             return s.Param(token.pos, token.text.lower())
         if self.is_op("?"):
             self.advance()
@@ -234,7 +230,7 @@ class ExpressionParser(WindowParser):
         if self.is_op("("):
             return self._parenthesis()
         if self.is_op("["):
-            return forms.array(self, None)
+            return self.array(None)
         if kind == "ident":
             self.advance()
             if self.is_op("("):
@@ -260,11 +256,9 @@ class ExpressionParser(WindowParser):
 
     def _word(self, word: str) -> s.Expr:
         token = self.token
-        special = forms.SPECIAL.get(word)
-        if special is not None:
-            result = special(self)
-            if result is not None:
-                return result
+        form = self.form(word)
+        if form is not None:
+            return form
         if word in _TYPED_LITERALS and self.peek().kind == "string":
             self.advance()
             return s.Literal(token.pos, _TYPED_LITERALS[word], self.advance().text)
@@ -300,6 +294,19 @@ class ExpressionParser(WindowParser):
             self._argument(call)
             while self.take_op(","):
                 self._argument(call)
+        self._call_modifiers(call)
+        self.expect_op(")")
+        if self.is_word("IGNORE", "NULLS") or self.is_word("RESPECT", "NULLS"):
+            raise self.unexpected()
+        if self.take_word("OVER"):
+            if self.is_op("("):
+                call.over = self.window()
+            else:
+                call.over = s.Window(self.token.pos, self.identifier())
+        return call
+
+    def _call_modifiers(self, call: s.Call) -> None:
+        """What aggregates take behind their arguments."""
         if self.is_word("IGNORE", "NULLS") or self.is_word("RESPECT", "NULLS"):
             call.nulls = self.advance().text
             self.advance()
@@ -313,15 +320,6 @@ class ExpressionParser(WindowParser):
             call.order = self.comma_separated(self.order_item)
         if self.take_word("LIMIT"):
             call.limit = self.expression()
-        self.expect_op(")")
-        if self.is_word("IGNORE", "NULLS") or self.is_word("RESPECT", "NULLS"):
-            raise self.unexpected()
-        if self.take_word("OVER"):
-            if self.is_op("("):
-                call.over = self.window()
-            else:
-                call.over = s.Window(self.token.pos, self.identifier())
-        return call
 
     def _argument(self, call: s.Call) -> None:
         if self.is_identifier() and self.is_op("=>", 1):
@@ -332,6 +330,14 @@ class ExpressionParser(WindowParser):
         if self.is_query() and not self.is_op("("):
             raise self.unexpected()
         if self.is_word("INTERVAL"):
-            call.args.append(forms.interval(self))
+            call.args.append(self.interval())
             return
         call.args.append(self.expression())
+
+
+def _system_variable(token: Token) -> s.Call:
+    """@@name, as a call without arguments."""
+    variable = token.text.upper().lstrip("@").strip("`")
+    if variable not in _SYSTEM_VARIABLES:
+        raise not_implemented(f"the system variable {token.raw}")
+    return s.Call(token.pos, f"@@{variable}", [])

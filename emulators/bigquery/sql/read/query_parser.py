@@ -91,31 +91,12 @@ class QueryParser(FromParser):
 
     def _select(self) -> s.Select:
         select = s.Select(self.expect_word("SELECT").pos, [])
-        if self.is_word("WITH"):
-            raise not_implemented("SELECT WITH")
-        if self.take_word("DISTINCT"):
-            select.distinct = True
-        else:
-            self.take_word("ALL")
-        if self.take_word("AS"):
-            if self.take_word("STRUCT"):
-                select.as_struct = True
-            elif self.take_word("VALUE"):
-                select.as_value = True
-            else:
-                raise not_implemented("SELECT AS a proto type")
+        self._select_modifiers(select)
         if self.is_word("FROM") or self.token.kind == "end":
             raise self.unexpected()
-        while True:
+        select.items.append(self._select_item())
+        while self.take_op(",") and not self._select_list_ends():
             select.items.append(self._select_item())
-            if not self.take_op(","):
-                break
-            if (
-                self.token.kind == "end"
-                or self.is_op(")")
-                or (self.token.text in _SELECT_ENDS and self.token.kind == "word")
-            ):
-                break  # a trailing comma is allowed
         if self.take_word("FROM"):
             select.from_ = self.from_clause()
         if self.take_word("WHERE"):
@@ -131,6 +112,27 @@ class QueryParser(FromParser):
             for name, window in self.comma_separated(self._named_window):
                 select.windows[name.lower()] = window
         return select
+
+    def _select_modifiers(self, select: s.Select) -> None:
+        """DISTINCT, ALL, AS STRUCT and AS VALUE."""
+        if self.is_word("WITH"):
+            raise not_implemented("SELECT WITH")
+        if self.take_word("DISTINCT"):
+            select.distinct = True
+        else:
+            self.take_word("ALL")
+        if self.take_word("AS"):
+            if self.take_word("STRUCT"):
+                select.as_struct = True
+            elif self.take_word("VALUE"):
+                select.as_value = True
+            else:
+                raise not_implemented("SELECT AS a proto type")
+
+    def _select_list_ends(self) -> bool:
+        """Whether a SELECT list ends behind a comma: a trailing one is allowed."""
+        token = self.token
+        return token.kind == "end" or self.is_op(")") or (token.kind == "word" and token.text in _SELECT_ENDS)
 
     def _named_window(self) -> tuple[str, s.Window]:
         name = self.identifier()

@@ -122,6 +122,11 @@ class Call(Expr):
     over: Window | None = None
     named: dict[str, Expr] = field(default_factory=dict)
 
+    @property
+    def modified(self) -> bool:
+        """Whether it has what only aggregates take: *, DISTINCT, IGNORE NULLS, HAVING, ORDER BY, LIMIT."""
+        return bool(self.distinct or self.star or self.order or self.limit or self.nulls or self.having)
+
 
 @dataclass(slots=True)
 class Unary(Expr):

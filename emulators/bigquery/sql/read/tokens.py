@@ -164,38 +164,46 @@ def tokenize(sql: str) -> list[Token]:
     while pos < len(sql):
         match = _TOKEN.match(sql, pos)
         if match is None:
-            if sql.startswith("/*", pos):
-                raise syntax_error(sql, pos, "Unclosed comment")
-            if sql[pos] == "`":
-                raise syntax_error(sql, pos, "Unclosed identifier literal")
-            raise syntax_error(sql, pos, f'Illegal input character "{sql[pos]}"')
+            raise _illegal(sql, pos)
         kind = str(match.lastgroup)
         if kind == "quote":
             token = _quoted(sql, pos, match)
             tokens.append(token)
             pos = token.end
             continue
-        raw = match[0]
-        pos, start = match.end(), match.start()
-        if kind == "space":
-            continue
-        if kind == "word":
-            tokens.append(Token("word", raw.upper(), raw, start, pos))
-        elif kind == "tick":
-            if raw == "``":
-                raise syntax_error(sql, start, "Invalid empty identifier")
-            tokens.append(Token("ident", _unescape(sql, start, raw[1:-1]), raw, start, pos))
-        elif kind == "number":
-            if pos < len(sql) and (sql[pos].isalpha() or sql[pos] == "_"):
-                raise syntax_error(sql, pos, "Missing whitespace between literal and alias")
-            integral = raw.isdigit() or raw[:2] in {"0x", "0X"}
-            tokens.append(Token("int" if integral else "float", raw, raw, start, pos))
-        elif kind == "param":
-            tokens.append(Token("param", raw[1:].strip("`"), raw, start, pos))
-        else:
-            tokens.append(Token("op", raw, raw, start, pos))
+        pos = match.end()
+        if kind != "space":
+            tokens.append(_unquoted(sql, kind, match))
     tokens.append(Token("end", "", "", len(sql), len(sql)))
     return tokens
+
+
+def _illegal(sql: str, pos: int) -> ApiError:
+    """Why no token starts here."""
+    if sql.startswith("/*", pos):
+        return syntax_error(sql, pos, "Unclosed comment")
+    if sql[pos] == "`":
+        return syntax_error(sql, pos, "Unclosed identifier literal")
+    return syntax_error(sql, pos, f'Illegal input character "{sql[pos]}"')
+
+
+def _unquoted(sql: str, kind: str, match: re.Match[str]) -> Token:
+    """A token other than a STRING or BYTES literal."""
+    raw, start, end = match[0], match.start(), match.end()
+    if kind == "word":
+        return Token("word", raw.upper(), raw, start, end)
+    if kind == "tick":
+        if raw == "``":
+            raise syntax_error(sql, start, "Invalid empty identifier")
+        return Token("ident", _unescape(sql, start, raw[1:-1]), raw, start, end)
+    if kind == "number":
+        if end < len(sql) and (sql[end].isalpha() or sql[end] == "_"):
+            raise syntax_error(sql, end, "Missing whitespace between literal and alias")
+        integral = raw.isdigit() or raw[:2] in {"0x", "0X"}
+        return Token("int" if integral else "float", raw, raw, start, end)
+    if kind == "param":
+        return Token("param", raw[1:].strip("`"), raw, start, end)
+    return Token("op", raw, raw, start, end)
 
 
 def _quoted(sql: str, start: int, match: re.Match[str]) -> Token:

@@ -41,7 +41,7 @@ def _scalar(c: Compiling, node: s.Call) -> Value:
     lines = FUNCTIONS.get(node.name)
     if special is None and lines is None:
         raise unknown(c, node)
-    if node.distinct or node.star or node.order or node.limit or node.nulls or node.having:
+    if node.modified:
         raise c.error(f"Function {node.name} is not an aggregate function", node)
     if node.safe:
         return _safe(c, node, special, lines)

@@ -20,13 +20,13 @@ _VOLATILE = ("random(", "uuid(")
 
 def call(c: Compiling, function: st.CreateFunction, node: s.Call) -> Value:
     """The value of a call; raises what the analyzer would for other arguments than those declared."""
-    if node.safe or node.named or node.over or node.distinct or node.star or node.order or node.limit or node.nulls:
+    if node.safe or node.named or node.over or node.modified:
         raise not_implemented(f"calls of the function {function.name} with SAFE., OVER or modifiers of arguments")
     values = [c.compile(argument) for argument in node.args]
     if any(word in value.sql for value in values for word in _VOLATILE):
         raise not_implemented(f"random arguments of the function {function.name}")
     kinds = [None if kind is None else type_of(kind) for _, kind in function.parameters]
-    if len(values) != len(kinds) or not all(k is None or coerces(v, k) for v, k in zip(values, kinds, strict=False)):
+    if not _fit(values, kinds):
         place = str(c.error("", node).message)
         raise t.no_signature(f"function {function.name}", [v.type for v in values], place)
     columns = [
@@ -35,6 +35,13 @@ def call(c: Compiling, function: st.CreateFunction, node: s.Call) -> Value:
     ]
     result = _body(c, function, columns)
     return Value(result.sql, result.type, fragile=True)
+
+
+def _fit(values: list[Value], kinds: list[t.Type | None]) -> bool:
+    """Whether the arguments are as many and of such types as declared; None is ANY TYPE."""
+    if len(values) != len(kinds):
+        return False
+    return all(kind is None or coerces(value, kind) for value, kind in zip(values, kinds, strict=True))
 
 
 def _parameter(c: Compiling, name: str, value: Value, kind: t.Type | None, node: s.Call) -> Column:

@@ -78,15 +78,24 @@ def _check_term(name: str, query: s.Query) -> None:
     """Refuse a recursive term other than a plain SELECT that joins the CTE."""
     body = query.body
     found = references(query, name)
-    simple = isinstance(body, s.Select) and not (
-        body.distinct or body.group or body.group_all or body.group_sets or body.having or body.qualify
-        or body.as_struct or body.as_value or query.ctes or query.order or query.limit
-    )  # fmt: skip
-    if not simple or len(found) != 1 or not isinstance(body, s.Select) or not _joins(body.from_, found[0]):
+    around = query.ctes or query.order or query.limit
+    if not (
+        isinstance(body, s.Select)
+        and _is_plain(body)
+        and not around
+        and len(found) == 1
+        and _joins(body.from_, found[0])
+    ):
         raise not_implemented(f"the recursive CTE {name} whose recursive term is more than a SELECT that joins it once")
     calls = [part for part in s.walk(body) if isinstance(part, s.Call)]
     if any(call.over or call.name in aggregates.AGGREGATES for call in calls):
         raise not_implemented(f"the recursive CTE {name} whose recursive term aggregates or looks at other rows")
+
+
+def _is_plain(select: s.Select) -> bool:
+    """Whether a SELECT has but a list, FROM and WHERE, and yields rows."""
+    grouped = select.group or select.group_all or select.group_sets or select.having
+    return not (grouped or select.distinct or select.qualify or select.as_struct or select.as_value)
 
 
 def _joins(item: s.FromItem | None, ref: s.TableRef) -> bool:
