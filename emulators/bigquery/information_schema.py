@@ -165,15 +165,13 @@ def _schemata(catalog: Catalog, project: str, qualifiers: list[str]) -> list[tup
     ]
 
 
-def _tables(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
-    del catalog
+def _tables(_catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
     view = one.is_view
     kind, insertable = ("VIEW", "NO") if view else ("BASE TABLE", "YES")
     return [(*one.key, kind, insertable, "NO", one.created_ms, None, None, None, None)]
 
 
-def _columns(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
-    del catalog
+def _columns(_catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
     clusters = [c.lower() for c in (one.body.get("clustering") or {}).get("fields") or []]
     partition = (one.info.partition_field or "").lower()
     out: list[tuple[Any, ...]] = []
@@ -196,13 +194,11 @@ def _partitions(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
     return [(*one.key, part, rows, size, size, changed, "ACTIVE") for part, rows, size, changed in found if rows]
 
 
-def _views(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
-    del catalog
+def _views(_catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
     return [(*one.key, one.body["view"]["query"], None, "YES")] if one.is_view else []
 
 
-def _table_options(catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
-    del catalog
+def _table_options(_catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]:
     out: list[tuple[Any, ...]] = []
     for key, name in (("description", "description"), ("friendlyName", "friendly_name")):
         if one.body.get(key):

@@ -63,27 +63,38 @@ def check(body: dict[str, Any], fields: Fields) -> None:
             f"Required parameter is missing: {'timePartitioning.type' if time == {} else 'rangePartitioning'}"
         )
     if time:
-        if time.get("type") not in _FORMATS:
-            raise invalid(f"Invalid value for timePartitioning.type: {time.get('type')} is not a valid value")
-        if time.get("field"):
-            field = _partition_field(by_name, time["field"])
-            allowed = _KINDS.get(field["type"])
-            if allowed is None or field["mode"] == "REPEATED":
-                raise invalid(
-                    "The field specified for partitioning can only be of type TIMESTAMP, DATE or DATETIME. "
-                    f"The type found is: {field['type']}."
-                )
-            if time["type"] not in allowed:
-                raise invalid(f"{time['type']} partitioning is not supported for a column of type {field['type']}")
+        _check_time(by_name, time)
     if ranged:
-        field = _partition_field(by_name, ranged.get("field") or "")
-        _range_of(ranged)
-        if field["type"] != "INTEGER" or field["mode"] == "REPEATED":
-            raise invalid(
-                "The field specified for range partitioning must be of type INTEGER. The type "
-                f"found is: {field['type']}."
-            )
-    names = (body.get("clustering") or {}).get("fields") or []
+        _check_range(by_name, ranged)
+    _check_clustering(by_name, (body.get("clustering") or {}).get("fields") or [])
+
+
+def _check_time(by_name: dict[str, dict[str, Any]], time: dict[str, Any]) -> None:
+    if time.get("type") not in _FORMATS:
+        raise invalid(f"Invalid value for timePartitioning.type: {time.get('type')} is not a valid value")
+    if not time.get("field"):
+        return
+    field = _partition_field(by_name, time["field"])
+    allowed = _KINDS.get(field["type"])
+    if allowed is None or field["mode"] == "REPEATED":
+        raise invalid(
+            "The field specified for partitioning can only be of type TIMESTAMP, DATE or DATETIME. "
+            f"The type found is: {field['type']}."
+        )
+    if time["type"] not in allowed:
+        raise invalid(f"{time['type']} partitioning is not supported for a column of type {field['type']}")
+
+
+def _check_range(by_name: dict[str, dict[str, Any]], ranged: dict[str, Any]) -> None:
+    field = _partition_field(by_name, ranged.get("field") or "")
+    _range_of(ranged)
+    if field["type"] != "INTEGER" or field["mode"] == "REPEATED":
+        raise invalid(
+            f"The field specified for range partitioning must be of type INTEGER. The type found is: {field['type']}."
+        )
+
+
+def _check_clustering(by_name: dict[str, dict[str, Any]], names: list[str]) -> None:
     if len(names) > 4:
         raise invalid("Too many clustering fields: at most 4 are allowed")
     for name in names:

@@ -52,24 +52,14 @@ def _field(field: Any, depth: int) -> dict[str, Any]:
     if not isinstance(field, dict) or "name" not in field or "type" not in field:
         raise invalid("Invalid schema: each field needs a name and a type")
     name = str(field["name"])
-    if not _NAME.fullmatch(name):
-        raise invalid(
-            f'Invalid field name "{name}". Fields must contain only letters, numbers, and underscores, start with a '
-            "letter or underscore, and be at most 300 characters long."
-        )
-    if name.lower().startswith(_RESERVED_PREFIXES):
-        raise invalid(f'Invalid field name "{name}". Field names are not allowed to start with a reserved prefix')
+    _check_name(name)
     for key in _REFUSED:
         if field.get(key) not in (None, "", {}, "ROUNDING_MODE_UNSPECIFIED"):
             raise not_implemented(f"{key} on the column {name}")
     unknown = set(field) - _KNOWN
     if unknown:
         raise not_implemented(f"the schema field property {sorted(unknown)[0]}")
-    kind = t.REST_ALIASES.get(str(field["type"]).upper(), str(field["type"]).upper())
-    if kind not in t.SCALARS | {"STRUCT"} or kind == "INTERVAL":
-        if kind in {"GEOGRAPHY", "RANGE", "INTERVAL", "FOREIGN"}:
-            raise not_implemented(f"columns of type {kind}")
-        raise invalid(f"Invalid value for type: {field['type']} is not a valid value")
+    kind = _kind(field)
     mode = str(field.get("mode") or "NULLABLE").upper()
     if mode not in {"NULLABLE", "REQUIRED", "REPEATED"}:
         raise invalid(f"Invalid value for mode: {field['mode']} is not a valid value")
@@ -84,6 +74,26 @@ def _field(field: Any, depth: int) -> dict[str, Any]:
     elif field.get("fields"):
         raise invalid(f"Field {name} is of type {field['type']} and cannot have fields")
     return one
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise invalid(
+            f'Invalid field name "{name}". Fields must contain only letters, numbers, and underscores, start with a '
+            "letter or underscore, and be at most 300 characters long."
+        )
+    if name.lower().startswith(_RESERVED_PREFIXES):
+        raise invalid(f'Invalid field name "{name}". Field names are not allowed to start with a reserved prefix')
+
+
+def _kind(field: dict[str, Any]) -> str:
+    """The standard name of the type; raises invalid or notImplemented for one that a column cannot have."""
+    kind = t.REST_ALIASES.get(str(field["type"]).upper(), str(field["type"]).upper())
+    if kind not in t.SCALARS | {"STRUCT"} or kind == "INTERVAL":
+        if kind in {"GEOGRAPHY", "RANGE", "INTERVAL", "FOREIGN"}:
+            raise not_implemented(f"columns of type {kind}")
+        raise invalid(f"Invalid value for type: {field['type']} is not a valid value")
+    return kind
 
 
 def type_of(field: dict[str, Any]) -> t.Type:

@@ -179,41 +179,59 @@ class App:
         self, method: str, path: str, query_string: str, headers: dict[str, str], body: bytes
     ) -> Response:
         method = headers.get("x-http-method-override", method)
-        encoding = headers.get("content-encoding", "identity").lower()
-        if encoding == "gzip":
-            body = _unpacked(body)
-        elif encoding not in {"identity", ""}:
-            raise ApiError(400, "badRequest", f"Unknown Content-Encoding {encoding}; known: gzip, identity")
-        if len(body) > MAX_BODY:
-            raise _too_large()
+        content = _decoded(body, headers.get("content-encoding", "identity").lower())
         parts = path.strip("/").split("/")
         if "%" in path:
             parts = [unquote(p) for p in parts]
         if parts == [""]:
             return Response({"kind": "bigquery#embedded"})
-        upload = parts[:1] in (["upload"], ["resumable"])
-        if upload:
-            parts = parts[1:]
-        if parts[:1] == ["bigquery"]:
-            parts = parts[1:]
-        if parts[:2] != ["v2", "projects"] or len(parts) < 2:
-            raise not_found(f"Not found: {path}")
-        query: dict[str, str] = {}
-        for name, value in parse_qsl(query_string, keep_blank_values=True):
-            query[name] = f"{query[name]},{value}" if name in query else value  # a repeated parameter is a list
-        project = parts[2] if len(parts) > 2 else ""
-        rest = parts[3:]
-        shape = tuple(["upload"] if upload else []) + tuple(p if i % 2 == 0 else "*" for i, p in enumerate(rest))
-        if rest[:1] == ["jobs"] and len(rest) == 3:
-            shape = ("jobs", "*", rest[2])
-        methods = self._routes.get(shape)
-        if methods is None or method not in methods:
-            if (rest[:1] and rest[0] in {"datasets", "jobs", "queries", "serviceAccount"}) or not rest:
+        upload = parts[0] in {"upload", "resumable"}
+        project, rest = _resource(parts[1:] if upload else parts, path)
+        shape = _shape(rest, upload=upload)
+        handler = self._routes.get(shape, {}).get(method)
+        if handler is None:
+            if not rest or rest[0] in {"datasets", "jobs", "queries", "serviceAccount"}:
                 raise not_implemented(f"{method} {'/'.join(shape) or 'projects'}")
             raise not_found(f"Not found: {path}")
         host = headers.get("host", "127.0.0.1")
-        request = Request(method, project, rest, query, headers, body, self.service, f"http://{host}")
-        return await methods[method](request)
+        query = _query(query_string)
+        return await handler(Request(method, project, rest, query, headers, content, self.service, f"http://{host}"))
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    """The body as its Content-Encoding says; raises badRequest for one that is not known, or if it is too large."""
+    if encoding == "gzip":
+        body = _unpacked(body)
+    elif encoding not in {"identity", ""}:
+        raise ApiError(400, "badRequest", f"Unknown Content-Encoding {encoding}; known: gzip, identity")
+    if len(body) > MAX_BODY:
+        raise _too_large()
+    return body
+
+
+def _resource(parts: list[str], path: str) -> tuple[str, list[str]]:
+    """The project that a path names, and what it names of it; raises notFound for no path of this API."""
+    if parts[:1] == ["bigquery"]:
+        parts = parts[1:]
+    if parts[:2] != ["v2", "projects"]:
+        raise not_found(f"Not found: {path}")
+    return (parts[2] if len(parts) > 2 else ""), parts[3:]
+
+
+def _shape(rest: list[str], *, upload: bool) -> tuple[str, ...]:
+    """The path as the routes have it: ids are *."""
+    if rest[:1] == ["jobs"] and len(rest) == 3:
+        return ("jobs", "*", rest[2])
+    named = tuple(part if i % 2 == 0 else "*" for i, part in enumerate(rest))
+    return ("upload", *named) if upload else named
+
+
+def _query(text: str) -> dict[str, str]:
+    """The query parameters; one that is repeated is a list with commas."""
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return query
 
 
 async def _body(receive: Receive) -> bytes:

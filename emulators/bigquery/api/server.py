@@ -56,8 +56,7 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._connections.discard(self)
 
     def data_received(self, data: bytes) -> None:

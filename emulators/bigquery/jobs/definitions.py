@@ -6,6 +6,7 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/data-defin
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from emulators.bigquery import schemas
@@ -168,48 +169,67 @@ def alter(
     names = origins if action.action == "rename_column" else [f["name"] for f in fields]
     at = next((i for i, n in enumerate(names) if n is not None and n.lower() == action.name.lower()), None)
     if action.action == "add":
-        if at is not None:
-            if action.if_exists:
-                return
+        if at is None:
+            fields.append(_added(action, text))
+            origins.append(None)
+        elif not action.if_exists:
             raise invalid_query(f"Column already exists: {action.name}{place(text, action)}")
-        assert action.column is not None
-        field = columns([action.column])[0]
-        if field["mode"] == "REQUIRED":
-            raise invalid_query(f"Cannot add required columns to an existing table: {action.name}{place(text, action)}")
-        fields.append(field)
-        origins.append(None)
         return
     if at is None:
         if action.if_exists:
             return
         raise invalid_query(f"Column not found: {action.name}{place(text, action)}")
-    if action.action in _KEPT_FOR_PARTITIONS:
-        used = {(record.info.partition_field or "").lower()} | {
-            c.lower() for c in (body.get("clustering") or {}).get("fields") or []
-        }
-        if action.name.lower() in used:
-            verb = _KEPT_FOR_PARTITIONS[action.action]
-            raise invalid_query(f"Cannot {verb} column {action.name}: it is used for partitioning or clustering")
+    _check_unused(record, body, action)
     if action.action == "drop":
         if len(fields) == 1:
             raise invalid_query("Cannot drop the only column of a table")
         del fields[at]
         del origins[at]
-    elif action.action == "rename_column":
-        fields[at]["name"] = action.new_name
-    elif action.action == "set_type":
-        assert action.type is not None
-        fields[at] = _retyped(fields[at], action, text)
-    elif action.action == "drop_not_null":
-        if fields[at]["mode"] != "REQUIRED":
-            raise invalid_query(
-                f"Column {action.name} is not REQUIRED, so NOT NULL cannot be dropped{place(text, action)}"
-            )
-        fields[at]["mode"] = "NULLABLE"
-    elif action.action == "column_options":
-        value = action.options.get("description")
-        if set(action.options) != {"description"} or not isinstance(value, s.Literal):
-            raise not_implemented("column options other than description")
-        fields[at]["description"] = str(value.value)
-    else:
+        return
+    change = _CHANGES.get(action.action)
+    if change is None:
         raise not_implemented(f"ALTER TABLE … {action.action.upper().replace('_', ' ')}")
+    fields[at] = change(fields[at], action, text)
+
+
+def _added(action: st.AlterAction, text: str) -> dict[str, Any]:
+    assert action.column is not None
+    field = columns([action.column])[0]
+    if field["mode"] == "REQUIRED":
+        raise invalid_query(f"Cannot add required columns to an existing table: {action.name}{place(text, action)}")
+    return field
+
+
+def _check_unused(record: TableRecord, body: dict[str, Any], action: st.AlterAction) -> None:
+    """Raise invalidQuery for a change that the partitioning or clustering of the table does not allow."""
+    verb = _KEPT_FOR_PARTITIONS.get(action.action)
+    clusters = (body.get("clustering") or {}).get("fields") or []
+    used = {name.lower() for name in [record.info.partition_field or "", *clusters]}
+    if verb is not None and action.name.lower() in used:
+        raise invalid_query(f"Cannot {verb} column {action.name}: it is used for partitioning or clustering")
+
+
+def _renamed(field: dict[str, Any], action: st.AlterAction, _text: str) -> dict[str, Any]:
+    return field | {"name": action.new_name}
+
+
+def _nullable(field: dict[str, Any], action: st.AlterAction, text: str) -> dict[str, Any]:
+    if field["mode"] != "REQUIRED":
+        raise invalid_query(f"Column {action.name} is not REQUIRED, so NOT NULL cannot be dropped{place(text, action)}")
+    return field | {"mode": "NULLABLE"}
+
+
+def _described(field: dict[str, Any], action: st.AlterAction, _text: str) -> dict[str, Any]:
+    value = action.options.get("description")
+    if set(action.options) != {"description"} or not isinstance(value, s.Literal):
+        raise not_implemented("column options other than description")
+    return field | {"description": str(value.value)}
+
+
+# What each action of ALTER TABLE makes of one column.
+_CHANGES: dict[str, Callable[[dict[str, Any], st.AlterAction, str], dict[str, Any]]] = {
+    "rename_column": _renamed,
+    "set_type": _retyped,
+    "drop_not_null": _nullable,
+    "column_options": _described,
+}

@@ -83,7 +83,7 @@ class QueryRunner:
         default: tuple[str, str] | None,
     ) -> None:  # fmt: skip
         processed, last_result = 0, None
-        for index, statement in enumerate(statements):
+        for statement in statements:
             part = Job(job.project, job.location, job.id, job.configuration, job.created_ms)
             part.connection = None
             self._one(part, text, statement, kinds, values, default, dry_run=False, last=False, parent=job)
@@ -92,7 +92,6 @@ class QueryRunner:
                 last_result = part.result
             job.location = part.location
             job.check_wanted()
-            del index
         job.result = last_result
         job.statistics = {
             "query": {
