@@ -4,17 +4,59 @@ import asyncio
 import base64
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from emulators.pubsub.backlog import Delivery, Message
 from emulators.pubsub.http_post import Endpoint
 
-if TYPE_CHECKING:
-    from emulators.pubsub.subscription import Subscription
-
 _IN_FLIGHT = 16
 # https://cloud.google.com/pubsub/docs/push#receive_push: statuses that acknowledge
 _ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})
+
+
+class Pushed(Protocol):
+    """What pushing needs of the subscription that is pushed."""
+
+    @property
+    def name(self) -> str:
+        """Its full name."""
+        ...
+
+    @property
+    def push_endpoint(self) -> str:
+        """Where to push."""
+        ...
+
+    @property
+    def push_backoff_s(self) -> tuple[float, float]:
+        """Least and greatest pause after refused pushes."""
+        ...
+
+    @property
+    def ack_deadline_s(self) -> float:
+        """How long a delivery may take."""
+        ...
+
+    async def next_delivery(self, not_before: Callable[[], float]) -> Delivery:
+        """Wait for a delivery that is due and until `not_before()`, and lease it."""
+        ...
+
+    def counted_attempt(self, delivery: Delivery) -> int | None:
+        """The attempt that a subscriber is told; None where none are counted."""
+        ...
+
+    def acknowledge(self, number: int) -> None:
+        """Done with a message."""
+        ...
+
+    def refuse(self, delivery: Delivery) -> None:
+        """Deliver again later, or dead-letter."""
+        ...
+
+    def give_back(self, delivery: Delivery) -> None:
+        """End a lease as if it had never begun."""
+        ...
 
 
 class PushBackoff:
@@ -51,7 +93,7 @@ class PushBackoff:
         self._pause_s = self.paused_until = 0.0
 
 
-async def push(subscription: "Subscription") -> None:
+async def push(subscription: Pushed) -> None:
     """Push until cancelled; what is in flight then is given back without counting as refused."""
     endpoint = Endpoint(subscription.push_endpoint)
     backoff = PushBackoff(*subscription.push_backoff_s)
@@ -72,7 +114,7 @@ async def push(subscription: "Subscription") -> None:
         endpoint.close()
 
 
-async def _push_one(subscription: "Subscription", delivery: Delivery, endpoint: Endpoint, backoff: PushBackoff) -> None:
+async def _push_one(subscription: Pushed, delivery: Delivery, endpoint: Endpoint, backoff: PushBackoff) -> None:
     began = time.monotonic()
     body = push_body(subscription.name, delivery.message, subscription.counted_attempt(delivery))
     try:
