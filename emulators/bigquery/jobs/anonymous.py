@@ -8,14 +8,12 @@ underscore and which is not listed; the table lives 24 hours.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emulators.bigquery.errors import not_found
 from emulators.bigquery.jobs.job import Job, from_resource
 from emulators.bigquery.storage.history import RESULTS_MS, History
-
-if TYPE_CHECKING:
-    from emulators.bigquery.storage.records import Key
+from emulators.bigquery.storage.records import Key
 
 _TABLE = "anon"
 

@@ -6,26 +6,24 @@ Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigur
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from emulators.bigquery import partitions
 from emulators.bigquery.errors import invalid, not_implemented
 from emulators.bigquery.jobs import destinations
+from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
 from emulators.bigquery.storage.records import TableRecord
-
-if TYPE_CHECKING:
-    from emulators.bigquery.service import Service
 
 
 class CopyRunner:
     """Runs copy jobs in worker threads."""
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.catalog = service.catalog
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.catalog = host.catalog
 
     def check(self, config: dict[str, Any]) -> None:
         """Raise for a configuration that makes no job at all."""
@@ -63,7 +61,7 @@ class CopyRunner:
             size = sum(p.size for p in prepared.pieces)
             job.statistics = {"copy": {"copiedRows": str(rows.num_rows), "copiedLogicalBytes": str(size)}}
 
-        destinations.write(self.service, job, destination, rows, first.fields, described)
+        destinations.write(self._host, job, destination, rows, first.fields, described)
 
     def _source(self, reference: dict[str, str], location: str) -> tuple[TableRecord, str | None]:
         project, dataset, name, part = destinations.named(reference, "sourceTable")

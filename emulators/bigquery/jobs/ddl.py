@@ -5,12 +5,15 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/data-defin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emulators.bigquery import partitions, schemas
 from emulators.bigquery.errors import ApiError, invalid, invalid_query, not_found, not_implemented
 from emulators.bigquery.jobs import definitions, destinations, measuring, rewriting, views
+from emulators.bigquery.jobs.execution import Execution
+from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
+from emulators.bigquery.jobs.planning import Planner
 from emulators.bigquery.jobs.resolver import Resolver, check_ids
 from emulators.bigquery.locations import checked_location
 from emulators.bigquery.sql import types as t
@@ -18,9 +21,6 @@ from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read import syntax as s
 from emulators.bigquery.storage.contents import Change
 from emulators.bigquery.storage.records import Key, TableRecord
-
-if TYPE_CHECKING:
-    from emulators.bigquery.jobs.query import QueryRunner
 
 _NOTHING_READ: dict[str, Any] = {
     "totalBytesProcessed": "0", "totalBytesBilled": "0", "cacheHit": False, "referencedTables": [],
@@ -34,20 +34,28 @@ def is_ddl(statement: st.Statement) -> bool:
     return isinstance(statement, _DDL)
 
 
-def run(
-    runner: QueryRunner, job: Job, text: str, statement: st.Statement, kinds: dict[str, t.Type], values: dict[str, Any],
-    default: tuple[str, str] | None, *, dry_run: bool, last: bool,
-) -> None:  # fmt: skip
-    """Run one statement and, if it is the last, end the job with it."""
-    _Ddl(runner, job, text, kinds, values, default, dry_run=dry_run, last=last).run(statement)
+class DdlRunner:
+    """Runs DDL for query jobs, in their threads."""
+
+    def __init__(self, host: Host, planner: Planner, execution: Execution) -> None:
+        self.host = host
+        self.planner = planner
+        self.execution = execution
+
+    def run(
+        self, job: Job, text: str, statement: st.Statement, kinds: dict[str, t.Type], values: dict[str, Any],
+        default: tuple[str, str] | None, *, dry_run: bool, last: bool,
+    ) -> None:  # fmt: skip
+        """Run one statement and, if it is the last, end the job with it."""
+        _Ddl(self, job, text, kinds, values, default, dry_run=dry_run, last=last).run(statement)
 
 
 class _Ddl:
     def __init__(
-        self, runner: QueryRunner, job: Job, text: str, kinds: dict[str, t.Type], values: dict[str, Any],
+        self, runner: DdlRunner, job: Job, text: str, kinds: dict[str, t.Type], values: dict[str, Any],
         default: tuple[str, str] | None, *, dry_run: bool, last: bool,
     ) -> None:  # fmt: skip
-        self.runner, self.catalog, self.job = runner, runner.catalog, job
+        self.runner, self.catalog, self.job = runner, runner.host.catalog, job
         self.text, self.kinds, self.values, self.default = text, kinds, values, default
         self.dry_run, self.last = dry_run, last
         self.resolver = Resolver(self.catalog, job.project, None)
@@ -89,7 +97,7 @@ class _Ddl:
         if self.dry_run:
             return
         if self.last:
-            self.runner.service.finish(self.job, apply)
+            self.runner.host.finish(self.job, apply)
         else:
             with self.catalog.database.transaction():
                 apply()
@@ -143,7 +151,7 @@ class _Ddl:
         assert node.query is not None
         select = st.QueryStatement(node.query.pos, node.query)
         location = self.job.location
-        cached = self.runner.analyse(self.job, self.text, select, self.kinds, self.default)
+        cached = self.runner.planner.analyse(self.job, self.text, select, self.kinds, self.default)
         if self.job.location != location:
             source = cached.tables[0]
             raise not_found(
@@ -158,12 +166,12 @@ class _Ddl:
         else:
             body["schema"] = schemas.checked(given)
         partitions.check(body, body["schema"])
-        measuring.describe(self.catalog, self.runner.engine, self.job, cached)
+        measuring.describe(self.catalog, self.runner.host.engine, self.job, cached)
         operation = "REPLACE" if existing is not None else "CREATE"
         if self.dry_run:
             self._end("CREATE_TABLE_AS_SELECT", key, operation, lambda: None, schema=body["schema"])
             return
-        result = self.runner.rows(self.job, cached, self.values)
+        result = self.runner.execution.rows(self.job, cached, self.values)
         rows = result.rows.rename_columns([f["name"] for f in body["schema"]]).cast(
             schemas.arrow_schema(body["schema"])
         )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from emulators.bigquery import column_limits, partitions, schemas
 from emulators.bigquery.errors import ApiError, duplicate, invalid, invalid_query, not_found, not_implemented
 from emulators.bigquery.jobs import anonymous
+from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
 from emulators.bigquery.jobs.resolver import check_ids
 from emulators.bigquery.storage import fragments
@@ -23,9 +24,6 @@ from emulators.bigquery.storage.contents import Change
 from emulators.bigquery.storage.fitting import schemas_fit
 from emulators.bigquery.storage.fragments import Fragment
 from emulators.bigquery.storage.records import Key, TableRecord
-
-if TYPE_CHECKING:
-    from emulators.bigquery.service import Service
 
 _ATTEMPTS = 10
 _OPTIONS = {"ALLOW_FIELD_ADDITION", "ALLOW_FIELD_RELAXATION"}
@@ -96,7 +94,7 @@ class Prepared:
 
 
 def write(
-    service: Service,
+    host: Host,
     job: Job,
     destination: Destination,
     rows: pa.Table,
@@ -108,10 +106,10 @@ def write(
     Raises ApiError for what does not fit, and when the table's schema changes again and again meanwhile.
     """
     for _ in range(_ATTEMPTS):
-        prepared = prepare(service.catalog, destination, rows, given)
+        prepared = prepare(host.catalog, destination, rows, given)
         described(prepared)
         try:
-            service.finish(job, lambda p=prepared: commit(service.catalog, p))  # type: ignore[misc]
+            host.finish(job, lambda p=prepared: commit(host.catalog, p))  # type: ignore[misc]
             return
         except Changed:
             continue

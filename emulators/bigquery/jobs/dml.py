@@ -7,12 +7,14 @@ Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from emulators.bigquery import column_limits, partitions, schemas
 from emulators.bigquery.errors import invalid, invalid_query, not_implemented
+from emulators.bigquery.jobs.execution import Execution
+from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
 from emulators.bigquery.jobs.planning import Analysed
 from emulators.bigquery.snapshots import StaleTable
@@ -21,16 +23,14 @@ from emulators.bigquery.storage import fragments
 from emulators.bigquery.storage.contents import Change
 from emulators.bigquery.storage.records import TableRecord
 
-if TYPE_CHECKING:
-    from emulators.bigquery.jobs.query import QueryRunner
-
 
 class DmlRunner:
     """Runs DML for query jobs, in their threads."""
 
-    def __init__(self, runner: QueryRunner) -> None:
-        self._runner = runner
-        self._catalog = runner.catalog
+    def __init__(self, host: Host, execution: Execution) -> None:
+        self._host = host
+        self._execution = execution
+        self._catalog = host.catalog
 
     def run(self, job: Job, cached: Analysed, values: dict[str, Any], *, last: bool, parent: Job | None) -> None:
         """Run one statement and, if it is the last, end the job with it; raises StaleTable to be analysed again."""
@@ -42,13 +42,13 @@ class DmlRunner:
         if cached.plan.kind == "INSERT":
             self._insert(job, cached, values, record, last=last, parent=parent)
             return
-        with self._runner.service.table_lock(record.uid):
+        with self._host.table_lock(record.uid):
             self._mutate(job, cached, values, record, last=last, parent=parent)
 
     def _insert(
         self, job: Job, cached: Analysed, values: dict[str, Any], record: TableRecord, *, last: bool, parent: Job | None
     ) -> None:
-        result = self._runner.rows(job, cached, values, parent=parent)
+        result = self._execution.rows(job, cached, values, parent=parent)
         names = {n: i for i, n in enumerate(cached.plan.target_columns)}
         columns = [
             result.rows.column(names[n]).cast(schemas.arrow_type(k))
@@ -86,7 +86,7 @@ class DmlRunner:
             self._catalog.change(change, check=check)
 
         if last:
-            self._runner.service.finish(job, apply)
+            self._host.finish(job, apply)
         else:
             apply()
 
@@ -117,7 +117,7 @@ class DmlRunner:
         inserted: list[pa.Table] = []
         deleted = 0
         for effect in plan.effects:
-            raw = self._runner.execute(parent or job, plan, cached.tables, values, effect.sql, record.uid)
+            raw = self._execution.execute(parent or job, plan, cached.tables, values, effect.sql, record.uid)
             touched += raw.column(0).to_pylist()
             acts = raw.column(1)
             deleted += pc.sum(pc.equal(acts, 2)).as_py() or 0
@@ -127,7 +127,7 @@ class DmlRunner:
         if len(set(touched)) != len(touched):
             raise invalid_query("UPDATE/MERGE must match at most one source row for each target row")
         for rows in plan.inserts:
-            raw = self._runner.execute(parent or job, plan, cached.tables, values, rows.sql, record.uid)
+            raw = self._execution.execute(parent or job, plan, cached.tables, values, rows.sql, record.uid)
             inserted.append(_as_table(raw, record))
         self._counted(
             job, inserted=sum(i.num_rows for i in inserted), updated=sum(u.num_rows for u in updated), deleted=deleted
@@ -145,8 +145,8 @@ class DmlRunner:
         listed = ", ".join(t.quote(n) for n, _ in record.columns)
         gone = ",".join(map(str, touched))
         sql = f'SELECT {listed} FROM src_{record.uid} WHERE "_bq_row" NOT IN (SELECT unnest([{gone}]))'
-        with self._runner.engine.sources([record], row_ids=record.uid) as sources:
-            return _as_table(self._runner.compute(job, f"WITH {sources} {sql}", {}), record)
+        with self._host.engine.sources([record], row_ids=record.uid) as sources:
+            return _as_table(self._execution.compute(job, f"WITH {sources} {sql}", {}), record)
 
 
 def _as_table(raw: pa.Table, record: TableRecord) -> pa.Table:

@@ -8,17 +8,15 @@ Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigur
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from emulators.bigquery import rows_in, schemas
 from emulators.bigquery.errors import ApiError, invalid, not_implemented
 from emulators.bigquery.jobs import csv_rows, destinations, parquet_rows
+from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
-
-if TYPE_CHECKING:
-    from emulators.bigquery.service import Service
 
 _SHOWN_ERRORS = 5
 
@@ -26,9 +24,9 @@ _SHOWN_ERRORS = 5
 class LoadRunner:
     """Runs load jobs in worker threads."""
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.catalog = service.catalog
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.catalog = host.catalog
 
     def check(self, config: dict[str, Any]) -> None:
         """Raise for a configuration that makes no job at all."""
@@ -94,7 +92,7 @@ class LoadRunner:
                 }
             }  # fmt: skip
 
-        destinations.write(self.service, job, destination, rows, fields, described)
+        destinations.write(self._host, job, destination, rows, fields, described)
 
 
 _KIND = {

@@ -5,26 +5,20 @@ Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigur
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-import duckdb
-import pyarrow as pa
+from typing import Any
 
 from emulators.bigquery import schemas
 from emulators.bigquery.errors import invalid, invalid_query, not_implemented
-from emulators.bigquery.functions import civil
-from emulators.bigquery.jobs import anonymous, ddl, destinations, dml, faults, measuring, parameters
+from emulators.bigquery.jobs import anonymous, destinations, measuring, parameters
+from emulators.bigquery.jobs.ddl import DdlRunner, is_ddl
+from emulators.bigquery.jobs.dml import DmlRunner
+from emulators.bigquery.jobs.execution import Execution
+from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job, Result
 from emulators.bigquery.jobs.planning import Analysed, Planner
 from emulators.bigquery.snapshots import StaleTable
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.plans import Plan
 from emulators.bigquery.sql.read import statements as st
-from emulators.bigquery.storage.records import TableRecord
-
-if TYPE_CHECKING:
-    from emulators.bigquery.service import Service
 
 _MAX_SQL = 1024 * 1024
 _ATTEMPTS = 10
@@ -33,13 +27,13 @@ _ATTEMPTS = 10
 class QueryRunner:
     """Runs query jobs in worker threads."""
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.catalog = service.catalog
-        self.engine = service.engine
-        self._planner = Planner(self.catalog)
-        self.analyse = self._planner.analyse
-        self._dml = dml.DmlRunner(self)
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._catalog = host.catalog
+        self._planner = Planner(host.catalog)
+        self._execution = Execution(host.catalog, host.engine)
+        self._ddl = DdlRunner(host, self._planner, self._execution)
+        self._dml = DmlRunner(host, self._execution)
 
     # -- configuration ---------------------------------------------------------------------------------
 
@@ -105,24 +99,24 @@ class QueryRunner:
             "totalBytesProcessed": str(processed),
             "numChildJobs": str(len(statements)),
         }
-        self.service.finish(job, None)
+        self._host.finish(job, None)
 
     def _one(
         self, job: Job, text: str, statement: st.Statement, kinds: dict[str, t.Type], values: dict[str, Any],
         default: tuple[str, str] | None, *, dry_run: bool, last: bool, parent: Job | None = None,
     ) -> None:  # fmt: skip
         config = job.configuration["query"]
-        if ddl.is_ddl(statement) and config.get("destinationTable"):
+        if is_ddl(statement) and config.get("destinationTable"):
             raise invalid("Cannot set destination table in jobs with DDL statements", "query")
         for attempt in range(_ATTEMPTS):
             try:
-                if ddl.is_ddl(statement):
-                    ddl.run(self, job, text, statement, kinds, values, default, dry_run=dry_run, last=last)
+                if is_ddl(statement):
+                    self._ddl.run(job, text, statement, kinds, values, default, dry_run=dry_run, last=last)
                     return
-                cached = self.analyse(job, text, statement, kinds, default)
+                cached = self._planner.analyse(job, text, statement, kinds, default)
                 if config.get("destinationTable") and cached.plan.rows is not None:
                     cached.plan.rows.check_destination()
-                measuring.describe(self.catalog, self.engine, job, cached)
+                measuring.describe(self._catalog, self._host.engine, job, cached)
                 if dry_run:
                     return
                 if isinstance(statement, st.QueryStatement):
@@ -134,96 +128,32 @@ class QueryRunner:
                 if attempt == _ATTEMPTS - 1:
                     raise invalid_query("Could not serialize access to the table due to concurrent update") from None
 
-    def bound(self, plan: Plan, values: dict[str, Any], rows_sql: str, sources: str) -> tuple[str, dict[str, Any]]:
-        """DuckDB text with its tables, and the parameters it uses."""
-        sql = _with_sources(sources, rows_sql) if sources else rows_sql
-        used = {f"p_{k}": values.get(f"p_{k}") for k in plan.parameters if f"$p_{k}" in sql}
-        if "$bq_now" in sql:
-            moment = datetime.fromtimestamp(self.catalog.clock_ms() / 1000, UTC).replace(tzinfo=None)
-            used["bq_now"] = civil.datetime_text(moment)
-        return sql, used
-
-    def execute(
-        self,
-        job: Job,
-        plan: Plan,
-        tables: list[TableRecord],
-        values: dict[str, Any],
-        sql: str,
-        row_ids: int | None = None,
-    ) -> pa.Table:
-        """Run compiled SQL; DuckDB's errors come out as BigQuery's."""
-        with self.engine.sources(tables, row_ids=row_ids) as sources:
-            text, used = self.bound(plan, values, sql, sources)
-            return self.compute(job, text, used)
-
-    def compute(self, job: Job, text: str, used: dict[str, Any]) -> pa.Table:
-        """The rows of DuckDB text; the job can be interrupted meanwhile."""
-
-        def started(connection: Any) -> None:
-            job.connection = connection
-            job.check_wanted()
-
-        try:
-            return self.engine.run(text, used, started)
-        except duckdb.Error as error:
-            raise faults.translated(error, timed_out=job.timed_out) from error
-        finally:
-            job.connection = None
-
-    def rows(self, job: Job, cached: Analysed, values: dict[str, Any], *, parent: Job | None = None) -> Result:
-        """The rows of a SELECT or INSERT, in the Arrow types of their columns."""
-        plan = cached.plan
-        assert plan.rows is not None
-        raw = self.execute(parent or job, plan, cached.tables, values, plan.rows.sql)
-        kinds = [k for _, k in plan.rows.columns]
-        for column, kind in zip(raw.columns, kinds, strict=True):
-            _no_null_elements(column, kind)
-        schema = pa.schema([pa.field(f"c{i}", schemas.arrow_type(k)) for i, k in enumerate(kinds)])
-        return Result(plan.rows.columns, raw.rename_columns([f"c{i}" for i in range(len(kinds))]).cast(schema))
-
     def _select(self, job: Job, cached: Analysed, values: dict[str, Any], *, last: bool, parent: Job | None) -> None:
         config = job.configuration["query"]
         if not config.get("destinationTable"):
-            job.result = self.rows(job, cached, values, parent=parent)
+            job.result = self._execution.rows(job, cached, values, parent=parent)
             if last:
                 # only now: a second attempt must find the configuration that was given
                 config["destinationTable"] = anonymous.reference(*job.key)
-                self.service.finish(job, None)
+                self._host.finish(job, None)
             return
         destination = destinations.read(config, default_write="WRITE_EMPTY")
-        dataset = self.catalog.dataset(destination.key[0], destination.key[1])
+        dataset = self._catalog.dataset(destination.key[0], destination.key[1])
         if not cached.tables:
             job.location = dataset.location
         elif dataset.location != job.location:
             raise invalid(
                 f"Cannot read and write in different locations: source: {job.location}, destination: {dataset.location}"
             )
-        destinations.check_empty(self.catalog, destination)
-        result = self.rows(job, cached, values)
-        self.write(job, destination, result)
+        destinations.check_empty(self._catalog, destination)
+        result = self._execution.rows(job, cached, values)
+        self._write(job, destination, result)
         job.result = None  # its rows are those of the destination, older ones included
 
-    def write(self, job: Job, destination: destinations.Destination, result: Result) -> None:
+    def _write(self, job: Job, destination: destinations.Destination, result: Result) -> None:
         """Put the rows into the destination and end the job, in one transaction."""
         names = [n for n, _ in result.columns]
         fields = schemas.fields_of(result.columns)
         schemas.checked(fields)
         rows = result.rows.rename_columns(names).cast(schemas.arrow_schema(fields))
-        destinations.write(self.service, job, destination, rows, fields)
-
-
-def _with_sources(sources: str, sql: str) -> str:
-    """A query with its tables before it; its own WITH joins their list."""
-    for word in ("WITH RECURSIVE ", "WITH "):
-        if sql.startswith(word):
-            return f"{word}{sources}, {sql[len(word) :]}"
-    return f"WITH {sources} {sql}"
-
-
-def _no_null_elements(column: pa.ChunkedArray, kind: t.Type) -> None:
-    """BigQuery refuses to output an array that holds NULL."""
-    if kind.kind == "ARRAY":
-        for chunk in column.chunks:
-            if chunk.flatten().null_count:
-                raise invalid_query("Array cannot have a null element; error in writing field")
+        destinations.write(self._host, job, destination, rows, fields)
