@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from emulators.bigquery.locks import TableLocks
 from emulators.bigquery.sql import types as t
-from emulators.bigquery.sql.compile.queries.from_clause import table_name
+from emulators.bigquery.sql.tables import table_name
 from emulators.bigquery.storage.catalog import Catalog
 from emulators.bigquery.storage.records import TableRecord
 

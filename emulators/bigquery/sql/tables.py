@@ -50,3 +50,8 @@ class Catalog(Protocol):
 
     def wildcard(self, parts: list[str], default: tuple[str, str] | None) -> list[TableInfo]:
         """The tables of a path that ends in *."""
+
+
+def table_name(uid: int) -> str:
+    """What a table is called in compiled text; the runner binds it to a snapshot."""
+    return f"src_{uid}"

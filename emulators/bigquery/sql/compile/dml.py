@@ -12,13 +12,14 @@ from emulators.bigquery.sql.compile.compiling import Querying
 from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
 from emulators.bigquery.sql.compile.plans import Effect, Plan, Rows
 from emulators.bigquery.sql.compile.queries import partition_filters
-from emulators.bigquery.sql.compile.queries.from_clause import FromCompiler, table_columns, table_name
+from emulators.bigquery.sql.compile.queries.from_clause import FromCompiler
 from emulators.bigquery.sql.compile.queries.set_operations import literal_text
+from emulators.bigquery.sql.compile.queries.sources import table_columns
 from emulators.bigquery.sql.compile.scope import Scope, Source
 from emulators.bigquery.sql.compile.values import Value, coerces, convert
 from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.read import syntax as s
-from emulators.bigquery.sql.tables import InlineTable, TableInfo
+from emulators.bigquery.sql.tables import InlineTable, TableInfo, table_name
 
 
 class DmlCompiler:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from emulators.bigquery.errors import invalid_query, not_implemented
+from emulators.bigquery.errors import not_implemented
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.compile.compiled import Compiled
 from emulators.bigquery.sql.compile.compiling import Querying
 from emulators.bigquery.sql.compile.expression_compiler import ExpressionCompiler
-from emulators.bigquery.sql.compile.expressions.comparisons import compare
 from emulators.bigquery.sql.compile.queries import partition_filters, pivots
+from emulators.bigquery.sql.compile.queries.joins import check_outer_join, merge_columns
 from emulators.bigquery.sql.compile.queries.recursion import DEPTH
-from emulators.bigquery.sql.compile.scans import NO_SCANS, Scans
+from emulators.bigquery.sql.compile.queries.sources import table_columns, value_source
+from emulators.bigquery.sql.compile.scans import NO_SCANS
 from emulators.bigquery.sql.compile.scope import Column, Scope, Source
-from emulators.bigquery.sql.compile.values import Value, convert
 from emulators.bigquery.sql.read import syntax as s
-from emulators.bigquery.sql.tables import InlineTable, TableInfo
+from emulators.bigquery.sql.read.statement_parser import StatementParser
+from emulators.bigquery.sql.tables import InlineTable, TableInfo, table_name
 
 _MAX_VIEW_DEPTH = 16  # quotas page, "Maximum nested view levels"
 _JOINS = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "FULL": "FULL JOIN"}
@@ -137,8 +138,6 @@ class FromCompiler:
         return f"{table_name(table.uid)} AS {alias}"
 
     def _view(self, table: TableInfo, name: str, pos: int) -> str:
-        from emulators.bigquery.sql.read.statement_parser import StatementParser
-
         analysis = self.analysis
         analysis.views.append(table)
         if analysis.view_depth >= _MAX_VIEW_DEPTH:
@@ -239,7 +238,9 @@ class FromCompiler:
             raise not_implemented(f"{join.kind} JOIN with UNNEST")
         word = _JOINS[join.kind]
         if join.using:
-            return f"{left} {word} {right} ON {self._using(join, before, middle)}"
+            sources = self.scope.sources
+            c = ExpressionCompiler(self.queries, self.scope)
+            return f"{left} {word} {right} ON {merge_columns(c, join, sources[before:middle], sources[middle:])}"
         if join.on is None:
             if correlated:
                 return f"{left} {word} {right} ON TRUE" if join.kind == "LEFT" else f"{left} CROSS JOIN {right}"
@@ -252,105 +253,9 @@ class FromCompiler:
         sides = {"INNER": sources[before:], "LEFT": sources[middle:], "RIGHT": sources[before:middle], "FULL": []}
         partition_filters.note(c, join.on, self.scope.scans(sides[join.kind]))
         if join.kind != "INNER" and not correlated:
-            self._check_outer_join(join, sources[before:middle], sources[middle:])
+            check_outer_join(self.scope, join, sources[before:middle], sources[middle:])
         if correlated and join.kind == "LEFT" and not (isinstance(join.on, s.Literal) and join.on.value is True):
             # DuckDB joins arrays of the left side ON TRUE only: the condition goes within
             name = right.rpartition(" AS ")[2]
             return f"{left} LEFT JOIN LATERAL (SELECT * FROM {right} WHERE {condition.sql}) AS {name} ON TRUE"
         return f"{left} {word} {right} ON {condition.sql}"
-
-    def _check_outer_join(self, join: s.Join, left: list[Source], right: list[Source]) -> None:
-        """An outer join needs an equality of both sides, or BigQuery does not run it."""
-        assert join.on is not None
-        tests = s.conjuncts(join.on)
-        for test in tests:
-            if isinstance(test, s.Binary) and test.op == "=":
-                sides = [self._sides(part, left, right) for part in (test.left, test.right)]
-                if sorted(sides) == ["left", "right"]:
-                    return
-        if not any(self._sides(test, left, right) == "both" for test in tests):
-            return  # ON TRUE pairs all rows
-        raise invalid_query(
-            f"{join.kind} OUTER JOIN cannot be used without a condition that is an equality of fields from both sides "
-            "of the join."
-        )
-
-    def _sides(self, node: s.Expr, left: list[Source], right: list[Source]) -> str:
-        """Which side of a join an expression reads: left, right, both, or neither."""
-        read = set()
-        for part in s.walk(node):
-            found = self.scope.lookup(part.name) if isinstance(part, s.Name) else None
-            for name, sources in (("left", left), ("right", right)):
-                if any(found is src or found is src.value or found in src.columns for src in sources if found):
-                    read.add(name)
-        return "both" if len(read) == 2 else read.pop() if read else "neither"
-
-    def _using(self, join: s.Join, before: int, middle: int) -> str:
-        c = ExpressionCompiler(self.queries, self.scope)
-        sources = self.scope.sources
-        tests = []
-        merged = []
-        for name in join.using:
-            left = [m for m in self.scope.merged if m.name.lower() == name.lower()]
-            left = left or [col for src in sources[before:middle] for col in src.find(name)]
-            right = [col for src in sources[middle:] for col in src.find(name)]
-            for side, which in ((left, "left"), (right, "right")):
-                if not side:
-                    raise self.analysis.error(
-                        f"Column {name} in USING clause not found on {which} side of join", join.pos
-                    )
-                if len(side) > 1:
-                    raise self.analysis.error(
-                        f"Column {name} in USING clause is ambiguous on {which} side of join", join.pos
-                    )
-            a, b = Value(left[0].sql, left[0].type), Value(right[0].sql, right[0].type)
-            tests.append(compare(c, "=", a, b, join).sql)
-            self.analysis.reads |= left[0].reads | right[0].reads
-            kind = t.supertype([(a.type, False, False), (b.type, False, False)]) or a.type
-            a_sql, b_sql = convert(a, kind).sql, convert(b, kind).sql
-            sql = {"LEFT": a_sql, "INNER": a_sql, "RIGHT": b_sql}.get(join.kind, f"COALESCE({a_sql}, {b_sql})")
-            reads = left[0].reads | right[0].reads
-            narrows = {"LEFT": left[0].partitions, "RIGHT": right[0].partitions, "FULL": NO_SCANS}
-            partitions = narrows.get(join.kind, left[0].partitions | right[0].partitions)
-            merged.append(Column(left[0].name, kind, sql, reads, partitions=partitions))
-        names = {n.lower() for n in join.using}
-        self.scope.merged = merged + [m for m in self.scope.merged if m.name.lower() not in names]
-        return " AND ".join(tests)
-
-
-def table_name(uid: int) -> str:
-    """What a table is called in compiled text; the runner binds it to a snapshot."""
-    return f"src_{uid}"
-
-
-def table_columns(table: TableInfo, alias: str, scans: Scans = NO_SCANS) -> list[Column]:
-    """The columns of a table, with the pseudo columns of ingestion-time partitioning."""
-    field = (table.partition_field or "").lower()
-    columns = [
-        Column(
-            n, k, f"{alias}.{t.quote(n)}", frozenset({(table.uid, n)}),
-            partitions=scans if n.lower() == field else NO_SCANS,
-        )
-        for n, k in table.columns
-    ]  # fmt: skip
-    if table.ingestion_time:
-        reads = frozenset({(table.uid, "_PARTITIONTIME")})
-        sql = f'{alias}."_PARTITIONTIME"'
-        columns.append(Column("_PARTITIONTIME", t.TIMESTAMP, sql, reads, hidden=True, partitions=scans))
-        if table.partition_type == "DAY":
-            sql = f"CAST({sql} AS DATE)"
-            columns.append(Column("_PARTITIONDATE", t.DATE, sql, reads, hidden=True, partitions=scans))
-    return columns
-
-
-def value_source(alias: str | None, column: Column) -> Source:
-    """A source whose rows are single values; the fields of structs are its columns."""
-    if column.type.kind != "STRUCT":
-        return Source(
-            alias, [column] if alias else [Column("f0_", column.type, column.sql, column.reads)], value=column
-        )
-    fields = [
-        Column(name, kind, f"struct_extract({column.sql}, {t.text(duck)})", column.reads)
-        for (name, kind), duck in zip(column.type.fields, column.type.duck_names, strict=True)
-    ]
-    return Source(alias, fields, value=column)
