@@ -1,1 +1,1 @@
-"""GoogleSQL to DuckDB: read strictly, type every expression, write SQL that means the same."""
+"""GoogleSQL to DuckDB: read/ makes a syntax tree of the text, compile/ types it and writes SQL that means the same."""

@@ -56,7 +56,7 @@ def as_sql(value: Value, kind: t.Type, c: Compiling, node: s.Node) -> str:
 
 
 def _compare_floats(op: str, a: str, b: str, left: Value, right: Value) -> str:
-    """A comparison that knows of NaN; a literal is no NaN, so that only the other side is asked."""
+    """A comparison with NaN on a side; a literal is never NaN, so only the other side is tested."""
     if not (left.literal or right.literal):
         return _FLOAT_COMPARISON[op].format(a, b)
     for side, value in ((a, left), (b, right)):
