@@ -4,7 +4,7 @@
 `TransientError`: the same call may succeed later; let the message be redelivered.
 Anything else that is raised is a bug and passes untouched.
 
-Each class has a stable `code`, the one that API answers, run events, logs and the README's table share.
+Each class has a stable `code`, the one that API answers, run events, logs and docs/reference.md share.
 Messages say what is wrong, which thing, and what would be right. They never hold a secret.
 """
 

@@ -61,7 +61,7 @@ resource "google_compute_security_policy" "front" {
   }
 
   # Of the preconfigured rules only those that no tenant's text, date or name can meet. Rules against SQL in requests would
-  # refuse a variable that says "select … from"; a value never becomes SQL here (README, "SQL").
+  # refuse a variable that says "select … from"; a value never becomes SQL here (docs/templates.md, "SQL").
   rule {
     description = "Exploits that everybody is tried with: Log4j lookups and their like."
     priority    = 100

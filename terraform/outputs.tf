@@ -1,5 +1,5 @@
 output "api_url" {
-  description = "Where tenants call: API_URL of the README's curls."
+  description = "Where tenants call: API_URL of docs/deploy.md."
   value       = var.front == null ? module.api.uri : "https://${var.front.domain}"
 }
 

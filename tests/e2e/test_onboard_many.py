@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(int(os.environ.get("ONBOARD_TIMEOUT_S", "280"))
 
 # ONBOARD_TENANTS=300 ONBOARD_TIMEOUT_S=900 is the long form.
 TENANTS = int(os.environ.get("ONBOARD_TENANTS", "30"))
-README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "docs" / "api.md").read_text()
 
 
 class Operator:
@@ -184,8 +184,8 @@ def test_a_wrong_admin_key_stops_it_at_once(operator: Operator) -> None:
     assert operator.kept() == 0
 
 
-def test_the_commands_of_the_readme_print_what_it_shows(operator: Operator) -> None:
-    section = README.partition("### Onboard many tenants\n")[2].partition("\n## ")[0]
+def test_the_commands_of_the_guide_print_what_it_shows(operator: Operator) -> None:
+    section = GUIDE.partition("## Onboard many tenants\n")[2].partition("\n## ")[0]
     (listed,) = re.findall(r"^```csv\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     (operator.folder / "tenants.csv").write_text(listed)
     ready = {"api": operator.ready.api, "admin_key": operator.ready.admin_key}

@@ -1,4 +1,4 @@
-"""Every command of the README, and every curl of the original description, works as written."""
+"""Every command of the README and the guides, and every curl of the original description, works as written."""
 
 import json
 import os
@@ -21,11 +21,12 @@ from tests.e2e.conftest import Up, eventually
 pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.skipif(
-        shutil.which("curl") is None, reason="the README's commands are curls, and there is no curl here"
+        shutil.which("curl") is None, reason="the commands of the pages are curls, and there is no curl here"
     ),
 ]
 
 README = (ROOT / "README.md").read_text()
+API, BATCHES, TEMPLATES = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("api", "batches", "templates"))
 # From the original description, character for character but for the keys, which the onboarding answers.
 ORIGINAL = {
     "onboard_acme": """\
@@ -147,8 +148,15 @@ def assert_shaped_like(answer: Any, example: Any) -> None:
         assert answer == example
 
 
-def test_the_commands_of_the_readme_answer_what_it_shows(api, ready_file):
-    blocks = re.findall(r"^```(bash|json)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize(
+    ("page", "onboarded", "commands"),
+    [(README, [], 3), (API, [], 7), (BATCHES, ["onboard_acme", "onboard_techcorp"], 2)],
+    ids=["README", "api", "batches"],
+)
+def test_the_commands_of_a_page_answer_what_it_shows(api, ready_file, page, onboarded, commands):
+    for name in onboarded:
+        shell(ORIGINAL[name], api)
+    blocks = re.findall(r"^```(bash|json)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     environment: dict[str, str] = {"ADMIN_KEY": json.loads(ready_file.read_text())["admin_key"]}
     answer: dict[str, Any] = {}
     ran = 0
@@ -169,13 +177,13 @@ def test_the_commands_of_the_readme_answer_what_it_shows(api, ready_file):
             environment["BATCH_ID"] = answer["batch_id"]
         elif "status_url" in answer:
             environment["PIPELINE_LOGGING_ID"] = answer["pipeline_logging_id"]
-    assert ran >= 5
+    assert ran == commands
 
 
-def test_the_operators_commands_print_what_the_readme_shows(api, ready_file):
+def test_the_operators_commands_print_what_the_guide_shows(api, ready_file):
     for name in ("onboard_acme", "onboard_techcorp"):
         shell(ORIGINAL[name], api)
-    consoles = re.findall(r"^```console\n\$ python (-m cli batch .*)\n((?:.*\n)*?)^```", README, re.MULTILINE)
+    consoles = re.findall(r"^```console\n\$ python (-m cli batch .*)\n((?:.*\n)*?)^```", BATCHES, re.MULTILINE)
     for command, shown in consoles:
         arguments = [sys.executable, *shlex.split(command), "--stack", str(ready_file)]
         done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
@@ -183,9 +191,9 @@ def test_the_operators_commands_print_what_the_readme_shows(api, ready_file):
     assert len(consoles) == 1
 
 
-def test_the_authors_commands_print_what_the_readme_shows(api, ready_file):
+def test_the_authors_commands_print_what_the_guide_shows(api, ready_file):
     shell(ORIGINAL["onboard_acme"], api)
-    consoles = re.findall(r"^```console\n\$ (make (?:templates|preview).*)\n((?:.*\n)*?)^```", README, re.MULTILINE)
+    consoles = re.findall(r"^```console\n\$ (make (?:templates|preview).*)\n((?:.*\n)*?)^```", TEMPLATES, re.MULTILINE)
     for command, shown in consoles:
         # The stamp is not what is tested, and this test's stack has its ready file elsewhere.
         arguments = [*shlex.split(command), "--silent", "--old-file=.venv/stamp", f"STACK={ready_file}"]

@@ -405,7 +405,7 @@ def test_an_example_of_a_query_is_read(endpoint: str) -> None:
     call.query.model_validate(dict(call.example.query))
 
 
-# ── the page, and the README ────────────────────────────────────────────────────────────────────────────────────────
+# ── the pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_document_is_served(world: FakeServices, api: Client) -> None:
@@ -446,14 +446,14 @@ def test_the_page_escapes_what_it_shows() -> None:
     assert "<code>&lt;b&gt;</code> &lt;i&gt;" in shown
 
 
-def test_the_readme_lists_what_http_itself_refuses() -> None:
+def test_the_reference_lists_what_http_itself_refuses() -> None:
     codes = {(status, *said) for status, said in HTTP_CODES.items()} | {(500, *INTERNAL_ERROR)}
     rows = [f"| `{code}` | {status} | {meaning} |" for status, code, meaning in sorted(codes)]
     table = "\n".join(rows)
-    assert table in (ROOT / "README.md").read_text(), f"README.md lacks:\n{table}"
+    assert table in (ROOT / "docs" / "reference.md").read_text(), f"docs/reference.md lacks:\n{table}"
 
 
-def test_the_readme_lists_every_call() -> None:
+def test_the_guide_to_the_api_lists_every_call() -> None:
     who = {"": "anyone", "tenantKey": "tenant", "adminKey": "admin", "tenantKey adminKey": "tenant or admin"}
     rows = [
         f"| `{method} {path}` | {who[' '.join(CALLS[endpoint].who.keys)]} | {operation['summary']} |"
@@ -461,4 +461,4 @@ def test_the_readme_lists_every_call() -> None:
         for method, path, operation in [OPERATIONS[name_of(endpoint)]]
     ]
     table = "\n".join(rows)
-    assert table in (ROOT / "README.md").read_text(), f"README.md lacks:\n{table}"
+    assert table in (ROOT / "docs" / "api.md").read_text(), f"docs/api.md lacks:\n{table}"

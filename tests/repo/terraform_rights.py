@@ -1,4 +1,4 @@
-"""Who may do what in a plan of `terraform/`, in an operator's words: the README's tables of rights and roles."""
+"""Who may do what in a plan of `terraform/`, in an operator's words: the tables of docs/reference.md."""
 
 import re
 from collections import defaultdict
@@ -24,7 +24,7 @@ def grants(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def grants_table(plan: Mapping[str, Any]) -> list[str]:
-    """The rows of the README's table of rights: a principal, a role, all that it is for."""
+    """The rows of the table of rights: a principal, a role, all that it is for."""
     together: dict[tuple[str, str], set[str]] = defaultdict(set)
     for principal, role, on in grants(plan):
         together[principal, role].add(on)

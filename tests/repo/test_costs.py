@@ -13,6 +13,7 @@ from shared.settings import ROOT
 
 COSTS = (ROOT / "docs" / "costs.md").read_text()
 README = " ".join((ROOT / "README.md").read_text().split())
+DEPLOY = " ".join((ROOT / "docs" / "deploy.md").read_text().split())
 PRODUCTION = (ROOT / "terraform" / "tests" / "samples" / "prod.tfvars").read_text()
 TERRAFORM = {file.name: file.read_text() for file in (ROOT / "terraform").glob("*.tf")}
 OPERATORS: dict[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] = {
@@ -70,11 +71,12 @@ def test_a_product_is_what_is_said(arithmetic, said):
     assert rounded(product(arithmetic), said) == Decimal(said.replace(",", ""))
 
 
-def test_the_sum_is_that_of_the_rows_and_the_readme_rounds_it():
+def test_the_sum_is_that_of_the_rows_and_other_pages_round_it():
     said = found(r"\*\*together\*\* \| \| \*\*([\d.,]+)\*\*", COSTS)
 
     assert sum(Decimal(row[-1]) for row in MONTH) == Decimal(said)
     assert f"${rounded(Decimal(said), '1')} a month" in README
+    assert f"${rounded(Decimal(said), '1')} a month" in DEPLOY
 
 
 def of_runs(runs: int) -> tuple[str, ...]:
@@ -102,14 +104,14 @@ def test_the_bill_is_of_the_runs_that_are_scheduled_and_says_what_fewer_would_sa
     for figure in of_runs(runs):
         assert any(figure in row[1] for row in MONTH), figure
     assert f"it is {less} less: what is counted in runs" in " ".join(COSTS.split())
-    assert f"${rounded(bill - less, '1')} with one" in README
+    assert f"${rounded(bill - less, '1')} with one" in DEPLOY
 
 
-def test_the_readme_says_what_nights_read():
+def test_the_page_on_deploying_says_what_nights_read():
     nights = [Decimal(row[-1].replace(",", "")) for row in rows("| the source, 1 TiB a year |")]
 
     clustered, by_day, whole = nights[0], rounded(nights[1], "1"), round(int(nights[3]), -2)
-    said = re.findall(r"\$[\d.,]*\d", README.split("### What it costs")[1].split(" ### ")[0])
+    said = re.findall(r"\$[\d.,]*\d", DEPLOY.split("## What it costs ")[1].split(" ## ")[0])
     assert said[2:] == [f"${clustered}", f"${by_day}", f"${whole:,}"]
 
 

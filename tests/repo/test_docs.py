@@ -1,4 +1,4 @@
-"""The README's tables say what the code says. To renew them: paste what the failing test prints."""
+"""The tables of docs/ say what the code says. To renew one: paste what the failing test prints."""
 
 import inspect
 import re
@@ -14,7 +14,8 @@ from shared.errors import ConvergenceError, PermanentError, TransientError
 from shared.readers import FUNCTIONS, LocalOnly, RequiredBy
 from shared.settings import ROOT, Settings, readers
 
-README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+GUIDE = (ROOT / "docs" / "templates.md").read_text()
 
 
 def settings_rows() -> list[str]:
@@ -50,10 +51,10 @@ def error_rows() -> list[str]:
 
 
 @pytest.mark.parametrize("rows", [settings_rows, error_rows], ids=["settings", "errors"])
-def test_a_table_of_the_readme_lists_what_the_code_knows(rows):
+def test_a_table_of_the_reference_lists_what_the_code_knows(rows):
     table = "\n".join(rows())
 
-    assert table in README, f"README.md lacks:\n{table}"
+    assert table in REFERENCE, f"docs/reference.md lacks:\n{table}"
 
 
 def test_every_error_has_a_code_of_its_own():
@@ -63,7 +64,7 @@ def test_every_error_has_a_code_of_its_own():
 
 
 def test_the_table_of_engines_names_each_engine_and_its_fields():
-    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| .* \| (.*) \|$", README, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| .* \| (.*) \|$", GUIDE, re.MULTILINE))
 
     for ps_type in ENGINES:
         fields = re.findall(r"`(\w+)`", rows[ps_type])
@@ -71,13 +72,13 @@ def test_the_table_of_engines_names_each_engine_and_its_fields():
 
 
 def test_the_table_of_types_names_each_type():
-    table = README.split("| type | a value |")[1].split("\n\n")[0]
+    table = GUIDE.split("| type | a value |")[1].split("\n\n")[0]
 
     assert set(re.findall(r"^\| `(\w+)", table, re.MULTILINE)) == {*BASE_TYPES, "list"}
 
 
 def test_what_is_said_to_be_refused_has_a_code_that_there_is():
-    table = README.split("| what | code | why |")[1].split("\n\n")[0]
+    table = GUIDE.split("| what | code | why |")[1].split("\n\n")[0]
     codes = {code for row in table.splitlines()[2:] for code in re.findall(r"`(\w+)`", row.split(" | ")[-2])}
 
     assert codes

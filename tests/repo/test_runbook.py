@@ -15,7 +15,6 @@ RUNBOOK = (ROOT / "docs" / "operate.md").read_text()
 TERRAFORM = {file.name: file.read_text() for file in (ROOT / "terraform").glob("*.tf") if file.is_file()}
 SOURCES = [file for folder in ("shared", "functions") for file in (ROOT / folder).rglob("*.py")]
 CODE = "\n".join(file.read_text() for file in SOURCES)
-PAGES = {file: file.read_text() for file in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
 TABLES = {
     file.stem: {field["name"]: field["type"] for field in json.loads(file.read_text())["fields"]}
     for file in (ROOT / "templates" / "control").glob("*.json")
@@ -33,14 +32,6 @@ def fields_of(variable: str) -> set[str]:
     lists = re.findall(r"keys\((?:var\.\w+|one)\), \[([^\]]+)\]", block)
     assert lists, variable
     return set(re.findall(r'"(\w+)"', lists[-1]))
-
-
-def anchors(text: str) -> set[str]:
-    """Of its headings, as GitHub makes them."""
-    return {
-        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    }
 
 
 def test_every_alert_has_a_section_and_every_section_an_alert():
@@ -140,12 +131,3 @@ def test_the_instances_of_a_region_are_what_is_said_to_be_needed():
     cpus = sum(instances for instances, _ in sizes.values())
     memory_gib = sum(instances * gib for instances, gib in sizes.values())
     assert f"{cpus} vCPU and {memory_gib:.0f} GiB with `prod.tfvars`" in RUNBOOK
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
-    for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", PAGES[page]):
-        file = (page.parent / target).resolve() if target else page
-        assert file.exists(), target
-        if anchor:
-            assert anchor in anchors(file.read_text()), f"{target}#{anchor}"

@@ -1,4 +1,4 @@
-"""What the plan of `terraform/` says of the deployment, held against the code and the README."""
+"""What the plan of `terraform/` says of the deployment, held against the code and docs/reference.md."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from tests.repo.terraform_rights import custom_roles, grants, grants_table
 
 pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 
-README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 # Deployed as → whose settings (shared/settings.py).
 FUNCTIONS: dict[str, Function] = {
     "api": "api",
@@ -180,19 +180,19 @@ def test_no_secret_has_a_value_and_no_output_tells_one(planned):
                 assert re.fullmatch(r"projects/[^/]+/secrets/[^/]+/versions/[0-9]+", str(value))
 
 
-def test_the_readmes_table_of_rights_is_that_of_the_plan():
+def test_the_table_of_rights_is_that_of_the_plan():
     table = "\n".join(grants_table(plan("prod.tfvars")))
 
-    assert table in README, f"README.md lacks:\n{table}"
+    assert table in REFERENCE, f"docs/reference.md lacks:\n{table}"
 
 
-def test_the_readmes_table_of_roles_is_that_of_the_plan():
+def test_the_table_of_roles_is_that_of_the_plan():
     table = "\n".join(
         f"| `{name}` | {', '.join(f'`{one}`' for one in sorted(permissions))} |"
         for name, permissions in sorted(custom_roles(plan("prod.tfvars")).items())
     )
 
-    assert table in README, f"README.md lacks:\n{table}"
+    assert table in REFERENCE, f"docs/reference.md lacks:\n{table}"
 
 
 def test_a_plan_without_what_has_no_sensible_default_is_refused_in_words():

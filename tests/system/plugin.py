@@ -7,7 +7,7 @@ the project here, and every test that knows the backends `fake` and `embedded` r
 embedded services do is marked `not_on_google`, with its reason, and skipped with it. `--stack FILE` puts the services
 of a local stack, by its ready file, in the place of Google's, so that all this is tried where there is no cloud.
 
-CONTRIBUTING, "Against Google's own services", says which variables it takes, what is left out, and why.
+docs/testing.md, "Against Google's own services", says which variables it takes, what is left out, and why.
 """
 
 import contextlib
