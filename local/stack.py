@@ -167,7 +167,7 @@ class Stack:
             most_backoff_s=options.most_backoff_s,
         )
         for function, child in zip(options.functions, self._functions, strict=True):
-            # /robots.txt is answered by functions-framework itself (FACTS 26): a subscriber must not take the
+            # /robots.txt is answered by functions-framework itself (facts 26): a subscriber must not take the
             # question for a message.
             await_answer(child, ports.url(function.name) + ("/robots.txt" if function.topics else "/healthz"))
         if endpoints.pubsub == embedded:

@@ -1,7 +1,7 @@
 """Run a BigQuery job once, however often it is asked for.
 
 The id says which job it is: `cv-{tenant_id}-{run}-{step_id}-{operation}-{generation}`. BigQuery refuses a used id with
-409 (FACTS 7), which is the whole once-only guarantee: no lock, no lease. A generation that ended in an error that may
+409 (facts 7), which is the whole once-only guarantee: no lock, no lease. A generation that ended in an error that may
 pass is followed by the next one, found by asking for each id in turn, so that no counter has to be kept.
 """
 
@@ -25,7 +25,7 @@ GENERATIONS = 5
 
 
 def job_id(tenant_id: str, run: str, step_id: str, operation: str, generation: int = 0) -> str:
-    """The id of a job; at most 1,024 of `[A-Za-z0-9_-]` (FACTS 7).
+    """The id of a job; at most 1,024 of `[A-Za-z0-9_-]` (facts 7).
 
     >>> job_id("acmeinc_23xv2", "0" * 32, "extract", "write")
     'cv-acmeinc_23xv2-00000000000000000000000000000000-extract-write-0'

@@ -125,7 +125,7 @@ class Rows(Protocol):
     def stored(self, table: TableRef, schema: TableSchema, *, limit: int) -> list[dict[str, Any]] | None:
         """The first rows by `tabledata.list`, or None where there is no such table.
 
-        `schema` spares the call that would ask for it. Streamed rows are not among them (FACTS 6): only what a load
+        `schema` spares the call that would ask for it. Streamed rows are not among them (facts 6): only what a load
         job or DML wrote.
         """
         ...
@@ -196,7 +196,7 @@ class DryRun:
 
 
 class JobExists(Exception):
-    """A job of this id was inserted before: perhaps by us, before a crash or a lost answer (FACTS 7)."""
+    """A job of this id was inserted before: perhaps by us, before a crash or a lost answer (facts 7)."""
 
 
 class Jobs(Protocol):

@@ -215,7 +215,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _keys_are_two(self) -> Self:
-        """Who may decrypt credentials must not be able to decrypt API keys (DESIGN, decision 6)."""
+        """Who may decrypt credentials must not be able to decrypt API keys (decision 6)."""
         if self.kms_api_keys_key is not None and self.kms_api_keys_key == self.kms_credentials_key:
             raise ValueError("KMS_API_KEYS_KEY and KMS_CREDENTIALS_KEY are the same key; they must be two")
         return self

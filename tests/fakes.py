@@ -98,7 +98,7 @@ class FakeMessageBus(Fallible):
 
 @dataclass
 class FakeTable:
-    """A table: `stored` rows were loaded or queried into it, `streamed` ones are seen by queries only (FACTS 6)."""
+    """A table: `stored` rows were loaded or queried into it, `streamed` ones are seen by queries only (facts 6)."""
 
     schema: TableSchema
     labels: Mapping[str, str]

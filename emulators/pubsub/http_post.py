@@ -107,7 +107,7 @@ class _Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status == 100:
             return
-        # An interim status ends our request but not the exchange: 102 counts as an answer to a push (FACTS 18).
+        # An interim status ends our request but not the exchange: 102 counts as an answer to a push (facts 18).
         self.reusable = self._parser.should_keep_alive() and status >= 200
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(status)

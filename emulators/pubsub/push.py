@@ -118,7 +118,7 @@ async def _push_one(subscription: Pushed, delivery: Delivery, endpoint: Endpoint
     began = time.monotonic()
     body = push_body(subscription.name, delivery.message, subscription.counted_attempt(delivery))
     try:
-        async with asyncio.timeout(subscription.ack_deadline_s):  # the ack deadline is the push timeout (FACTS 18)
+        async with asyncio.timeout(subscription.ack_deadline_s):  # the ack deadline is the push timeout (facts 18)
             status = await endpoint.post(body)
     except (OSError, TimeoutError):
         status = 0
@@ -134,7 +134,7 @@ async def _push_one(subscription: Pushed, delivery: Delivery, endpoint: Endpoint
 
 
 def push_body(subscription: str, message: Message, attempt: int | None) -> bytes:
-    """The JSON of a push request; `attempt` only where a dead letter policy counts attempts (FACTS 19).
+    """The JSON of a push request; `attempt` only where a dead letter policy counts attempts (facts 19).
 
     https://cloud.google.com/pubsub/docs/push#receive_push
     """

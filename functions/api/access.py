@@ -1,4 +1,4 @@
-"""Who is calling, and how often they may: the admin key, or a tenant's API key. In the order of PRODUCT 2."""
+"""Who is calling, and how often they may: the admin key, or a tenant's API key. In the order of rules 2."""
 
 import hmac
 from math import ceil

@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from shared.contracts.faults import faults_of
 from shared.errors import Fault, RequestInvalid
 
-# PRODUCT 2.
+# Source: rules 2.
 MOST_BYTES = 64 * 1024
 # curl -d sends the form type when it is told nothing; the body is read as JSON all the same.
 MEDIA_TYPES = ("", "application/json", "application/x-www-form-urlencoded")

@@ -56,7 +56,7 @@ def run_pipeline(tenant_id: str, provider: str, domain: str, template_name: str)
     services = instance()
     caller = require_tenant(flask.request, tenant_id, services, asks_for_run=True)
     address = TemplateAddress(provider, domain, template_name)
-    available(caller, address, services.templates)  # 404 comes before 400 (PRODUCT 2)
+    available(caller, address, services.templates)  # 404 comes before 400 (rules 2)
     request = body.read(flask.request, RunRequest)
     accepted = accept(
         caller,

@@ -69,7 +69,7 @@ class BigQueryCatalog:
         return Dataset(ref, dict(found.labels), found.etag or "")
 
     def create_dataset(self, ref: DatasetRef, *, location: str, labels: Mapping[str, str], description: str) -> bool:
-        """See the port. Access is explicit: without, the project's viewers could read it (FACTS 14)."""
+        """See the port. Access is explicit: without, the project's viewers could read it (facts 14)."""
         dataset = bigquery.Dataset(str(ref))
         dataset.location, dataset.labels, dataset.description = location, dict(labels), description
         dataset.access_entries = [bigquery.AccessEntry("OWNER", "specialGroup", "projectOwners")]
@@ -326,7 +326,7 @@ class BigQueryJobs:
         """The job before anything is known of it: the client asks for its results at once, which is how it waits.
 
         Of a job that is not done it would ask twice for the state: a call each of the 100 a second that there are for
-        all runs together (FACTS 1).
+        all runs together (facts 1).
         """
         return bigquery.QueryJob.from_api_repr(
             {

@@ -1,4 +1,4 @@
-"""Cloud KMS by Google's client, with the checksums that tell a damaged answer from a good one (FACTS 29)."""
+"""Cloud KMS by Google's client, with the checksums that tell a damaged answer from a good one (facts 29)."""
 
 import google_crc32c
 import grpc

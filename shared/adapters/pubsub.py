@@ -1,4 +1,4 @@
-"""Pub/Sub by the generated client: one call a batch, and its answer is the confirmation (DESIGN, decision 8)."""
+"""Pub/Sub by the generated client: one call a batch, and its answer is the confirmation (decision 8)."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence

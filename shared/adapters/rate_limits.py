@@ -1,7 +1,7 @@
 """Counting of requests for all instances together: in Redis, by the library `limits`.
 
 A sliding window: the count of the window before, weighted by how much of it is still within the last minute, plus this
-window's. No burst of twice the limit at a window's end, and Redis counts by its own clock (FACTS 33).
+window's. No burst of twice the limit at a window's end, and Redis counts by its own clock (facts 33).
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Secret Manager by Google's client; a pinned version never changes, so it is read once an instance (FACTS 30)."""
+"""Secret Manager by Google's client; a pinned version never changes, so it is read once an instance (facts 30)."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""SendGrid by its client, which has neither timeout nor retry of its own (FACTS 32)."""
+"""SendGrid by its client, which has neither timeout nor retry of its own (facts 32)."""
 
 import urllib.error
 from typing import Any

@@ -60,7 +60,7 @@ ColumnType = Literal[
 
 class Column(BaseModel):
     """One column. Modes are NULLABLE or REPEATED only: a query's output is NULLABLE, so that
-    REQUIRED would fail (FACTS 9).
+    REQUIRED would fail (facts 9).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,7 +86,7 @@ def misfits(columns: Sequence[Column], table: Sequence[Column], within: str = ""
     """What a write of a query's columns to a table's would be refused for, in words, in the query's order.
 
     BigQuery puts columns in place by their names, casts no type, and adds no column that the table lacks; columns that
-    the query lacks are null (FACTS 9).
+    the query lacks are null (facts 9).
 
     >>> have = [Column(name="day", type="DATE"), Column(name="cost", type="NUMERIC")]
     >>> list(misfits([Column(name="Cost", type="FLOAT"), Column(name="note", type="STRING")], have))

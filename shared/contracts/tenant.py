@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-# One underscore exactly, so that `{tenant_id}_{dataset_type}` and `{tenant_id}_api_…` read in one way only (PRODUCT 3).
+# One underscore exactly, so that `{tenant_id}_{dataset_type}` and `{tenant_id}_api_…` read in one way only (rules 3).
 TENANT_ID = r"^[a-z][a-z0-9]{1,30}_[a-z0-9]{4,12}$"
 DATASET_TYPE = r"^(?!.*__)[a-z][a-z0-9_]{1,60}$"
 # Names that Google or the platform use for datasets of their own.
@@ -48,7 +48,7 @@ def is_tenant_id(text: str) -> bool:
 def owner_of_dataset(name: str) -> str | None:
     """The tenant whose dataset this would be by its name, or None.
 
-    A name alone proves nothing: the dataset must also bear the label `convergence_tenant` (PRODUCT 3).
+    A name alone proves nothing: the dataset must also bear the label `convergence_tenant` (rules 3).
 
     >>> owner_of_dataset("acmeinc_23xv2_gcp_silver_cost")
     'acmeinc_23xv2'

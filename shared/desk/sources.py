@@ -12,7 +12,7 @@ from shared.desk.files import SOURCES
 from shared.errors import Fault, PermanentError
 from shared.templating.isolation import Policy, guard
 
-# BigQuery on demand, US multi-region: $6.25 a TiB, in whole MiB, at least 10 for each table of a query (FACTS 12).
+# BigQuery on demand, US multi-region: $6.25 a TiB, in whole MiB, at least 10 for each table of a query (facts 12).
 DOLLARS_PER_TIB = 6.25
 LEAST_BYTES = 10 * 1024**2
 TENANTS = 10_000

@@ -15,7 +15,7 @@ from shared.errors import Fault, PermanentError
 from shared.ports import Catalog, Cipher, Clock, Jobs, Mailer, Rows
 from shared.settings import Settings
 
-# PRODUCT 4: the platform is no open relay.
+# The platform is no open relay (rules 4).
 MOST_MAILS_A_RUN = 20
 
 
@@ -147,7 +147,7 @@ class StepContext:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Labels for the step's jobs: they reach the bill (FACTS 13)."""
+        """Labels for the step's jobs: they reach the bill (facts 13)."""
         template = f"{self.run.provider}-{self.run.domain}-{self.run.template_name}"
         return {
             "convergence_tenant": self.run.tenant_id,

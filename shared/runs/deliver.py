@@ -116,7 +116,7 @@ class Delivery:
             self._continue(run)
 
     def _continue(self, run: RunMessage) -> None:
-        """Waiting is not failing: a nack would slow the whole subscription and use up a delivery (FACTS 18).
+        """Waiting is not failing: a nack would slow the whole subscription and use up a delivery (facts 18).
 
         The next message finds the run's jobs by their ids. Raises NotConfirmed: then this one is redelivered.
         """

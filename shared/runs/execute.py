@@ -221,7 +221,7 @@ class Execution:
     def _catch_up(self) -> None:
         """Learn from the events, once, what another delivery did: before a mail, and where a job was there before.
 
-        A double can say that it is the first delivery (FACTS 20). This is the ledger that makes doubled mails rare.
+        A double can say that it is the first delivery (facts 20). This is the ledger that makes doubled mails rare.
         """
         with self._catching_up:
             if self._caught_up:

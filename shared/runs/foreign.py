@@ -15,7 +15,7 @@ from shared.tenants.directory import Directory
 
 
 class ForeignRuns:
-    """Reads messages of publishers. Who the publisher is, the caller knows from the subscription (PRODUCT 1)."""
+    """Reads messages of publishers. Who the publisher is, the caller knows from the subscription (rules 1)."""
 
     def __init__(self, publishers: Publishers, *, directory: Directory, templates: Templates) -> None:
         self._publishers, self._directory, self._templates = publishers, directory, templates

@@ -20,7 +20,7 @@ class LiveRuns:
     def of_tenant(self, tenant_id: str) -> list[str]:
         """The id of a run of this tenant that lives, or nothing: one is enough to know.
 
-        A run is over after its deadline (PRODUCT 6), whether an end was recorded or not.
+        A run is over after its deadline (rules 6), whether an end was recorded or not.
         """
         since = self._clock.now() - self._run_deadline
         found = self._jobs.select(live_runs(self._events, tenant_id, since.isoformat()), max_rows=1)

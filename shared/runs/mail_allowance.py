@@ -1,4 +1,4 @@
-"""Keep a tenant to its mails of a day: the platform is no open relay (PRODUCT 4)."""
+"""Keep a tenant to its mails of a day: the platform is no open relay (rules 4)."""
 
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
@@ -31,7 +31,7 @@ class MailAllowance:
                 Parameter("midnight", "TIMESTAMP", midnight.isoformat()),
             ),
         )
-        # An event may be there twice (FACTS 6); its id is the same then.
+        # An event may be there twice (facts 6); its id is the same then.
         sent = {row["event_id"]: row["mails_sent"] or 0 for row in self._jobs.select(sql)}
         if sum(sent.values()) + mails > MOST_A_DAY:
             raise MailLimitReached(

@@ -1,6 +1,6 @@
 """Take in a push: from a subscription that the function serves, or else recorded as refused.
 
-Authority comes from the subscription of the push body, never from the message (PRODUCT 1).
+Authority comes from the subscription of the push body, never from the message (rules 1).
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Copies of runs in their tenants' own tables that could not be written when the run ended, and are written later.
 
-A tenant's table takes streamed rows only some minutes after it was made (FACTS 6), and a function can be killed between
+A tenant's table takes streamed rows only some minutes after it was made (facts 6), and a function can be killed between
 the end of a run and its copy.
 """
 

@@ -1,7 +1,7 @@
 """What happened to a run: events that are only ever added, and the state that they make.
 
 The control table x_meta_runs is authoritative; the tenant's x_meta_pipeline_runs and x_meta_step_logs are its copy
-(PRODUCT 6). The state is the event of highest rank, ties to the earliest, so that neither the order in which events
+(rules 6). The state is the event of highest rank, ties to the earliest, so that neither the order in which events
 arrive nor their doubles matter.
 """
 
@@ -131,9 +131,9 @@ class RunLog:
         """The run ended: `unsaid` steps and the end to the control table, then the copies to the tenant, at once.
 
         Raises TransientError when the control table could not be written: the end may then be said again. The copy
-        never fails a run (PRODUCT 6), nor asks for a redelivery, which would find that the run has ended.
+        never fails a run (rules 6), nor asks for a redelivery, which would find that the run has ended.
         Never the copy first: a redelivery that does not find the end would write it again, when its insertId is
-        forgotten (FACTS 6).
+        forgotten (facts 6).
         """
         self.add(run, [*unsaid, end], delivery=delivery)
         copies: list[Callable[[], None]] = [
@@ -151,7 +151,7 @@ class RunLog:
         return state_of(self.events(tenant_id, pipeline_logging_id))
 
     def events(self, tenant_id: str, pipeline_logging_id: str) -> list[dict[str, Any]]:
-        """The run's events, in no order: a query job, or two. Streamed rows are seen by queries only (FACTS 6).
+        """The run's events, in no order: a query job, or two. Streamed rows are seen by queries only (facts 6).
 
         Each day that is kept is a partition whose bytes are billed, and most runs that are asked about are new: days
         before `_RECENT` are read only where the run may have events there.
@@ -293,5 +293,5 @@ def _json(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def insert_id(*parts: str) -> str:
-    """The insertId of a row: of run, step and event, so that the same row twice is written once (FACTS 6)."""
+    """The insertId of a row: of run, step and event, so that the same row twice is written once (facts 6)."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

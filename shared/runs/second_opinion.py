@@ -1,7 +1,7 @@
 """Ask BigQuery itself what a query would read, and refuse to run it where that is more than the guard saw.
 
 The guard goes by names. Behind a name in the tenant's own dataset there may be a view, which reads on, or the dataset
-may bear the tenant's name and not its label: neither is the tenant's to read (PRODUCT 3, 4). That is looked up for each
+may bear the tenant's name and not its label: neither is the tenant's to read (rules 3, 4). That is looked up for each
 tenant; the dry run is one for all of them.
 """
 
@@ -16,7 +16,7 @@ from shared.ports import Catalog, Clock, Jobs
 from shared.templating.isolation import confirm
 from shared.tenants.freshness import Fresh
 
-# PRODUCT 4: verdicts are kept for an hour, per query with the tenant's own datasets replaced by a marker.
+# Verdicts are kept for an hour, per query with the tenant's own datasets replaced by a marker (rules 4).
 TTL_S = 3_600
 MOST_KEPT = 10_000
 

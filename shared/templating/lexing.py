@@ -13,7 +13,7 @@ from sqlglot.errors import SqlglotError
 
 from shared.errors import Fault, SqlRefused
 
-MAX_SQL_CHARACTERS = 256 * 1024  # a template has at most 64 KiB; BigQuery takes 1 MB (FACTS 10)
+MAX_SQL_CHARACTERS = 256 * 1024  # a template has at most 64 KiB; BigQuery takes 1 MB (facts 10)
 
 _GAP = re.compile(r"(?:[ \t\r\n\f\v]|--[^\r\n]*|#[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
 _PREFIX = r"(?:[rR][bB]?|[bB][rR]?)?"

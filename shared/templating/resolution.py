@@ -1,6 +1,6 @@
 """Give each variable of a run its value, and refuse what may not stand in its place.
 
-Precedence (PRODUCT 4): template default < operator settings < tenant variables < request < built-ins.
+Precedence (rules 4): template default < operator settings < tenant variables < request < built-ins.
 """
 
 from collections.abc import Iterable, Mapping

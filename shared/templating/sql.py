@@ -1,6 +1,6 @@
 """Turn a query's placeholders into query parameters and checked names: no value is ever pasted into SQL.
 
-What becomes of a placeholder depends on where it stands (PRODUCT 4, "SQL"):
+What becomes of a placeholder depends on where it stands (rules 4, "SQL"):
 
     in a string literal        the whole literal is one STRING parameter; text around the placeholder joins the value
     in a typed literal         DATE '{date}' is CAST(@p AS DATE); JSON '{x}' is PARSE_JSON(@p), and nothing beside {x}
@@ -24,7 +24,7 @@ from shared.templating.placeholders import Name
 from shared.templating.places import Bare, InLiteral, InName, Place, outline
 from shared.templating.variables import Variables
 
-# FACTS 10.
+# Source: facts 10.
 MOST_PARAMETERS = 10_000
 _BARE_TYPES: dict[str, ParameterType] = {"int": "INT64", "float": "FLOAT64", "bool": "BOOL", "date": "DATE"}
 _PATH = re.compile(rf"(?:{PROJECT}\.)?{PATH_PART}(?:\.{PATH_PART}){{0,2}}")

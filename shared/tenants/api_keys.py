@@ -19,7 +19,7 @@ from shared.tenants.freshness import Fresh
 from shared.tenants.metadata import metadata_table
 
 _ALPHABET = string.ascii_letters + string.digits
-# 26 of 62 characters are 154 bits; PRODUCT 3 asks for 128 at least.
+# 26 of 62 characters are 154 bits; rules 3 ask for 128 at least.
 RANDOM_CHARACTERS = 26
 # Any length that a key may have had in the past; bounds what is hashed for a stranger.
 _SHAPE = re.compile(rf"(?P<tenant>{TENANT_ID.strip('^$')})_api_[A-Za-z0-9]{{16,64}}")
@@ -81,7 +81,7 @@ def tenant_of_key(key: str) -> str | None:
 
 
 class ApiKeys:
-    """Checks keys against the rows that a free `tabledata.list` finds, kept for at most a minute (PRODUCT 3)."""
+    """Checks keys against the rows that a free `tabledata.list` finds, kept for at most a minute (rules 3)."""
 
     def __init__(self, rows: Rows, clock: Clock, *, data_project: str, schema: TableSchema) -> None:
         self._rows, self._clock, self._data_project, self._schema = rows, clock, data_project, schema

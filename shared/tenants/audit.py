@@ -33,7 +33,7 @@ class Act:
 
 
 class Audit:
-    """Appends to the control table x_meta_audit; queries see a row at once (FACTS 6)."""
+    """Appends to the control table x_meta_audit; queries see a row at once (facts 6)."""
 
     def __init__(self, rows: Rows, clock: Clock, control: DatasetRef) -> None:
         self._rows, self._clock, self._table = rows, clock, control.table("x_meta_audit")

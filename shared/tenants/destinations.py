@@ -18,7 +18,7 @@ class TenantDestinations:
     """Tables that this instance has seen to. A known table costs no call.
 
     Before anything that is missing is made, the tenant is read afresh: what an off-boarding has removed is not made
-    again by a run that still believes in the tenant (PRODUCT 3).
+    again by a run that still believes in the tenant (rules 3).
     """
 
     def __init__(self, catalog: Catalog, directory: Directory, *, location: str) -> None:

@@ -7,13 +7,13 @@ from shared.ports import Clock, Rows
 from shared.tenants.freshness import Fresh
 from shared.tenants.records import read_record
 
-# Revocation and suspension hold everywhere within this time (PRODUCT 3).
+# Revocation and suspension hold everywhere within this time (rules 3).
 TTL_S = 60
 MOST_KEPT = 20_000
 
 
 class Directory:
-    """Tenants by id: one free `tabledata.list` a tenant a minute, no query job (DESIGN, decision 4)."""
+    """Tenants by id: one free `tabledata.list` a tenant a minute, no query job (decision 4)."""
 
     def __init__(self, rows: Rows, clock: Clock, *, data_project: str, schema: TableSchema) -> None:
         self._rows, self._data_project, self._schema = rows, data_project, schema
@@ -32,7 +32,7 @@ class Directory:
     def confirm(self, tenant_id: str) -> None:
         """Read the tenant now. Raises TenantUnknown or TenantSuspended where it is no longer one or not active.
 
-        Asked before anything is made for it: an off-boarded tenant does not come back by itself (PRODUCT 3).
+        Asked before anything is made for it: an off-boarded tenant does not come back by itself (rules 3).
         """
         self._kept.forget(tenant_id)
         tenant = self.get(tenant_id)

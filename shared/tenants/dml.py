@@ -1,6 +1,6 @@
 """Change a small table of the platform by one DML statement, once.
 
-Keys, credentials and records are written by DML or load job only, so that `tabledata.list` sees them (FACTS 6). Each
+Keys, credentials and records are written by DML or load job only, so that `tabledata.list` sees them (facts 6). Each
 change is one statement, so that it happens as a whole or not at all.
 """
 

@@ -38,7 +38,7 @@ class OffBoarding:
     """Removes tenants. What is a tenant's is found by its label and its name; the registry's row goes last.
 
     A dataset is removed only where its label names the tenant *and* its name parses to exactly this tenant: a
-    neighbour whose id begins alike, and whatever bears no label, is never touched (PRODUCT 3).
+    neighbour whose id begins alike, and whatever bears no label, is never touched (rules 3).
 
     What was there when the call began is removed, and no other onboarding of the id: a call that is held up may be
     overtaken by another one that completes it, and the id be onboarded anew. Every change is bound to what was seen:

@@ -1,4 +1,4 @@
-"""How often who may call: per tenant, per endpoint, and all together (PRODUCT 2).
+"""How often who may call: per tenant, per endpoint, and all together (rules 2).
 
 The tenant's own layer is asked first: what is refused there takes nothing from the layers that all share, so that one
 tenant's loop costs the others nothing.
@@ -25,7 +25,7 @@ class RateLimits:
         self._pausing = threading.Lock()
 
     def look_up(self, address: str) -> None:
-        """A key is to be looked up. Raises RateLimited: guesses must not use up BigQuery's quota (FACTS 1)."""
+        """A key is to be looked up. Raises RateLimited: guesses must not use up BigQuery's quota (facts 1)."""
         self._hit(
             self._settings.rate_limit_lookups_per_address, "look-ups of keys from your address", "address", address
         )

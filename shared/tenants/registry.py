@@ -27,7 +27,7 @@ class Registered:
 
 
 class Registry:
-    """Reads and writes rows of x_meta_tenants, by DML: loads into one table have a daily limit, DML has none (FACTS 4).
+    """Reads and writes rows of x_meta_tenants, by DML: loads into one table have a daily limit, DML has none (facts 4).
 
     Every write takes the id of the `request` that it belongs to: the same one again does nothing.
     """

@@ -16,7 +16,7 @@ _RESERVED = frozenset({*BUILT_IN, *FAILURE_BUILT_IN, "admin_email"})
 def check_variables(tenant_id: str, variables: Mapping[str, str | None]) -> None:
     """Raise VariablesInvalid with one fault for each variable that cannot be the tenant's.
 
-    A tenant variable is stronger than an operator setting of its name (PRODUCT 4): that is what it is for, so such
+    A tenant variable is stronger than an operator setting of its name (rules 4): that is what it is for, so such
     names are taken; a built-in is never overridden, so those are not. A whole `project.dataset.table` would become a
     source of the tenant's, so it may be in no other tenant's dataset, nor in one of the platform's.
     """

@@ -1,6 +1,6 @@
 """The adapter of each port. It is made when the port is first used, because its vendor's library is slow to import.
 
-So a function pays only for the libraries that its path uses (FACTS 27), and reads only the settings that it declares.
+So a function pays only for the libraries that its path uses (facts 27), and reads only the settings that it declares.
 """
 
 from typing import TYPE_CHECKING

@@ -28,7 +28,7 @@ Fault = Literal["kill before", "kill after", "lose the answer", "act and say 503
 FAULTS: tuple[Fault, ...] = ("kill before", "kill after", "lose the answer", "act and say 503")
 _REFUSALS: dict[str, tuple[int, str]] = {
     "act and say 503": (503, "backendError"),
-    "say quotaExceeded": (403, "quotaExceeded"),  # which the client does not retry (FACTS 8)
+    "say quotaExceeded": (403, "quotaExceeded"),  # which the client does not retry (facts 8)
 }
 # So long jobs.getQueryResults waits for the end of a job; BigQuery may answer at any time that it is not complete.
 _RESULTS_WAIT_S = 2.0

@@ -229,7 +229,7 @@ def test_a_run_ends_once_whatever_goes_wrong_at_one_of_its_calls(
         if (mails := world.mails(tenant)) > 1:
             doubled[where] = mails
     world.faults.arm()
-    # Between sending and recording, and nowhere else: SendGrid has no idempotency key (FACTS 32).
+    # Between sending and recording, and nowhere else: SendGrid has no idempotency key (facts 32).
     assert set(doubled.values()) <= {2}, doubled
     assert len(doubled) <= 2, doubled
 

@@ -1,6 +1,6 @@
 """Who is let in where: every route and method, each kind of key, each value of ROUTES, by the two tables below.
 
-The tables say what PRODUCT 2 says; nothing in them is taken from the code. A route that they lack fails a test.
+The tables say what rules 2 say; nothing in them is taken from the code. A route that they lack fails a test.
 """
 
 from datetime import timedelta

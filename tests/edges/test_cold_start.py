@@ -8,7 +8,7 @@ import pytest
 from tests.builders import ROOT
 
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.py"))
-# Google's clients take 0.8 s together (FACTS 27). `google.cloud.functions` is functions-framework's own.
+# Google's clients take 0.8 s together (facts 27). `google.cloud.functions` is functions-framework's own.
 CLIENTS = (
     "google.cloud.bigquery", "google.cloud.kms", "google.cloud.secretmanager", "google.pubsub", "google.api_core",
     "google.auth", "grpc", "sendgrid", "python_http_client", "requests",

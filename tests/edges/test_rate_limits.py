@@ -1,4 +1,4 @@
-"""What a caller sees of rate limits: headers on what is answered, 429 on what is too much, in PRODUCT 2's order."""
+"""What a caller sees of rate limits: headers on what is answered, 429 on what is too much, in the order of rules 2."""
 
 from typing import Any
 

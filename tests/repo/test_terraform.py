@@ -129,7 +129,7 @@ def test_the_control_dataset_has_a_table_for_each_file(planned):
 def test_the_control_dataset_says_who_may_open_it(planned):
     [dataset] = made(planned, "google_bigquery_dataset").values()
 
-    # Without, BigQuery lets in the project's viewers and editors (FACTS 14).
+    # Without, BigQuery lets in the project's viewers and editors (facts 14).
     assert [(one["role"], one["special_group"]) for one in dataset["access"]] == [("OWNER", "projectOwners")]
 
 

@@ -157,5 +157,5 @@ def test_a_function_may_work_and_believes_it_may_for_as_long_as_its_pushes_wait(
 def test_messages_outlast_a_week_and_dead_letters_the_month_that_pub_sub_keeps_them(planned):
     for address, one in made(planned, "google_pubsub_subscription").items():
         kept_s = int(one["message_retention_duration"].removesuffix("s"))
-        # 31 days are the most (FACTS 21).
+        # 31 days are the most (facts 21).
         assert kept_s == (7 if one["dead_letter_policy"] else 31) * DAY_S, address

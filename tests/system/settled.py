@@ -3,7 +3,7 @@
 Two things take one. A table that was just made may not be known to streaming yet: insertAll answers notFound
 (googleapis/google-cloud-go, issue 975; "Metadata errors for streaming inserts" in Google's troubleshooting page). And
 the first rows that are streamed into a table may not be seen by queries for up to two minutes. The platform lives with
-both (DESIGN, decision 3); a suite that asks at once what it wrote has to wait, and waits here, not in its own lines.
+both (decision 3); a suite that asks at once what it wrote has to wait, and waits here, not in its own lines.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -9,7 +9,7 @@ from shared.contracts.files.variable_spec import VariableSpec
 
 Trigger = Literal["on_success", "on_failure", "always"]
 
-# What the platform itself sets; a template cannot declare these and nobody can override them (PRODUCT 4).
+# What the platform itself sets; a template cannot declare these and nobody can override them (rules 4).
 BUILT_IN = (
     "tenant_id", "provider", "domain", "template_name", "pipeline_id", "pipeline_logging_id", "date", "trigger_by",
     "run_date",

@@ -9,7 +9,7 @@ from shared.contracts.fields import BATCH_ID, RUN_ID
 from shared.contracts.http.answers import Answer, Count, RunId, TenantId
 from shared.contracts.http.moments import Moment
 
-# PRODUCT 6: a call replays at most so many.
+# A call replays at most so many (rules 6).
 MOST_REPLAYED = 10_000
 
 ErrorCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,63}$")]

@@ -16,10 +16,10 @@ from shared.contracts.template_address import TemplateAddress
 from shared.contracts.tenant import TENANT_ID
 from shared.errors import MessageRejected
 
-# PRODUCT 2: a backfill is of at most so many days.
+# A backfill is of at most so many days (rules 2).
 MOST_DAYS = 366
 MOST_LOOKBACK_DAYS = 31
-# A message has at most 10 MB (FACTS 17); whoever names more tenants means all of them.
+# A message has at most 10 MB (facts 17); whoever names more tenants means all of them.
 MOST_TENANTS_NAMED = 10_000
 # Nobody asked for a batch before.
 FIRST_YEAR = 2000

@@ -1,4 +1,4 @@
-"""What other systems publish: a wish for a run, never a run itself (PRODUCT 1)."""
+"""What other systems publish: a wish for a run, never a run itself (rules 1)."""
 
 import datetime as dt
 import hashlib

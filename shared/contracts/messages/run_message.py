@@ -21,7 +21,7 @@ EVENTS_BEFORE = dt.timedelta(hours=1)
 
 
 class RunMessage(BaseModel):
-    """One run of one template for one tenant, with everything that decides its outcome (PRODUCT 6).
+    """One run of one template for one tenant, with everything that decides its outcome (rules 6).
 
     `pipeline_logging_id` was fixed before publishing, so that every delivery of this message is the same run.
     `asked_before` says that an equal message may have been published earlier (an idempotency key, a republication):

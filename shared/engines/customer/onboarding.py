@@ -17,7 +17,7 @@ from shared.tenants.api_keys import make_key
 from shared.tenants.claim import claim, confirm_claim
 from shared.tenants.metadata import metadata_schema
 
-# Each insert is a call of its own; BigQuery takes 10 a second (FACTS 1).
+# Each insert is a call of its own; BigQuery takes 10 a second (facts 1).
 PARALLEL_TABLES = 3
 # The platform itself needs these: they are made also where a template does not list them.
 NEEDED_TABLES = (
@@ -91,7 +91,7 @@ class Onboarding(Engine[OnboardingFields]):
 
 
 def _refuse_foreign(dataset: DatasetRef, context: StepContext) -> None:
-    """A dataset that is not a tenant's, but would be this one's by its name, makes the id unusable (PRODUCT 3)."""
+    """A dataset that is not a tenant's, but would be this one's by its name, makes the id unusable (rules 3)."""
     for found in context.services.catalog.datasets(dataset.project):
         ours = found.labels.get(TENANT_LABEL) == dataset.dataset
         if owner_of_dataset(found.ref.dataset) == dataset.dataset and not ours:
@@ -119,7 +119,7 @@ def _make_tables(fields: OnboardingFields, dataset: DatasetRef, context: StepCon
 
 
 def _make_key(table: TableRef, context: StepContext) -> SecretStr:
-    """A new key; it replaces one of an attempt that was cut short, which was never shown (PRODUCT 3)."""
+    """A new key; it replaces one of an attempt that was cut short, which was never shown (rules 3)."""
     made = make_key(context.run.tenant_id, context.run.pipeline_logging_id[:16], context.services.api_keys_cipher)
     row = {
         "key_id": made.key_id,
@@ -151,6 +151,6 @@ def _write_tenant(table: TableRef, context: StepContext) -> None:
 
 
 def _replace(table: TableRef, row: Mapping[str, Any], context: StepContext) -> None:
-    """Make this the table's only row, by a load job: `tabledata.list` sees what it wrote (FACTS 6)."""
+    """Make this the table's only row, by a load job: `tabledata.list` sees what it wrote (facts 6)."""
     schema = metadata_schema(context.services.settings.templates_dir, f"{table.table}.json")
     context.services.rows.replace(table, schema, [row], job_id=job_id(*context.job_ids(table.table.replace("_", "-"))))

@@ -26,7 +26,7 @@ from shared.errors import (
 from shared.once import run_once
 from shared.ports import Job, QueryJob
 
-# Query jobs refuse to bill less (FACTS 12).
+# Query jobs refuse to bill less (facts 12).
 LEAST_BYTES_BILLED = 10 * 1024**2
 Mode = Literal["replace_partition", "append", "replace"]
 
@@ -162,7 +162,7 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
         job = replace(
             job,
             labels=context.labels,
-            # Fan-out work runs as BATCH: its queue takes 20,000 jobs, the interactive one 1,000 (FACTS 2).
+            # Fan-out work runs as BATCH: its queue takes 20,000 jobs, the interactive one 1,000 (facts 2).
             priority="BATCH" if bulk else "INTERACTIVE",
             maximum_bytes_billed=_limit(fields, context),
             timeout_s=context.timeout_s,

@@ -43,11 +43,11 @@ class EmailFields(Fields):
 
 
 class EmailNotification(Engine[EmailFields]):
-    """Send one mail. It may be sent again after a crash: SendGrid has no idempotency key (FACTS 32)."""
+    """Send one mail. It may be sent again after a crash: SendGrid has no idempotency key (facts 32)."""
 
     fields_model = EmailFields
     repeatable = False
-    # The platform's mails carry its good name: strangers' texts in them are short and lead nowhere (PRODUCT 4).
+    # The platform's mails carry its good name: strangers' texts in them are short and lead nowhere (rules 4).
     request_text_limit = 200
 
     def check(self, fields: EmailFields, context: StepContext) -> None:
@@ -118,7 +118,7 @@ def _refusal(address: str, tenant: Tenant, settings: Settings) -> str:
 
 
 def may_receive(address: str, tenant: Tenant, settings: Settings) -> bool:
-    """Whether mail of this tenant may go to the address: the platform is no open relay (PRODUCT 4)."""
+    """Whether mail of this tenant may go to the address: the platform is no open relay (rules 4)."""
     if not re.fullmatch(EMAIL, address):
         return False
     address = address.lower()
