@@ -21,7 +21,7 @@ from rich.table import Table
 from shared.contracts.files.pipeline_template import PipelineTemplate, read_template
 from shared.contracts.files.shared_sources import SharedSource, read_sources
 from shared.contracts.files.template_body import FAILURE_BUILT_IN
-from shared.contracts.messages.run_message import RunMessage, run_id
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.template_address import TemplateAddress
 from shared.contracts.tenant import Tenant
 from shared.engines.base import Services
@@ -93,16 +93,13 @@ def _services() -> Services:
 
 def _asked(number: int, template_name: str) -> tuple[RunMessage, Tenant]:
     tenant = Tenant(f"tenant{number}_abcd", f"admin@tenant{number}.example", epoch="1")
-    run = RunMessage(
-        pipeline_logging_id=run_id(tenant.tenant_id, "1", "bench", "2025-11-15"),
-        tenant_id=tenant.tenant_id,
-        epoch="1",
-        provider="gcp",
-        domain="cost",
-        template_name=template_name,
+    run = RunMessage.of(
+        tenant.tenant_id,
+        tenant.epoch,
+        TemplateAddress("gcp", "cost", template_name),
+        key="bench",
         template_version="0" * 16,
         date=date(2025, 11, 15),
-        run_date=date(2025, 11, 16),
         trigger_by="bench",
         lane="bulk",
         accepted_at=datetime(2025, 11, 16, tzinfo=UTC),

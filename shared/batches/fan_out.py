@@ -122,17 +122,13 @@ def messages(batch: Batch, template_version: str, targets: Iterable[Target]) -> 
 
 def _cut(batch: Batch, template_version: str, target: Target) -> tuple[str, ...]:
     """The JSON of a run of this day around its id, tenant and epoch, which come before any text of a caller's."""
-    run, tenant, epoch = "f" * 32, "tenant_0000", "e" * 32
-    whole = RunMessage(
-        pipeline_logging_id=run,
-        tenant_id=tenant,
-        epoch=epoch,
-        provider=batch.address.provider,
-        domain=batch.address.domain,
-        template_name=batch.address.template_name,
+    run = RunMessage.of(
+        "tenant_0000",
+        "e" * 32,
+        batch.address,
+        key=batch_key(batch.batch_id, batch.address),
         template_version=template_version,
         date=target.date,
-        run_date=batch.asked_at.date(),
         trigger_by=batch.trigger_by,
         lane="bulk",
         run_attempt=target.run_attempt,
@@ -141,8 +137,8 @@ def _cut(batch: Batch, template_version: str, target: Target) -> tuple[str, ...]
         accepted_at=batch.asked_at,
         asked_before=batch.asked_before,
         variables=batch.variables,
-    ).model_dump_json()
-    head, whole = whole.split(run, 1)
-    between, whole = whole.split(tenant, 1)
-    after, rest = whole.split(epoch, 1)
+    )
+    head, whole = run.model_dump_json().split(run.pipeline_logging_id, 1)
+    between, whole = whole.split(run.tenant_id, 1)
+    after, rest = whole.split(run.epoch, 1)
     return head, between, after, rest

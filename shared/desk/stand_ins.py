@@ -83,23 +83,19 @@ def run(
     now: dt.datetime = dt.datetime(2025, 11, 16, tzinfo=dt.UTC),
 ) -> RunMessage:
     """A run that will not be."""
-    return RunMessage.model_validate(
-        {
-            "pipeline_logging_id": RUN_ID,
-            "tenant_id": tenant_id,
-            "epoch": "0",
-            "provider": template.provider,
-            "domain": template.domain,
-            "template_name": template.template_name,
-            "template_version": version,
-            "date": date,
-            "run_date": now.date(),
-            "trigger_by": "preview",
-            "lane": "interactive",
-            "accepted_at": now,
-            "variables": request or {},
-        }
+    made = RunMessage.of(
+        tenant_id,
+        "0",
+        template,
+        key="preview",
+        template_version=version,
+        date=date,
+        trigger_by="preview",
+        lane="interactive",
+        accepted_at=now,
+        variables={name: list(value) if isinstance(value, tuple) else value for name, value in (request or {}).items()},
     )
+    return made.model_copy(update={"pipeline_logging_id": RUN_ID})
 
 
 def with_values(template: PipelineTemplate) -> PipelineTemplate:

@@ -86,8 +86,9 @@ class DeadLetters:
         # A run that kills its process takes the others there with it, and their deliveries: each has a second chance.
         may_live = run.revived == 0 or not _begun(events, run) or self._has_live_job(run, state)
         if not is_dead and run.revived < MOST_REVIVALS and may_live:
-            self._publish(run.model_copy(update={"revived": run.revived + 1}))
-            log("run_revived", revived=run.revived + 1)
+            revival = run.revival()
+            self._publish(revival)
+            log("run_revived", revived=revival.revived)
             return
         self._bury(run, state, DeliveryExhausted(times))
         self._keep(push, letter, DeliveryExhausted(times), run)
@@ -103,7 +104,7 @@ class DeadLetters:
             error_message=error.message,
         )
         self._log.add(run, [dead])
-        self._publish(run.model_copy(update={"only": "after_failure"}))
+        self._publish(run.after_failure())
         log("run_dead", "ERROR", error_code=error.code, batch_id=run.batch_id, template=str(run.address))
 
     def _publish(self, run: RunMessage) -> None:

@@ -151,7 +151,7 @@ class Reconcile:
                 if late >= GIVEN_UP_AFTER:
                     dead.append(one.message)
                 elif is_due(now - one.seen_at) or timedelta() <= late < EVERY:
-                    again.append(one.message.model_copy(update={"asked_before": True}))
+                    again.append(one.message.republished())
             self._dead(dead, now)
             self._publish(again)
 
@@ -164,7 +164,7 @@ class Reconcile:
         self._runs.add_to_all([(run, record) for run in runs])
         self._runs.doubt_copies(runs)
         # Whoever is to hear of a failure hears of this one.
-        self._publish([run.model_copy(update={"only": "after_failure"}) for run in runs])
+        self._publish([run.after_failure() for run in runs])
         log("runs_given_up", "WARNING", runs=len(runs))
 
     def _publish(self, runs: list[RunMessage]) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby, islice
 from typing import Any
 
 from shared.batches.fan_out import CHUNK_MESSAGES
+from shared.contracts.fields import Lane
 from shared.contracts.http.replays import ReplayRequest
-from shared.contracts.messages.run_message import RunMessage, batch_key, replay_key, run_id
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.sql import Parameter, ParameterType, Sql
 from shared.contracts.tables import DatasetRef
 from shared.contracts.template_address import ONBOARDING
@@ -59,10 +60,10 @@ class Replays:
         if asked.run:
             _check(asked.run, found)
         now = self._clock.now()
-        lane = None if asked.run else "bulk"
+        lane: Lane | None = None if asked.run else "bulk"
         again = [
             (
-                next_attempt(RunMessage.model_validate_json(row["message"]), now, lane=row["lane"] or lane),
+                RunMessage.model_validate_json(row["message"]).next_attempt(now, lane=row["lane"] or lane),
                 RunRecord("QUEUED", row["pipeline_id"]),
             )
             for row in found[: asked.limit]
@@ -144,29 +145,6 @@ WHERE {" AND ".join(wanted)}
 ORDER BY pipeline_logging_id
 LIMIT {asked.limit + 1}"""
         return Sql(text, tuple(Parameter(name, kind, value) for name, (kind, value) in given.items()))
-
-
-def next_attempt(run: RunMessage, now: datetime, *, lane: str | None) -> RunMessage:
-    """The run that repeats this one: it asks for the same, and its id follows from this one's.
-
-    A batch's retry of the same run is this same run. What decides its outcome stays: date, run_date, variables.
-    """
-    key = batch_key(run.batch_id, run.address) if run.batch_id else replay_key(run.pipeline_logging_id)
-    attempt = run.run_attempt + 1
-    day = run.date.isoformat() if run.date else None
-    return run.model_copy(
-        update={
-            "pipeline_logging_id": run_id(run.tenant_id, run.epoch, key, day, attempt),
-            "run_attempt": attempt,
-            "previous_run": run.pipeline_logging_id,
-            "lane": lane or run.lane,
-            "accepted_at": now,
-            "asked_before": True,
-            "continuation": 0,
-            "revived": 0,
-            "only": None,
-        }
-    )
 
 
 def _check(run: str, found: Sequence[Mapping[str, Any]]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.contracts.files.pipeline_template import PipelineTemplate
 from shared.contracts.http.runs import RunRequest
-from shared.contracts.messages.run_message import RunMessage, run_id
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.template_address import ONBOARDING, TemplateAddress
 from shared.contracts.tenant import Tenant
 from shared.errors import ConvergenceError, NotConfirmed, TemplateNotFound
@@ -60,26 +60,16 @@ def accept(
     confirm: the run is then recorded as NOT_PUBLISHED, and the same call may be made again.
     """
     template = available(tenant, address, resolver.templates)
-    now = clock.now()
-    day = request.date.isoformat() if request.date else None
-    run = RunMessage(
-        pipeline_logging_id=run_id(
-            tenant.tenant_id,
-            tenant.epoch,
-            f"key:{address}:{idempotency_key}" if idempotency_key else secrets.token_hex(16),
-            day,
-        ),
-        tenant_id=tenant.tenant_id,
-        epoch=tenant.epoch,
-        provider=address.provider,
-        domain=address.domain,
-        template_name=address.template_name,
+    run = RunMessage.of(
+        tenant.tenant_id,
+        tenant.epoch,
+        address,
+        key=f"key:{address}:{idempotency_key}" if idempotency_key else secrets.token_hex(16),
         template_version=template.version,
         date=request.date,
-        run_date=now.date(),
         trigger_by=request.trigger_by,
         lane="interactive",
-        accepted_at=now,
+        accepted_at=clock.now(),
         asked_before=idempotency_key is not None,
         variables=request.variables,
     )

@@ -98,7 +98,7 @@ class Delivery:
         if plan.template.version != run.template_version:
             # It was deployed anew meanwhile. What runs is what is recorded.
             log("template_changed", accepted=run.template_version, runs=plan.template.version)
-            run = run.model_copy(update={"template_version": plan.template.version})
+            run = run.of_version(plan.template.version)
         execution = Execution(
             run,
             tenant,
@@ -120,7 +120,7 @@ class Delivery:
 
         The next message finds the run's jobs by their ids. Raises NotConfirmed: then this one is redelivered.
         """
-        following = run.model_copy(update={"continuation": run.continuation + 1})
+        following = run.continued()
         self._bus.publish(self._services.settings.pipeline_runs_topic, [message_of(following)])
         log("run_continued", continuation=following.continuation)
 

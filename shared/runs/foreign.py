@@ -2,10 +2,10 @@
 
 import datetime as dt
 
-from shared.contracts.messages.foreign_message import ForeignMessage, foreign_key, read_foreign
+from shared.contracts.messages.foreign_message import foreign_key, read_foreign
 from shared.contracts.messages.publishers import Publishers
 from shared.contracts.messages.push import Push
-from shared.contracts.messages.run_message import RunMessage, run_id
+from shared.contracts.messages.run_message import RunMessage
 from shared.errors import MessageRejected, TemplateInvalid, TemplateNotFound
 from shared.ports import Templates
 from shared.runs.accept import available
@@ -41,17 +41,13 @@ class ForeignRuns:
             raise MessageRejected(error.message) from None
         except TemplateInvalid:
             version = ""  # the run fails, and can be replayed when the template is mended
-        key = foreign_key(publisher, message, push, published_at)
-        return RunMessage(
-            pipeline_logging_id=run_id(tenant.tenant_id, tenant.epoch, key, _day(message)),
-            tenant_id=tenant.tenant_id,
-            epoch=tenant.epoch,
-            provider=address.provider,
-            domain=address.domain,
-            template_name=address.template_name,
+        return RunMessage.of(
+            tenant.tenant_id,
+            tenant.epoch,
+            address,
+            key=foreign_key(publisher, message, push, published_at),
             template_version=version,
             date=message.date,
-            run_date=published_at.astimezone(dt.UTC).date(),
             trigger_by=message.trigger_by or publisher,
             lane="interactive",
             accepted_at=published_at,
@@ -79,7 +75,3 @@ class ForeignDelivery:
         if run.asked_before:
             self._log.queued(run, None)
         self._delivery.run(run, delivery_attempt=push.delivery_attempt)
-
-
-def _day(message: ForeignMessage) -> str | None:
-    return message.date.isoformat() if message.date else None

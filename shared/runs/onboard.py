@@ -8,7 +8,7 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from shared.contracts.http.tenants import OnboardRequest
-from shared.contracts.messages.run_message import RunMessage, run_id
+from shared.contracts.messages.run_message import RunMessage
 from shared.contracts.tables import DatasetRef
 from shared.contracts.template_address import ONBOARDING
 from shared.contracts.tenant import RESERVED_PREFIXES, Tenant
@@ -60,16 +60,13 @@ def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, 
         variables=request.variables,
         enabled_templates=tuple(dict.fromkeys(request.enabled_templates)),
     )
-    run = RunMessage(
-        pipeline_logging_id=run_id(tenant_id, tenant.epoch, "onboarding", None),
-        tenant_id=tenant_id,
-        epoch=tenant.epoch,
-        provider=ONBOARDING.provider,
-        domain=ONBOARDING.domain,
-        template_name=ONBOARDING.template_name,
+    run = RunMessage.of(
+        tenant_id,
+        tenant.epoch,
+        ONBOARDING,
+        key="onboarding",
         template_version=resolver.templates.get(ONBOARDING).version,
         date=None,
-        run_date=now.date(),
         trigger_by="onboarding",
         lane="interactive",
         accepted_at=now,

@@ -1,4 +1,4 @@
-"""The run message: one run of one template for one tenant, and how its id is made."""
+"""The run message: one run of one template for one tenant, how its id is made, and what may follow it."""
 
 import datetime as dt
 import hashlib
@@ -53,6 +53,46 @@ class RunMessage(BaseModel):
     only: Literal["after_failure"] | None = None
     variables: Mapping[str, Value] = Field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        tenant_id: str,
+        epoch: str,
+        address: TemplateAddress,
+        *,
+        key: str,
+        template_version: str,
+        date: dt.date | None,
+        trigger_by: str,
+        lane: Lane,
+        accepted_at: dt.datetime,
+        run_attempt: int = 1,
+        previous_run: str | None = None,
+        batch_id: str | None = None,
+        asked_before: bool = False,
+        variables: Mapping[str, Value] | None = None,
+    ) -> "RunMessage":
+        """A run that nobody has begun. `key` is that of `run_id`; `run_date` is the day of `accepted_at`, UTC."""
+        return cls(
+            pipeline_logging_id=run_id(tenant_id, epoch, key, _day(date), run_attempt),
+            tenant_id=tenant_id,
+            epoch=epoch,
+            provider=address.provider,
+            domain=address.domain,
+            template_name=address.template_name,
+            template_version=template_version,
+            date=date,
+            run_date=accepted_at.astimezone(dt.UTC).date(),
+            trigger_by=trigger_by,
+            lane=lane,
+            run_attempt=run_attempt,
+            previous_run=previous_run,
+            batch_id=batch_id,
+            accepted_at=accepted_at,
+            asked_before=asked_before,
+            variables=variables or {},
+        )
+
     @property
     def request_hash(self) -> str:
         """What was asked for, apart from who asked and when: tells two requests with one idempotency key apart."""
@@ -63,6 +103,52 @@ class RunMessage(BaseModel):
     def address(self) -> TemplateAddress:
         """The template to run."""
         return TemplateAddress(self.provider, self.domain, self.template_name)
+
+    # The following are messages of the same run.
+
+    def continued(self) -> "RunMessage":
+        """The message that goes on waiting for the run's jobs."""
+        return self.model_copy(update={"continuation": self.continuation + 1})
+
+    def revival(self) -> "RunMessage":
+        """The message once more, after a dead letter of it."""
+        return self.model_copy(update={"revived": self.revived + 1})
+
+    def republished(self) -> "RunMessage":
+        """The message once more, for a run of which nothing was heard."""
+        return self.model_copy(update={"asked_before": True})
+
+    def after_failure(self) -> "RunMessage":
+        """The message for what a run that is DEAD still has to do."""
+        return self.model_copy(update={"only": "after_failure"})
+
+    def of_version(self, template_version: str) -> "RunMessage":
+        """The message with the version of the template that is there now."""
+        return self.model_copy(update={"template_version": template_version})
+
+    # This is another run.
+
+    def next_attempt(self, now: dt.datetime, *, lane: Lane | None) -> "RunMessage":
+        """The run that repeats this one: it asks for the same, and its id follows from this one's.
+
+        A batch's retry of the same run is this same run. What decides its outcome stays: date, run_date, variables.
+        Without `lane` it keeps its own.
+        """
+        key = batch_key(self.batch_id, self.address) if self.batch_id else replay_key(self.pipeline_logging_id)
+        attempt = self.run_attempt + 1
+        return self.model_copy(
+            update={
+                "pipeline_logging_id": run_id(self.tenant_id, self.epoch, key, _day(self.date), attempt),
+                "run_attempt": attempt,
+                "previous_run": self.pipeline_logging_id,
+                "lane": lane or self.lane,
+                "accepted_at": now,
+                "asked_before": True,
+                "continuation": 0,
+                "revived": 0,
+                "only": None,
+            }
+        )
 
 
 def run_id(tenant_id: str, epoch: str, key: str, date: str | None, run_attempt: int = 1) -> str:
@@ -85,3 +171,7 @@ def batch_key(batch_id: str, address: TemplateAddress) -> str:
 def replay_key(pipeline_logging_id: str) -> str:
     """The `key` of the attempt that follows a run of no batch."""
     return f"replay:{pipeline_logging_id}"
+
+
+def _day(date: dt.date | None) -> str | None:
+    return date.isoformat() if date else None

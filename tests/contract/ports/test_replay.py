@@ -8,7 +8,7 @@ import pytest
 from shared.contracts.http.replays import ReplayRequest
 from shared.contracts.messages.run_message import RunMessage, batch_key, run_id
 from shared.errors import NotConfirmed, RunNotFailed, RunNotFound
-from shared.recovery.replay import Replays, next_attempt
+from shared.recovery.replay import Replays
 from shared.runs.run_log import RunLog, RunRecord, StepRecord
 from tests.builders import DAY, run, schema
 from tests.contract.ports.cloud import Cloud, Warehouse
@@ -163,7 +163,7 @@ def test_of_two_lanes_the_runs_of_the_one_that_did_not_confirm_are_recorded(worl
     with pytest.raises(NotConfirmed, match="1 of 2 runs"):
         world.replay(error_code="query_failed")
     for failed, status in ((one, "NOT_PUBLISHED"), (other, "QUEUED")):
-        again = next_attempt(failed, START, lane="bulk")
+        again = failed.next_attempt(START, lane="bulk")
         state = world.log.read(again.tenant_id, again.pipeline_logging_id)
         assert state
         assert state.status == status
@@ -173,7 +173,7 @@ def test_what_was_run_again_is_left_out_once_that_has_begun(world: World) -> Non
     failed = world.happened(1, "FAILED")
     assert world.replay(error_code="query_failed") == ["1"]
     assert world.replay(error_code="query_failed") == ["1"]  # it may never have been published
-    again = next_attempt(failed, START, lane="bulk")
+    again = failed.next_attempt(START, lane="bulk")
     world.log.add(again, [RunRecord("RUNNING")])
     assert world.replay(error_code="query_failed") == []
     world.log.add(again, [RunRecord("FAILED", error_code="query_failed")])
@@ -213,7 +213,7 @@ def test_what_was_not_confirmed_is_recorded_and_the_same_call_completes_it(world
     world.bus.fail("publish", NotConfirmed("down"))
     with pytest.raises(NotConfirmed, match="0 of 1 runs"):
         world.replay(error_code="query_failed")
-    again = next_attempt(failed, START, lane="bulk")
+    again = failed.next_attempt(START, lane="bulk")
     state = world.log.read(again.tenant_id, again.pipeline_logging_id)
     assert state
     assert state.status == "NOT_PUBLISHED"

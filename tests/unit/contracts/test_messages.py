@@ -1,6 +1,7 @@
 """What travels through Pub/Sub is read strictly, and its faults echo nothing."""
 
 import base64
+import datetime as dt
 import json
 import re
 from typing import Any
@@ -13,7 +14,7 @@ from shared.contracts.fields import RUN_ID
 from shared.contracts.messages.push import read_push
 from shared.contracts.messages.run_message import RunMessage, run_id
 from shared.errors import MessageRejected
-from tests.builders import RUN, push, run
+from tests.builders import DAY, RUN, TENANT, push, run
 
 TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=8)
 
@@ -103,6 +104,17 @@ def test_the_same_facts_give_the_same_run_and_others_another(
     assert re.fullmatch(RUN_ID, run_id(*one))
     alike = (*one[:3], one[3] or "", one[4]) == (*other[:3], other[3] or "", other[4])
     assert (run_id(*one) == run_id(*other)) == alike
+
+
+def test_a_run_belongs_to_the_day_in_utc_on_which_it_was_accepted() -> None:
+    accepted_at = dt.datetime(2025, 11, 16, 1, tzinfo=dt.timezone(dt.timedelta(hours=2)))
+
+    made = RunMessage.of(
+        TENANT, "epoch-1", run().address, key="a key", template_version="0" * 16, date=DAY, trigger_by="api",
+        lane="interactive", accepted_at=accepted_at,
+    )  # fmt: skip
+
+    assert made == run(run_date=dt.date(2025, 11, 15), accepted_at=accepted_at)
 
 
 def test_data_is_base64_as_pubsub_writes_it() -> None:
