@@ -58,7 +58,7 @@ def prose(text: str) -> Markup:
     for block in text.strip().split("\n\n"):
         if block.startswith("- "):
             items = [item.removeprefix("- ") for item in block.splitlines()]
-            made += Markup("<ul>") + Markup().join(Markup("<li>{}</li>").format(_inline(one)) for one in items)
+            made += Markup("<ul>") + Markup().join(Markup("<li>{}</li>").format(_inline(item)) for item in items)
             made += Markup("</ul>")
         else:
             made += Markup("<p>{}</p>").format(_inline(block))
@@ -85,16 +85,16 @@ class _Page:
             for path, methods in document["paths"].items()
             for method, operation in methods.items()
         ]
-        self.tags = list(dict.fromkeys(one["tags"][0] for one in self.operations))
+        self.tags = list(dict.fromkeys(operation["tags"][0] for operation in self.operations))
 
     def of(self, tag: str) -> list[Json]:
         """The operations of a tag."""
-        return [one for one in self.operations if one["tags"][0] == tag]
+        return [operation for operation in self.operations if operation["tags"][0] == tag]
 
     def keys(self, operation: Json) -> str:
         """The headers that bear a key, any one of which is enough."""
         schemes = self._document["components"]["securitySchemes"]
-        return " or ".join(schemes[name]["name"] for one in operation["security"] for name in one)
+        return " or ".join(schemes[name]["name"] for scheme in operation["security"] for name in scheme)
 
     def answers(self, operation: Json) -> list[tuple[str, Json]]:
         """The answers of the operation by status; not the refusals."""
@@ -114,10 +114,14 @@ class _Page:
     def curl(self, operation: Json) -> str:
         """The example request, for a shell."""
         path, parameters = operation["path"], operation.get("parameters", ())
-        for one in parameters:
-            if one["in"] == "path":
-                path = path.replace(f"{{{one['name']}}}", one["example"])
-        asked = [f"{one['name']}={one['example']}" for one in parameters if one["in"] == "query" and "example" in one]
+        for given in parameters:
+            if given["in"] == "path":
+                path = path.replace(f"{{{given['name']}}}", given["example"])
+        asked = [
+            f"{given['name']}={given['example']}"
+            for given in parameters
+            if given["in"] == "query" and "example" in given
+        ]
         url = "$API" + path + ("?" + "&".join(asked) if asked else "")
         lines = [f'curl -X {operation["method"]} "{url}"' if operation["method"] != "GET" else f'curl "{url}"']
         if key := self.keys(operation).partition(" or ")[0]:

@@ -91,7 +91,7 @@ class Policy:
                     f"shared source {source.name!r}: its table is no project.dataset.table once settings are filled in"
                 )
                 raise IsolationRefused(message)
-            same = next((one.name for one in known if str(one.table).casefold() == table.casefold()), None)
+            same = next((other.name for other in known if str(other.table).casefold() == table.casefold()), None)
             if same is not None:
                 message = (
                     f"shared sources {same!r} and {source.name!r} are one table, {table}; only one filter can hold"
@@ -142,21 +142,21 @@ def _guard(sql: Sql, policy: Policy, marked: Marked) -> Sql:
     edits: list[tuple[int, int, str]] = []
     parameters: dict[TableRef, tuple[Parameter, ...]] = {}
     wrappers: dict[int, str] = {}
-    for one in found.tables:
-        table = _resolve(one, policy, marked)
+    for read in found.tables:
+        table = _resolve(read, policy, marked)
         if table not in by_table:
-            _check_own(table, policy, place_at(found.text, one.start))
+            _check_own(table, policy, place_at(found.text, read.start))
             continue
         index, source = by_table[table]
-        if one.is_sampled:
+        if read.is_sampled:
             raise IsolationRefused(f"TABLESAMPLE of the shared source {source.name!r} would sample all tenants' rows")
         condition = _filter(source, policy, index)
         parameters[table] = condition.parameters
         wrapper = f"(SELECT * FROM `{table}` WHERE {condition.text})"
-        wrappers[one.start] = wrapper
+        wrappers[read.start] = wrapper
         # A pivot takes its alias after itself, so none is put before it.
-        alias = "" if one.has_alias or one.is_pivoted else f" AS `{table.table}`"
-        edits.append((one.start, one.end, wrapper + alias))
+        alias = "" if read.has_alias or read.is_pivoted else f" AS `{table.table}`"
+        edits.append((read.start, read.end, wrapper + alias))
     for array in found.arrays:
         alias = "" if array.has_alias else f" AS `{array.name}`"
         edits.append((array.start, array.end, f"UNNEST({found.text[array.start : array.end]}){alias}"))
@@ -178,8 +178,8 @@ def confirm(guarded: Sql, referenced: Iterable[TableRef]) -> None:
         raise IsolationRefused(f"{message}, such as those behind a view; declare or name the tables themselves")
 
 
-def _resolve(one: TableRead, policy: Policy, marked: Marked) -> TableRef:
-    parts = [marked.real(part) for part in one.parts]
+def _resolve(read: TableRead, policy: Policy, marked: Marked) -> TableRef:
+    parts = [marked.real(part) for part in read.parts]
     return TableRef(*parts) if len(parts) == 3 else TableRef(policy.default_project, *parts)
 
 
@@ -231,14 +231,14 @@ def _check_again(again: Reads, policy: Policy, marked: Marked, wrappers: Mapping
     shared = {source.table for source in policy.sources}
     expected = {start + wrapper.index("`"): wrapper for start, wrapper in wrappers.items()}
     met = set()
-    for one in again.tables:
-        table = _resolve(one, policy, marked)
+    for read in again.tables:
+        table = _resolve(read, policy, marked)
         if table not in shared:
-            _check_own(table, policy, place_at(again.text, one.start))
-        elif one.start not in expected or one.around != _canonical(expected[one.start]):
+            _check_own(table, policy, place_at(again.text, read.start))
+        elif read.start not in expected or read.around != _canonical(expected[read.start]):
             raise IsolationRefused(f"the shared source {str(table)!r} would be read without its tenant filter")
         else:
-            met.add(one.start)
+            met.add(read.start)
     if met != set(expected) or again.arrays:
         raise IsolationRefused("the guarded query does not read as it should; this is a fault of the platform")
 
