@@ -1,8 +1,13 @@
-"""In which order tests run."""
+"""In which order tests run, and how long a case of a property may take."""
 
 import pytest
+from hypothesis import settings
 
 from shared.settings import ROOT
+
+# A case is no test of speed: on a busy machine the one that compiles something first takes a second.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # Folders whose files take long, the longest first; then all the others.
 _LONG = ("tests/e2e", "tests/repo", "emulators/tests", "tests/contract", "tests/attacks", "tests/edges")

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from shared.contracts.files.pipeline_template import PipelineTemplate
 from shared.templating.placeholders import named, texts
-from shared.templating.used import through_defaults
+from shared.templating.used import reached_from
 
 _NAMING_KEYS = frozenset({
     "dataset", "dataset_id", "dataset_type", "gcp_project_id", "project", "project_id",
@@ -24,9 +24,9 @@ def is_naming_field(path: tuple[str | int, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def naming_variables(template: PipelineTemplate) -> frozenset[str]:
-    """The variables used between backquotes or in a naming field, and all that their defaults refer to."""
+    """The variables used between backquotes or in a naming field, and all that their texts refer to."""
     names = [name for step in template.steps for name in _uses(dict(step.fields))]
-    return frozenset(through_defaults(template, names))
+    return frozenset(reached_from(template, names))
 
 
 def _uses(fields: dict[str, object]) -> Iterator[str]:

@@ -7,18 +7,15 @@ from shared.templating.placeholders import named
 
 
 def used_by(template: PipelineTemplate, value: object) -> set[str]:
-    """The variables that the texts inside a value reach, also through defaults and through the template's pipeline_id.
+    """The variables that the texts inside a value reach, as `reached_from` follows them."""
+    return reached_from(template, named(value))
+
+
+def reached_from(template: PipelineTemplate, names: Iterable[str]) -> set[str]:
+    """These variables, and those that their texts refer to, however far: defaults, and the template's pipeline_id.
 
     Built-in variables are among them, and names that nobody declared.
     """
-    used = through_defaults(template, named(value))
-    if "pipeline_id" in used:
-        used |= through_defaults(template, named(template.pipeline_id))
-    return used
-
-
-def through_defaults(template: PipelineTemplate, names: Iterable[str]) -> set[str]:
-    """These variables, and those that their defaults refer to, however far."""
     reached: set[str] = set()
     pending = list(names)
     while pending:
@@ -26,5 +23,5 @@ def through_defaults(template: PipelineTemplate, names: Iterable[str]) -> set[st
         if name not in reached:
             reached.add(name)
             spec = template.variables.get(name)
-            pending += named(spec.default if spec else None)
+            pending += named(template.pipeline_id if name == "pipeline_id" else spec.default if spec else None)
     return reached

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.errors import TemplateInvalid, VariablesInvalid
 from shared.templating.fields import fill
 from shared.templating.variables import Variables
-from tests.unit.templating.given import BUILT_IN, OPERATOR, resolved, template
+from tests.unit.templating.given import BUILT_IN, OPERATOR, STEPS, VARIABLES, resolved, template
 
 
 def faults(
@@ -121,6 +121,16 @@ def test_what_names_a_table_cannot_be_overridden_even_through_another_variable(s
         resolved(of, {name: "techcorp_99zx4"})
 
     assert [fault.code for fault in caught.value.faults] == ["variable_protected"]
+
+
+def test_a_variable_is_protected_that_a_table_reaches_through_pipeline_id() -> None:
+    steps = STEPS.replace('"{destination_table}"', '"{pipeline_id}"')
+    of = template(VARIABLES + "\n  part: {default: a, type: string, enum: [a, b]}\n", steps, pipeline_id="x_{part}")
+
+    with pytest.raises(VariablesInvalid) as caught:
+        resolved(of, {"part": "b"})
+
+    assert [(fault.where, fault.code) for fault in caught.value.faults] == [("body.part", "variable_protected")]
 
 
 def test_a_name_can_be_opened_with_a_pattern_or_an_enum() -> None:
