@@ -8,7 +8,7 @@ from shared.wiring.instance import Handlers, Instance
 
 
 def handlers(services: Instance) -> Handlers:
-    """One for the subscription of the dead-letter topic."""
+    """The subscription of dead letters, with what handles its pushes."""
     settings = services.settings
     foreign_runs = ForeignRuns(settings.publishers, directory=services.directory, templates=services.templates)
     dead_letters = DeadLetters(

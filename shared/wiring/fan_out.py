@@ -11,7 +11,7 @@ from shared.wiring.instance import Handlers, Instance
 
 
 def handlers(services: Instance) -> Handlers:
-    """One for the subscription of the batch topic, which brings both."""
+    """The subscription of batches, with what handles its pushes: it brings both."""
     settings = services.settings
     fan_out = _fan_out(services)
     reconcile = _reconcile(services)

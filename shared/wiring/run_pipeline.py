@@ -9,7 +9,7 @@ from shared.wiring.instance import Handlers, Instance
 
 
 def handlers(services: Instance) -> Handlers:
-    """One for the runs of this function's lane, and one for each publisher."""
+    """The subscription of runs and that of each publisher, each with what handles its pushes."""
     settings = services.settings
     delivery = Delivery(
         services,

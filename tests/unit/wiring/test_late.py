@@ -33,18 +33,25 @@ class Maker:
 
 
 class Meeting:
-    """Makes a thing slowly enough for every thread to need it meanwhile."""
+    """Makes secrets that say how many were made before, for eight threads that need them at the same time."""
 
     def __init__(self) -> None:
-        self.times, self.needed = 0, threading.Barrier(8, timeout=10)
+        self.times = 0
+        self._second_came = threading.Event()
+        self._all_there = threading.Barrier(8, timeout=10)
 
     def __call__(self, *_: object) -> Secrets:
         self.times += 1
-        return FakeSecrets({NAME: str(self.times)})
+        made = FakeSecrets({NAME: str(self.times)})
+        # Another thread that is let in would be here by then.
+        if self.times > 1:
+            self._second_came.set()
+        self._second_came.wait(0.1)
+        return made
 
     def read_by_all(self, read: Callable[[], str]) -> list[str]:
         def together(_: int) -> str:
-            self.needed.wait()
+            self._all_there.wait()
             return read()
 
         with ThreadPoolExecutor(8) as pool:
