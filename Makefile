@@ -11,13 +11,20 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' |
 help:                ## list the targets
 	@grep -hE '^[a-z_.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
 
-# The stamp makes a second `make` quick: it is older than the pins only when they changed.
-.venv/stamp: requirements.txt pyproject.toml
+# The stamps make a second `make` quick: they are older than the pins only when those changed.
+# Everybody else's packages. Cloud builds keep these, of wheels alone, so that none of their code runs (.ci/cache).
+.venv/packages: requirements.txt pyproject.toml
 	@$(CHECK_PYTHON)
 	@echo "Setting up .venv (a minute, once) …"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --group dev
+	@touch $@
+
+# The command `convergence`. It runs what is in this folder, wherever it is called. Needs no network, and no longer than a
+# second or two: setuptools is among the packages.
+.venv/stamp: .venv/packages
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv: .venv/stamp   ## set up .venv; quick the second time
@@ -29,11 +36,11 @@ up: .venv/stamp      ## keep it serving on http://localhost:$(PORT) until Ctrl-C
 	@exec $(BIN)/python -m local up --port $(PORT) $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 templates: .venv/stamp  ## check every template and table schema, without running anything
-	@$(BIN)/python -m cli templates
+	@$(BIN)/convergence templates
 
 preview: .venv/stamp  ## what TEMPLATE would do for TENANT on DATE: SQL, tables, mails, bytes
 	@test -n "$(TEMPLATE)" -a -n "$(TENANT)" || { echo "Say of which template, for which tenant and day: make preview TEMPLATE=gcp/cost/cost_billing TENANT=acmeinc_23xv2 DATE=2025-11-15"; exit 2; }
-	@$(BIN)/python -m cli preview "$(TEMPLATE)" --tenant "$(TENANT)" $(if $(DATE),--date "$(DATE)") $(if $(STACK),--stack "$(STACK)")
+	@$(BIN)/convergence preview "$(TEMPLATE)" --tenant "$(TENANT)" $(if $(DATE),--date "$(DATE)") $(if $(STACK),--stack "$(STACK)")
 
 lint: style types    ## ruff, import-linter, mypy
 

@@ -1,1 +1,1 @@
-"""Commands that people run: `python -m cli --help`. One module for each."""
+"""Commands that people run: `convergence --help`. One module for each."""

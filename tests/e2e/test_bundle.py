@@ -1,7 +1,8 @@
 """What `make bundle` writes, unpacked elsewhere and served as the cloud serves it: alone, but for the requirements.
 
-The Python of `.venv` serves here, and looks neither into this folder nor into its environment. The long form makes a
-virtual environment of its own, with the bundle's requirements.txt and nothing else, of any Python:
+The Python of `.venv` serves here, and looks neither into this folder, to which `.venv` has a path, nor into its
+environment. The long form makes a virtual environment of its own, with the bundle's requirements.txt and nothing else,
+of any Python:
 `BUNDLE_PYTHON=python3.13 .venv/bin/python -m pytest -n0 --timeout=0 tests/e2e/test_bundle.py`.
 """
 
@@ -30,10 +31,13 @@ SUBSCRIBERS = FUNCTIONS[1:]
 TOPIC = "bundled-runs"
 TENANT = "umbrella_8h3kd"  # has costs in the sample; no other test onboards it in this stack
 # functions-framework's command. Notes the file of all code that it executes, the workers' late imports included, but
-# for the standard library and installed packages.
+# for the standard library and installed packages. First of all it takes the checkout off the path: it is there because
+# the command `convergence` is installed in .venv.
 FRAMEWORK = """
 import os, runpy, sys, sysconfig
 
+checkout = sys.argv.pop(1)
+sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != checkout]
 executed = os.open(sys.argv.pop(1), os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 installed = tuple(sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
@@ -88,7 +92,7 @@ def bundled(stack: Ready, python: str, tmp_path_factory: pytest.TempPathFactory)
                 directory,
                 source=folder / "main.py",
                 target=name,
-                framework=(python, "-I", "-c", FRAMEWORK, str(executed)),
+                framework=(python, "-I", "-c", FRAMEWORK, str(bundle.ROOT), str(executed)),
                 CONFIGS_DIR="",
                 TEMPLATES_DIR="",
                 PIPELINE_RUNS_TOPIC=TOPIC,

@@ -51,7 +51,7 @@ STAND_INS = {
     """,
     "make": """
         case $1 in
-          .venv) mkdir -p .venv && touch -d 2020-01-01 .venv/stamp && echo "$PIP_ONLY_BINARY" >.venv/made-of ;;
+          .venv/packages) mkdir -p .venv && touch -d 2020-01-01 $1 && echo "$PIP_ONLY_BINARY" >.venv/made-of ;;
           bundle) mkdir -p dist && echo "bundle of $ACTION" >dist/api.zip ;;
         esac
     """,

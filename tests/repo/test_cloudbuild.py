@@ -183,7 +183,7 @@ def test_on_main_a_plan_is_kept_by_a_build_that_runs_no_package(build):
     status = build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
 
     assert status == 0, build.output
-    assert build.calls("make") == [".venv", "bundle"], "what is cached, and what needs Python alone"
+    assert build.calls("make") == [".venv/packages", "bundle"], "what is cached, and what needs Python alone"
     assert (build.workspace / ".venv" / "made-of").read_text() == ":all:\n", "wheels alone: installing runs no package"
     terraform = build.calls("terraform")
     assert [call.split()[1] for call in terraform] == ["init", "plan"]
@@ -198,7 +198,7 @@ def test_a_cache_is_made_by_main_once_and_used_by_every_check(build):
     build.checkout()
 
     build.run(_ACTION="check", COMMIT_SHA="another")
-    stamp = build.workspace / ".venv" / "stamp"
+    stamp = build.workspace / ".venv" / "packages"
     assert stamp.stat().st_mtime >= (build.workspace / "requirements.txt").stat().st_mtime, "make would begin anew"
     build.checkout()
 
@@ -206,6 +206,16 @@ def test_a_cache_is_made_by_main_once_and_used_by_every_check(build):
     assert build.calls("make") == ["bundle"]
     assert not (build.workspace / ".venv").exists(), "what is restored is not for the build that keeps plans"
     assert [name for name in build.kept() if "/cache/" in name] == [cache]
+
+
+def test_what_is_cached_is_everybody_elses_packages():
+    # Installing ours runs setuptools, in a build that may keep plans; so it is another stamp.
+    def recipe(target: str) -> str:
+        command = ["make", "--dry-run", "--always-make", target]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert "--editable" not in recipe(".venv/packages")
+    assert "--editable" in recipe(".venv/stamp")
 
 
 def test_other_requirements_are_another_cache(build):
