@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import typer
 
-from cli.deployment import STACK_FILE
+from cli.checkout import stack_file
 from shared.errors import Fault, RequestInvalid, SettingsInvalid, Unavailable
 
 # For so long an API that does not answer is asked again.
@@ -77,7 +77,7 @@ def address(stack: Path | None) -> tuple[str, dict[str, str]]:
     """
     url, key = os.environ.get("API_URL", ""), os.environ.get("ADMIN_KEY", "")
     if stack is not None or not url:
-        url, key = _of_stack(stack or STACK_FILE)
+        url, key = _of_stack(stack or stack_file())
     elif not key:
         if not sys.stdin.isatty():
             raise SettingsInvalid("ADMIN_KEY is not set: it is the admin key of the API at API_URL")

@@ -1,4 +1,4 @@
-"""`python -m cli batch`: run a template for many tenants over the API, and watch until all have ended."""
+"""`convergence batch`: run a template for many tenants over the API, and watch until all have ended."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cli.api import Api, connect
 from cli.batch_watch import all_succeeded, report, watch
-from cli.options import Repeated, assignments
+from cli.options import Repeated, StackFile, assignments
 from cli.text import show_errors
 from shared.contracts.files.variable_spec import VariableSpec
 from shared.contracts.template_address import TemplateAddress
@@ -34,14 +34,12 @@ def batch(  # noqa: PLR0917 - typer calls it by name
     trigger_by: Annotated[str, typer.Option(help="Who asks, as the runs record it.")] = "cli",
     watch_: Annotated[str, typer.Option("--watch", metavar="BATCH_ID", help="Only watch this batch.")] = "",
     retry: Annotated[str, typer.Option(metavar="BATCH_ID", help="Run again what failed of this batch.")] = "",
-    stack: Annotated[
-        Path | None, typer.Option(help="Ready file of a stack; without it API_URL, then .local/stack.json.")
-    ] = None,
+    stack: StackFile = None,
 ) -> None:
     """Start a batch, or go on with one, and show how it goes until it has ended.
 
     Exit status 0 when every run succeeded. Ctrl-C stops watching; the batch goes on. The API is that of API_URL with
-    ADMIN_KEY, or the stack of `make up` in this folder.
+    ADMIN_KEY, or the stack of `make up`.
     """
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     if sum(map(bool, (template, watch_, retry))) != 1:
@@ -65,13 +63,13 @@ def batch(  # noqa: PLR0917 - typer calls it by name
         found = watch(api, batch_id, console)
     except KeyboardInterrupt:
         if batch_id:
-            console.print(f"The batch goes on. To watch it again: python -m cli batch --watch {batch_id}")
+            console.print(f"The batch goes on. To watch it again: convergence batch --watch {batch_id}")
         raise typer.Exit(_INTERRUPTED) from None
     except ConvergenceError as error:
         show_errors(error.message, error.faults, console)
         # What the API refuses, such as a batch that it does not know, goes on nowhere.
         if batch_id and isinstance(error, Unavailable):
-            console.print(f"The batch goes on. To watch it again: python -m cli batch --watch {batch_id}")
+            console.print(f"The batch goes on. To watch it again: convergence batch --watch {batch_id}")
         raise typer.Exit(1) from None
     report(found, console)
     if not all_succeeded(found):

@@ -89,7 +89,7 @@ def report(batch: Batch, console: Console) -> None:
         runs = "1 run" if failure["runs"] == 1 else f"{failure['runs']:,} runs"
         console.print(f"  {failure['error_code']}: {runs}: {tenants}{more}")
     if batch["failures"]:
-        console.print(f"To run these again: python -m cli batch --retry {batch['batch_id']}")
+        console.print(f"To run these again: convergence batch --retry {batch['batch_id']}")
 
 
 def _speed(batch: Batch, rate: float) -> str:

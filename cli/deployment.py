@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cli.checkout import folder, stack_file
 from shared import settings as environment
 from shared.desk import stand_ins
 from shared.errors import SettingsInvalid, Unavailable
 from shared.settings import Settings
 
-# Where `make up` says what it serves.
-STACK_FILE = Path(".local/stack.json")
 _OWN_SETTINGS = {"gcp_project_id": "data_project_id", "location": "location", "operator_email": "operator_email"}
 
 
@@ -42,22 +41,22 @@ def settings_of_environment() -> Settings | None:
 def find(
     stack: Path | None, *, operator: Mapping[str, str], configs: Path | None, templates: Path | None
 ) -> Deployment:
-    """The deployment to speak of: the stack that was named, the environment's, the stack of this folder, or none.
+    """The deployment to speak of: the stack that was named, the environment's, the stack of `make up`, or none.
 
     `operator` variables and folders go before what is found. Raises SettingsInvalid, or Unavailable when a stack's file
     is there and the stack is not.
     """
     found, origin = None if stack else settings_of_environment(), "the environment"
-    file = stack or STACK_FILE
-    if found is None and (stack is not None or STACK_FILE.is_file()):
+    file = stack or stack_file()
+    if found is None and (stack is not None or file.is_file()):
         found, origin = _of_stack(file), str(file)
     folders = {"configs_dir": configs, "templates_dir": templates}
     given = {name: folder for name, folder in folders.items() if folder is not None}
     if found is None:
         made = stand_ins.settings(
             operator=operator,
-            configs=configs or environment.ROOT / "configs",
-            templates=templates or environment.ROOT / "templates",
+            configs=configs or folder("configs", "--configs"),
+            templates=templates or folder("templates", "--templates"),
         )
         return Deployment(made, "", is_there=False)
     own = {_OWN_SETTINGS[name]: value for name, value in operator.items() if name in _OWN_SETTINGS}

@@ -1,4 +1,4 @@
-"""`python -m cli keys`: list, rotate and revoke tenants' API keys over the API."""
+"""`convergence keys`: list, rotate and revoke tenants' API keys over the API."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,21 +11,18 @@ from rich.console import Console
 
 from cli.api import Api, address
 from cli.key_file import KeyFile
-from cli.options import Repeated
+from cli.options import Repeated, StackFile
 from cli.text import show_errors
 from shared.contracts.tenant import is_tenant_id
 from shared.errors import ConvergenceError, RequestInvalid
 
 app = typer.Typer(no_args_is_help=True, help="List, rotate and revoke tenants' API keys.")
 
-_Stack = Annotated[
-    Path | None, typer.Option("--stack", help="Ready file of a stack; without it API_URL, then .local/stack.json.")
-]
 _Tenant = Annotated[str, typer.Argument(help="The tenant's id.")]
 
 
 @app.command("list")
-def list_keys(tenant: _Tenant, stack: _Stack = None) -> None:
+def list_keys(tenant: _Tenant, stack: StackFile = None) -> None:
     """Show a tenant's keys, without their secrets."""
     with _api(stack) as (api, _, console):
         for key in api.get(_path(tenant))["api_keys"]:
@@ -44,7 +41,7 @@ def rotate(
     grace_s: Annotated[
         int | None, typer.Option(min=0, help="For how long the keys before stay good; the platform's if not given.")
     ] = None,
-    stack: _Stack = None,
+    stack: StackFile = None,
 ) -> None:
     """Make each tenant a new key, in place of the others, and keep it in a file; it is never shown."""
     with _api(stack) as (api, url, console):
@@ -62,7 +59,7 @@ def rotate(
 def revoke(
     tenant: _Tenant,
     key_id: Annotated[str, typer.Argument(help="The key's, as the list shows it.")],
-    stack: _Stack = None,
+    stack: StackFile = None,
 ) -> None:
     """End a key: it is refused everywhere within a minute."""
     with _api(stack) as (api, _, console):

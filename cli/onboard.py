@@ -1,4 +1,4 @@
-"""`python -m cli onboard`: onboard the tenants of a CSV over the API, as fast as BigQuery's quotas let it."""
+"""`convergence onboard`: onboard the tenants of a CSV over the API, as fast as BigQuery's quotas let it."""
 
 import asyncio
 import shlex
@@ -16,6 +16,7 @@ from cli.api import Api, address
 from cli.key_file import KeyFile
 from cli.onboard_many import ANSWER_TIMEOUT_S, AT_ONCE, Ended, OnboardMany
 from cli.onboard_report import check_failures, duration, report, shown
+from cli.options import StackFile
 from cli.pace import TENANTS_A_SECOND, Pace
 from cli.tenant_list import TEMPLATES, TenantList, read
 from cli.text import show_errors
@@ -42,20 +43,18 @@ def onboard(  # noqa: PLR0917 - typer calls it by name
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only check the CSV, not whether its templates exist; send nothing.")
     ] = False,
-    stack: Annotated[
-        Path | None, typer.Option(help="Ready file of a stack; without it API_URL, then .local/stack.json.")
-    ] = None,
+    stack: StackFile = None,
 ) -> None:
     """Onboard all tenants of a CSV that are not onboarded yet, and keep their API keys.
 
     Every wrong line is named before anything is sent. Stopped, by Ctrl-C or worse, the same command goes on where it
     was. Exit status 0 when every tenant is onboarded and no key was lost, 130 when it was stopped. The API is that of
-    API_URL with ADMIN_KEY, or the stack of `make up` in this folder.
+    API_URL with ADMIN_KEY, or the stack of `make up`.
     """
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     keys_path = keys_file or tenants.with_name(f"{tenants.name.removesuffix('.csv').removesuffix('.failed')}.keys.csv")
     failed_path = failures or tenants.with_name(f"{tenants.name.removesuffix('.csv')}.failed.csv")
-    again = f"python -m cli onboard {shlex.quote(str(tenants))}"
+    again = f"convergence onboard {shlex.quote(str(tenants))}"
     again += f" --keys-file {shlex.quote(str(keys_file))}" if keys_file else ""
     try:
         listed = read(tenants)

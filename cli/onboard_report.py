@@ -92,7 +92,7 @@ def report(
     lost = [one.newcomer.tenant_id for one in wrong if one.result == "lost"]
     for first in range(0, len(lost), _MOST_NAMED):
         names = " ".join(lost[first : first + _MOST_NAMED])
-        command = f"python -m cli keys rotate {names} --grace-s 0 --keys-file {shlex.quote(str(keys.path))}"
+        command = f"convergence keys rotate {names} --grace-s 0 --keys-file {shlex.quote(str(keys.path))}"
         console.print(f"To give each a new key: {command}")
     if counts["onboarded"]:
         console.print(f"The keys are in {keys.path}, which is yours alone.")

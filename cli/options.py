@@ -1,12 +1,21 @@
 """Options that several commands take."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from shared.contracts.files.template_body import RESERVED
 
 Repeated = list[str]
+StackFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--stack",
+        help="Ready file of a stack; without it API_URL, then .local/stack.json of this folder or of the checkout.",
+    ),
+]
 
 
 def assignments(given: Sequence[str], option: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`python -m cli preview`: what a template would do for a tenant and a date. Nothing is run or written."""
+"""`convergence preview`: what a template would do for a tenant and a date. Nothing is run or written."""
 
 import datetime as dt
 import json
@@ -41,16 +41,25 @@ def preview(  # noqa: PLR0917 - typer calls it by name
         typer.Option(metavar="NAME=VALUE", help="A variable that the operator sets for the tenant; may be repeated."),
     ] = (),  # type: ignore[assignment]  # typer makes the list
     stack: Annotated[
-        Path | None, typer.Option(help="Ready file of a stack; without it the environment, then .local/stack.json.")
+        Path | None,
+        typer.Option(
+            help="Ready file of a stack; without it the environment, then .local/stack.json of this folder or of the"
+            " checkout."
+        ),
     ] = None,
-    configs: Annotated[Path | None, typer.Option(help="Folder of the pipeline templates.")] = None,
-    templates: Annotated[Path | None, typer.Option(help="Folder of the table schemas.")] = None,
+    configs: Annotated[
+        Path | None, typer.Option(help="Folder of the pipeline templates; without it the deployment's.")
+    ] = None,
+    templates: Annotated[
+        Path | None, typer.Option(help="Folder of the table schemas; without it the deployment's.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a template resolved: variables, SQL with its parameters, what it reads and writes, mails, bytes and cost.
 
     Operator settings and the tenant come from where functions take them: the environment's deployment, or the stack of
-    `make up`. Without either, from the options alone. Exit status 1 when the run would be refused.
+    `make up`. Without either, from the options alone; the folders are then those of the current folder if it has
+    configs/, or else of the checkout. Exit status 1 when the run would be refused.
     """
     # What reads SQL takes 0.2 s to import, for which other commands need not wait.
     from cli.preview_text import show

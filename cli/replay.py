@@ -1,13 +1,13 @@
-"""`python -m cli replay`: run again what failed, over the API."""
+"""`convergence replay`: run again what failed, over the API."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from cli.api import Api, connect
+from cli.options import StackFile
 from cli.text import show_errors
 from shared.errors import ConvergenceError
 
@@ -34,14 +34,12 @@ def replay(  # noqa: PLR0917 - typer calls it by name
     error_code: Annotated[str, typer.Option(metavar="CODE", help="What failed with this code.")] = "",
     since: Annotated[str, typer.Option(help="Of that day or time on; 30 days ago if not given.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which runs it would be.")] = False,
-    stack: Annotated[
-        Path | None, typer.Option(help="Ready file of a stack; without it API_URL, then .local/stack.json.")
-    ] = None,
+    stack: StackFile = None,
 ) -> None:
     """Run again what is FAILED or DEAD, as new runs that name the ones they repeat.
 
     The same command again, before these have begun, is the same runs. Exit status 0 when Pub/Sub has all of them. The
-    API is that of API_URL with ADMIN_KEY, or the stack of `make up` in this folder.
+    API is that of API_URL with ADMIN_KEY, or the stack of `make up`.
     """
     console = Console(soft_wrap=True, highlight=False, emoji=False, markup=False)
     if not (run or batch or error_code):

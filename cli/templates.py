@@ -1,4 +1,4 @@
-"""`python -m cli templates`: check every template and table schema, and say everything that is wrong."""
+"""`convergence templates`: check every template and table schema, and say everything that is wrong."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,16 +7,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cli.checkout import folder
 from cli.deployment import settings_of_environment
 from cli.options import Repeated, assignments, variables
 from shared.desk.findings import Finding
 from shared.errors import RequestInvalid, SettingsInvalid
-from shared.settings import ROOT
 
 
 def templates(
-    configs: Annotated[Path, typer.Option(help="Folder of the pipeline templates.")] = ROOT / "configs",
-    templates: Annotated[Path, typer.Option(help="Folder of the table schemas.")] = ROOT / "templates",
+    configs: Annotated[Path | None, typer.Option(help="Folder of the pipeline templates.")] = None,
+    templates: Annotated[Path | None, typer.Option(help="Folder of the table schemas.")] = None,
     operator: Annotated[
         Repeated, typer.Option(metavar="NAME=VALUE", help="An operator setting; may be repeated.")
     ] = (),  # type: ignore[assignment]  # typer makes the list
@@ -31,8 +31,9 @@ def templates(
 ) -> None:
     """Check every file of configs and templates; needs neither cloud nor a running stack.
 
-    Exit status 1 when there are faults, 0 when there are only warnings. Where the environment holds settings, they are
-    used, and BigQuery is asked what reading shared sources costs.
+    The folders are configs/ and templates/ of the current folder if it has configs/, or else of the checkout. Where the
+    environment holds settings, they are used, and BigQuery is asked what reading shared sources costs. Exit status 1
+    when there are faults, 0 when there are only warnings.
     """
     # What reads SQL takes 0.2 s to import, for which other commands need not wait.
     from shared.desk.check import check
@@ -40,9 +41,9 @@ def templates(
     from shared.wiring import Instance
 
     output = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
-    for folder in (configs, templates):
-        if not folder.is_dir():
-            raise typer.BadParameter(f"no folder {folder}")
+    for given in (configs, templates):
+        if given is not None and not given.is_dir():
+            raise typer.BadParameter(f"no folder {given}")
     sizes = assignments(source_bytes, "--source-bytes")
     if wrong := [name for name, value in sizes.items() if not value.isdecimal()]:
         raise typer.BadParameter(f"{wrong[0]}: bytes are a whole number", param_hint="--source-bytes")
@@ -53,7 +54,12 @@ def templates(
             variables(tenant_variable, "--tenant-variable"),
             {name: int(value) for name, value in sizes.items()},
         )
-        report = check(configs, templates, known=known, services_of=Instance)
+        report = check(
+            configs or folder("configs", "--configs"),
+            templates or folder("templates", "--templates"),
+            known=known,
+            services_of=Instance,
+        )
     except (SettingsInvalid, RequestInvalid) as error:
         output.print(error.message, style="red")
         raise typer.Exit(2) from None

@@ -1,8 +1,7 @@
-"""`python -m cli tenants`: list the tenants, over the API."""
+"""`convergence tenants`: list the tenants, over the API."""
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.api import Api, connect
+from cli.options import StackFile
 from cli.text import show_errors
 from shared.errors import ConvergenceError
 
@@ -32,13 +32,11 @@ def each_tenant(api: Api, status: str | None = None) -> Iterator[dict[str, Any]]
 def tenants(
     status: Annotated[Literal["active", "suspended"] | None, typer.Option(help="Only those that stand so.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line for each tenant.")] = False,
-    stack: Annotated[
-        Path | None, typer.Option(help="Ready file of a stack; without it API_URL, then .local/stack.json.")
-    ] = None,
+    stack: StackFile = None,
 ) -> None:
     """List the tenants whose onboarding is complete, in the order of their ids.
 
-    The API is that of API_URL with ADMIN_KEY, or the stack of `make up` in this folder.
+    The API is that of API_URL with ADMIN_KEY, or the stack of `make up`.
     """
     console = Console(soft_wrap=True, highlight=False, emoji=False, markup=False)
     try:

@@ -96,7 +96,7 @@ def _check_tables(file: Path, name: str) -> None:
     if not all(isinstance(each, dict) and each.keys() <= TABLE and _are_columns(each.get("fields")) for each in bodies):
         raise BundleRefused(
             f"{name} describes no {what}: a table has fields, each with name and type, and may have"
-            f" {', '.join(sorted(TABLE - {'fields'}))}. Remove it, or mend it (python -m cli templates says where)"
+            f" {', '.join(sorted(TABLE - {'fields'}))}. Remove it, or mend it (convergence templates says where)"
         )
 
 

@@ -19,7 +19,7 @@ from local.stack import Options, Ready, Stack, StackError
 
 _OPTIONS = Options()
 BY_NAME = {one.name: one for one in FUNCTIONS}
-# Where `python -m cli` looks for a running stack, from the same working folder.
+# Where `convergence` looks for a running stack: below the same working folder, and below the checkout.
 READY_FILE = Path(".local/stack.json")
 
 app = typer.Typer(

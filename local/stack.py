@@ -78,7 +78,7 @@ class Ready:
     pids: dict[str, int]
     logs: str
     environment: dict[str, str] = field(repr=False)
-    """Every setting of the platform, and the api function's own: `python -m cli` reads them from the ready file."""
+    """Every setting of the platform, and the api function's own: `convergence` reads them from the ready file."""
 
 
 class Stack:

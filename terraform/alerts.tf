@@ -114,7 +114,7 @@ locals {
       severity = "ERROR"
       what     = "Runs are DEAD: no delivery of theirs was answered, or they are long past their deadline"
       first    = <<-EOT
-        See in the log what they have in common (template, batch), mend that, then run them again: `python -m cli replay`.
+        See in the log what they have in common (template, batch), mend that, then run them again: `convergence replay`.
       EOT
       logs     = "jsonPayload.event=(\"run_dead\" OR \"runs_given_up\")"
       for_s    = 0
@@ -126,7 +126,7 @@ locals {
       severity = "WARNING"
       what     = "A batch has not ended by its deadline"
       first    = <<-EOT
-        `python -m cli batch --watch BATCH_ID` (the log has it) says what is queued, running and missing. Reconciliation
+        `convergence batch --watch BATCH_ID` (the log has it) says what is queued, running and missing. Reconciliation
         publishes that again by itself; what is missing after an hour becomes DEAD.
       EOT
       logs     = "jsonPayload.event=\"batch_overdue\""

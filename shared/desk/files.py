@@ -10,7 +10,7 @@ from shared.desk.findings import Finding
 from shared.errors import TemplateNotFound
 
 SOURCES = "sources.yml"
-# Written by `python -m cli schema`; editors read them.
+# Written by `convergence schema`; editors read them.
 GENERATED = frozenset({"pipeline.schema.json", "sources.schema.json"})
 _WRONG_EXTENSIONS = (".yaml", ".yml.txt", ".yaml.txt")
 

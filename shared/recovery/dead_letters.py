@@ -162,7 +162,7 @@ def _mail(letter: DeadLetter, error: PermanentError, run: RunMessage | None, log
         what += [
             f"Run: {run.pipeline_logging_id} of {run.tenant_id}, {run.address}, date {run.date}",
             f"Logs: {logs_url.replace('{pipeline_logging_id}', run.pipeline_logging_id)}",
-            f"Once mended: python -m cli replay {replay}",
+            f"Once mended: convergence replay {replay}",
         ]
     what.append(
         "This is the first of its kind; of others in the same batch, or else of the same subscription and hour, no mail"

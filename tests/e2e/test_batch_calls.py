@@ -179,7 +179,7 @@ def test_the_command_starts_shows_fails_and_retries(world: World, tmp_path: Path
     assert status == 1, shown
     assert "ENDED: 3 of 3 published, 0 queued, 0 running, 2 succeeded, 1 failed" in shown
     assert f"  query_failed: 1 run: {WRONG}" in shown
-    assert f"python -m cli batch --retry {batch_id}" in shown
+    assert f"convergence batch --retry {batch_id}" in shown
 
     world.template.write_text(DIVIDING.replace("DIVISOR", "2"))
     status, shown = world.cli(f"--retry={batch_id}")
@@ -220,5 +220,5 @@ def test_ctrl_c_stops_watching_and_says_how_to_go_on(world: World) -> None:
         said = watching.stdout.read()
         assert watching.wait(10) in (130, 0)
     if watching.returncode:
-        assert f"python -m cli batch --watch {batch_id}" in said
+        assert f"convergence batch --watch {batch_id}" in said
     assert world.ended(batch_id)["succeeded"] == TENANTS

@@ -1,7 +1,8 @@
-"""`python -m cli` beside a running stack, which it finds by its ready file."""
+"""`convergence` beside a running stack, which it finds by its ready file."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,15 +20,16 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 class Desk:
-    """A working folder, and the stack that was started in it."""
+    """A working folder, and the stack that was started in it; the command is that of `checkout`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, checkout: Path = ROOT) -> None:
         self.folder, self.stack_file = folder, folder / ".local" / "stack.json"
+        self._environment = {**os.environ, "PYTHONPATH": str(checkout)}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "cli", *arguments]
         return subprocess.run(
-            command, cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=60, check=False
         )
 
     def preview(self, *arguments: str) -> tuple[int, str]:
@@ -163,8 +165,18 @@ def test_a_stack_that_is_gone_is_one_clear_line(desk: Desk, tmp_path: Path) -> N
     assert (status, f"{stale} is no ready file of a stack" in shown) == (1, True)
 
 
-def test_without_a_stack_a_preview_goes_by_what_it_is_given(tmp_path: Path) -> None:
-    here = Desk(tmp_path)
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Desk:
+    """A folder outside of a checkout in which no stack runs, whatever runs in the one that is tested."""
+    checkout, folder = tmp_path / "checkout", tmp_path / "elsewhere"
+    for name in ("cli", "shared", "configs", "templates"):
+        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    folder.mkdir()
+    return Desk(folder, checkout)
+
+
+def test_without_a_stack_a_preview_goes_by_what_it_is_given(elsewhere: Desk) -> None:
+    here = elsewhere
     given = ("--tenant", "acmeinc_23xv2", "--date", "2025-11-15", "--tenant-variable", "admin_email=a@acmeinc.com")
 
     status, shown = here.preview(*given, "--operator", "billing_export_table=p.d.t")

@@ -183,9 +183,9 @@ def test_the_commands_of_a_page_answer_what_it_shows(api, ready_file, page, onbo
 def test_the_operators_commands_print_what_the_guide_shows(api, ready_file):
     for name in ("onboard_acme", "onboard_techcorp"):
         shell(ORIGINAL[name], api)
-    consoles = re.findall(r"^```console\n\$ python (-m cli batch .*)\n((?:.*\n)*?)^```", BATCHES, re.MULTILINE)
+    consoles = re.findall(r"^```console\n\$ convergence (batch .*)\n((?:.*\n)*?)^```", BATCHES, re.MULTILINE)
     for command, shown in consoles:
-        arguments = [sys.executable, *shlex.split(command), "--stack", str(ready_file)]
+        arguments = [sys.executable, "-m", "cli", *shlex.split(command), "--stack", str(ready_file)]
         done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
         assert done.stdout.endswith(shown), done.stdout
     assert len(consoles) == 1

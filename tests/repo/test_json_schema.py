@@ -32,7 +32,7 @@ def test_the_schemas_are_schemas(validator: Draft202012Validator) -> None:
 
 
 def test_the_files_are_what_the_models_say() -> None:
-    renew = "renew with: python -m cli schema --write"
+    renew = "renew with: convergence schema --write"
     assert (CONFIGS / "pipeline.schema.json").read_text() == text_of(pipeline_schema()), renew
     assert (CONFIGS / "sources.schema.json").read_text() == text_of(sources_schema()), renew
     assert (ROOT / "docs" / "foreign_message.schema.json").read_text() == text_of(foreign_message_schema()), renew

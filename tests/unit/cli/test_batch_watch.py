@@ -58,7 +58,7 @@ def test_the_report_names_what_failed_and_the_command_that_runs_it_again() -> No
     failures = [{"error_code": "query_failed", "runs": 12, "tenants": many}]
     text = shown(lambda console: report(batch("ENDED", 20, succeeded=8, failed=12, failures=failures), console))
     assert f"  query_failed: 12 runs: {', '.join(many[:10])} …\n" in text
-    assert f"python -m cli batch --retry {BATCH_ID}" in text
+    assert f"convergence batch --retry {BATCH_ID}" in text
 
 
 @pytest.mark.parametrize(("status", "said"), [("PUBLISHING", False), ("ENDED", True)])

@@ -62,12 +62,12 @@ def test_what_failed_is_named_by_code_and_line_and_can_be_read_again(
     ends += [Ended(one, "lost", "key_lost", "gone") for one in tenants.newcomers[30:32]]
     ends += [Ended(tenants.newcomers[32], "onboarded")]
     on, failures = console(), tmp_path / "tenants.failed.csv"
-    report(tenants, ends[::-1], failures, keys, on, again="python -m cli onboard tenants.csv")
+    report(tenants, ends[::-1], failures, keys, on, again="convergence onboard tenants.csv")
     said = printed(on)
     assert "1 onboarded, 30 failed, 2 without their key, 17 not begun" in said
     assert "tenant_id_refused: 30, on line 2, 3, 4, 5," in said
     assert f"keys rotate many30_0001 many31_0001 --grace-s 0 --keys-file '{keys.path}'" in said
-    assert "To go on: python -m cli onboard tenants.csv" in said
+    assert "To go on: convergence onboard tenants.csv" in said
     assert failures.stat().st_mode & 0o777 == 0o600
     fed_again = read(failures)
     assert [dict(one.body) for one in fed_again.newcomers] == [dict(one.body) for one in tenants.newcomers[:32]]

@@ -1,4 +1,4 @@
-"""`python -m cli replay` goes through all pages."""
+"""`convergence replay` goes through all pages."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`python -m cli tenants` goes through all pages, and shows them as a table or as JSON."""
+"""`convergence tenants` goes through all pages, and shows them as a table or as JSON."""
 
 from io import StringIO
 from pathlib import Path

@@ -312,7 +312,7 @@ def test_the_mail_says_which_run_and_what_to_do(world: FakeServices) -> None:
     settle(world, letter(run(revived=1)))
     (mail,) = world.mailer.sent
     assert mail.to == (OPERATOR,)
-    assert f"python -m cli replay --run {RUN}" in mail.text
+    assert f"convergence replay --run {RUN}" in mail.text
     assert TENANT in mail.text
 
 
