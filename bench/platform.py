@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import grpc
-from google.pubsub_v1 import PublisherClient
+from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from local.functions import FUNCTIONS, ROOT, Function
 from local.stack import Options, Ready, Stack
@@ -39,10 +40,19 @@ class Bench:
     ready: Ready
     platform: Platform
     publisher: PublisherClient
+    subscriber: SubscriberClient
 
     def topic(self, name: str) -> str:
         """Its full name."""
         return f"projects/{self.ready.project}/topics/{name}"
+
+    def subscription(self, topic: str) -> str:
+        """Full name of the one that pushes the topic's messages; a stack has those of all functions, served or not."""
+        return f"projects/{self.ready.project}/subscriptions/{topic}-push"
+
+    def unsubscribe(self, topic: str) -> None:
+        """Nobody gets, and nothing keeps, what is published to the topic from now on."""
+        self.subscriber.delete_subscription(subscription=self.subscription(topic), timeout=30, retry=None)
 
 
 def functions(*names: str) -> tuple[Function, ...]:
@@ -62,7 +72,9 @@ def stack(*served: Function, sample: bool = False) -> Iterator[Bench]:
             client_of(ready.api, ready.bigquery, ready.sendgrid) as platform,
             grpc.insecure_channel(ready.pubsub) as channel,
         ):
-            yield Bench(ready, platform, PublisherClient(transport=PublisherGrpcTransport(channel=channel)))
+            publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+            subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+            yield Bench(ready, platform, publisher, subscriber)
 
 
 def batch_of(batch_id: str) -> Batch:
