@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 
 from bench import load
+from bench.platform import functions
 from local.functions import CONTROL_DATASET, ROOT
 from local.stack import Options, Ready, Stack
 from tests.e2e.client import COST_BILLING, Platform, Tenant, client_of
@@ -143,16 +144,17 @@ def _row(what: str, *figures: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    """Parse the command line, measure, print."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print. Without arguments, those of the command line."""
     parser = argparse.ArgumentParser(prog="bench.api", description=__doc__)
     parser.add_argument("--rate", type=int, default=200, help="requests a second (default 200)")
     parser.add_argument("--seconds", type=int, default=30, help="for how long (default 30)")
     parser.add_argument("--tenants", type=int, default=50, help="default 50")
-    parser.add_argument("--times", type=int, default=5, help="turns of 3 s beside the bare function (default 5)")
-    options = parser.parse_args()
+    parser.add_argument("--times", type=int, default=5, help="turns beside the bare function (default 5)")
+    parser.add_argument("--turn", type=float, default=3, help="seconds of each turn (default 3)")
+    options = parser.parse_args(arguments)
     with ExitStack() as cleanup:
-        ready = cleanup.enter_context(Stack(Options(port=0)))
+        ready = cleanup.enter_context(Stack(Options(port=0, functions=functions("api"), sample=False)))
         platform = cleanup.enter_context(client_of(ready.api, ready.bigquery, ready.sendgrid))
         with ThreadPoolExecutor(4) as pool:
             names = [f"bench{number:03d}_0001" for number in range(options.tenants)]
@@ -163,7 +165,7 @@ def main() -> None:
         logs = Path(cleanup.enter_context(TemporaryDirectory()))
         api = cleanup.enter_context(instance(ready, logs, source=API, target="api", **UNLIMITED))
         bare = cleanup.enter_context(instance(ready, logs, source=BARE, target="bare"))
-        ratio(api, bare, asked, 3, options.times)
+        ratio(api, bare, asked, options.turn, options.times)
 
 
 if __name__ == "__main__":

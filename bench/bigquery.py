@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from google.cloud import bigquery
@@ -27,7 +27,8 @@ from bench import bigquery_clients as clients
 
 _TENANTS_AT_ONCE = 4
 _TABLES = 6
-# About eight seconds of DuckDB on one core.
+# Work for DuckDB on one core: about as long for each of the second array's values.
+_TRIED = 100
 _LONG = "SELECT SUM(MOD(a * b, 7)) FROM UNNEST(GENERATE_ARRAY(1, 30000)) AS a, UNNEST(GENERATE_ARRAY(1, {})) AS b"
 
 
@@ -54,6 +55,8 @@ class Server:
         """kill -9."""
         self.process.kill()
         self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @contextlib.contextmanager
@@ -85,8 +88,8 @@ def rates(seconds: float, times: int) -> None:
         tempfile.TemporaryDirectory() as directory,
         _served(*_embedded(directory)) as server,
         _served("bench.canned") as canned,
+        contextlib.closing(clients.connect(server.url)) as client,
     ):
-        client = clients.connect(server.url)
         clients.prepare(client)
         written: Counter[str] = Counter()
         works: list[tuple[str, list[clients.Act]]] = [
@@ -113,14 +116,15 @@ def _best(rates: list[float]) -> str:
 
 def tenants(count: int) -> None:
     """Datasets of six tables each; then how the server starts and answers with them."""
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as used:
         server = Server(*_embedded(directory))
+        _row("start with nothing, s", f"{server.start_s:.2f}")
         begun = time.perf_counter()
         local = threading.local()
 
         def create(number: int) -> None:
             if not hasattr(local, "client"):
-                local.client = clients.connect(server.url)
+                local.client = used.enter_context(contextlib.closing(clients.connect(server.url)))
             local.client.create_dataset(f"tenant_{number}", retry=None)
             for table in range(_TABLES):
                 made = bigquery.Table(f"bench.tenant_{number}.t{table}", schema=clients.SCHEMA)
@@ -130,15 +134,12 @@ def tenants(count: int) -> None:
             list(pool.map(create, range(count)))
         _row(f"{count:,} tenants of {_TABLES} tables, s", f"{time.perf_counter() - begun:.1f}")
         server.kill()
-        with _served(*_embedded(directory)) as server:
+        with _served(*_embedded(directory)) as server, contextlib.closing(clients.connect(server.url)) as client:
             _row("start after kill -9 with them, s", f"{server.start_s:.2f}")
-            client = clients.connect(server.url)
             waits = [
                 _timed(client, f"SELECT COUNT(*) FROM tenant_{n}.t1") for n in range(0, count, max(count // 50, 1))
             ]
             _row("first query of a tenant, ms", f"{max(waits):.0f} ({statistics.median(waits):.1f})")
-    with tempfile.TemporaryDirectory() as directory, _served(*_embedded(directory)) as server:
-        _row("start with nothing, s", f"{server.start_s:.2f}")
 
 
 def _timed(client: bigquery.Client, sql: str) -> float:
@@ -147,20 +148,23 @@ def _timed(client: bigquery.Client, sql: str) -> float:
     return (time.perf_counter() - begun) * 1000
 
 
-def delays() -> None:
-    """Small queries one after the other, alone and during a long query."""
-    with tempfile.TemporaryDirectory() as directory, _served(*_embedded(directory)) as server:
-        client = clients.connect(server.url)
+def delays(small_queries: int, long_s: float) -> None:
+    """Small queries one after the other: so many alone, then during a query of about so many seconds."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        _served(*_embedded(directory)) as server,
+        contextlib.closing(clients.connect(server.url)) as client,
+    ):
         clients.prepare(client)
         small = "SELECT a FROM d.q WHERE a = 7"
-        alone = [_timed(client, small) for _ in range(300)]
+        alone = [_timed(client, small) for _ in range(small_queries)]
         begun = time.perf_counter()
-        list(client.query_and_wait(_LONG.format(500)))
-        length = int(500 * 8 / (time.perf_counter() - begun))
+        list(client.query_and_wait(_LONG.format(_TRIED)))
+        length = int(_TRIED * long_s / (time.perf_counter() - begun)) + 1
         job = client.query(_LONG.format(length), job_retry=None)
         begun = time.perf_counter()
-        beside = []
-        while not job.done():
+        beside: list[float] = []
+        while not (beside and job.done()):
             beside += [_timed(client, small) for _ in range(20)]
         _row("length of the long query, s", f"{time.perf_counter() - begun:.1f}")
         _row("a small query beside it, ms: median", *(f"{statistics.median(x):.1f}" for x in (beside, alone)))
@@ -170,7 +174,8 @@ def delays() -> None:
 def memory(jobs: int) -> None:
     """Resident memory after the first tenth of the jobs and after all of them."""
     with tempfile.TemporaryDirectory() as directory, _served(*_embedded(directory)) as server:
-        clients.prepare(clients.connect(server.url))
+        with contextlib.closing(clients.connect(server.url)) as client:
+            clients.prepare(client)
         seen = []
         for share in (jobs // 10, jobs - jobs // 10):
             left = itertools.repeat(None, share)
@@ -188,20 +193,22 @@ def _jobs(url: str, left: Iterator[None]) -> None:
     client.close()  # type: ignore[no-untyped-call]
 
 
-def main() -> None:
-    """Parse the command line, measure, print."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print. Without arguments, those of the command line."""
     parser = argparse.ArgumentParser(prog="bench.bigquery", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3, help="of each run (default 3)")
     parser.add_argument("--times", type=int, default=3, help="runs of each rate (default 3)")
     parser.add_argument("--tenants", type=int, default=1_000, help="default 1,000; the promise is of 10,000")
     parser.add_argument("--jobs", type=int, default=10_000, help="small jobs before memory is looked at (10,000)")
     parser.add_argument("--only", choices=("rates", "tenants", "delays", "memory"))
-    options = parser.parse_args()
+    parser.add_argument("--queries", type=int, default=300, help="small queries alone, whose delay is told (300)")
+    parser.add_argument("--long", type=float, default=8, help="seconds of the query beside which they are slower (8)")
+    options = parser.parse_args(arguments)
     _row("best (median)", "embedded", "canned, before, alone", "ratio")
     parts: dict[str, Callable[[], None]] = {
         "rates": lambda: rates(options.seconds, options.times),
         "tenants": lambda: tenants(options.tenants),
-        "delays": delays,
+        "delays": lambda: delays(options.queries, options.long),
         "memory": lambda: memory(options.jobs),
     }
     for name, measure in parts.items():

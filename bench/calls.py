@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
-from bench.platform import functions, stack
+from bench.platform import Bench
 from local.functions import Function
+from local.stack import Ready
 from tests.e2e.client import COST_BILLING, Platform, Tenant
 from tests.e2e.faulty import Faults, grpc_proxy, http_proxy
 
@@ -45,8 +47,8 @@ def _kinds(names: list[str]) -> Counter[str]:
     return kinds
 
 
-class _Watched:
-    """A function whose services are behind proxies that count."""
+class Watched:
+    """A function whose services are behind proxies that count; they pass nothing on before the stack is `ready`."""
 
     def __init__(self, cleanup: ExitStack) -> None:
         self.counts = _Counted()
@@ -58,33 +60,39 @@ class _Watched:
             "SECRET_MANAGER_ENDPOINT": cleanup.enter_context(grpc_proxy(self.counts, "secret_manager")),
         }
 
+    @classmethod
+    @contextmanager
+    def started(cls) -> Iterator[Self]:
+        """With its proxies, until the end of the block."""
+        with ExitStack() as cleanup:
+            yield cls(cleanup)
+
     def function(self, one: Function) -> Function:
         """The function, with its services behind the proxies."""
         return replace(one, settings={**one.settings, **self._settings})
 
-
-def calls() -> tuple[list[dict[str, Any]], list[str]]:
-    """A row for each method with the calls of each case, and which promises are not kept."""
-    with ExitStack() as cleanup:
-        api, runs = _Watched(cleanup), _Watched(cleanup)
-        served = {"api": api, "run_pipeline": runs}
-        bench = cleanup.enter_context(
-            stack(*(served[one.name].function(one) for one in functions("run_pipeline")), sample=True)
+    def ready(self, stack: Ready) -> None:
+        """Pass calls on to the services of this stack."""
+        self.counts.upstream.update(
+            bigquery=stack.bigquery.removeprefix("http://"),
+            sendgrid=stack.sendgrid.removeprefix("http://"),
+            pubsub=stack.pubsub,
+            kms=stack.kms,
+            secret_manager=stack.secret_manager,
         )
-        for watched in served.values():
-            watched.counts.upstream.update(
-                bigquery=bench.ready.bigquery.removeprefix("http://"),
-                sendgrid=bench.ready.sendgrid.removeprefix("http://"),
-                pubsub=bench.ready.pubsub,
-                kms=bench.ready.kms,
-                secret_manager=bench.ready.secret_manager,
-            )
-        first, second = (bench.platform.onboard(one) for one in ("acmeinc_23xv2", "techcorp_99zx4"))
-        cases = {
-            "function just started": _ran(bench.platform, first, "2025-11-13", api, runs),
-            "another tenant's first": _ran(bench.platform, second, "2025-11-13", api, runs),
-            "all known": _ran(bench.platform, first, "2025-11-14", api, runs),
-        }
+
+
+def calls(bench: Bench, api: Watched, runs: Watched) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for each method with the calls of each case, and which promises are not kept.
+
+    The stack has the sample billing export, and its api and run_pipeline are the two that are watched.
+    """
+    first, second = (bench.platform.onboard(one) for one in ("acmeinc_23xv2", "techcorp_99zx4"))
+    cases = {
+        "function just started": _ran(bench.platform, first, "2025-11-13", api, runs),
+        "another tenant's first": _ran(bench.platform, second, "2025-11-13", api, runs),
+        "all known": _ran(bench.platform, first, "2025-11-14", api, runs),
+    }
     counted = {f"run: {case}": by_kind[1] for case, by_kind in cases.items()}
     counted["accept: all known"] = cases["all known"][0]
     kinds = sorted(set().union(*counted.values()))
@@ -93,7 +101,7 @@ def calls() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _ran(
-    platform: Platform, tenant: Tenant, day: str, api: _Watched, runs: _Watched
+    platform: Platform, tenant: Tenant, day: str, api: Watched, runs: Watched
 ) -> tuple[Counter[str], Counter[str]]:
     """The calls of accepting a run, and of running it."""
     for watched in (api, runs):

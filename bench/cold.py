@@ -8,6 +8,7 @@ time, in turns; best of several, and the median.
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from bench import results
@@ -69,12 +70,13 @@ def measure(name: str, times: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Measure, print."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print. Without arguments, those of the command line."""
     parser = results.parser("cold", __doc__)
     parser.add_argument("--times", type=int, default=5, help="the best of so many (default 5)")
-    options = parser.parse_args()
-    rows = [measure(name, options.times) for name in FUNCTIONS]
+    parser.add_argument("--functions", nargs="+", choices=tuple(FUNCTIONS), default=tuple(FUNCTIONS), metavar="NAME")
+    options = parser.parse_args(arguments)
+    rows = [measure(name, options.times) for name in options.functions]
     results.show("imports of a cold start", rows)
     if options.save:
         results.save("cold", rows, bars=("ms", "needed, ms"), unit="milliseconds")

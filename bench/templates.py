@@ -1,14 +1,16 @@
 """What it costs to make a template ready for one tenant, beside Jinja2's sandbox rendering the same text.
 
 `make bench.templates`. Warm: the file is read, its queries are parsed. Ours types every value, binds the query, guards
-it and checks every field; Jinja2 only puts text together. One core; the figures are medians, in microseconds.
+it and checks every field; Jinja2 only puts text together. One core; the figures are medians, in microseconds. Exit
+status 1 where ten thousand tenants or more take longer than is promised.
 """
 
+import argparse
 import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,7 +32,7 @@ from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 TENANTS = 10_000
-MOST_SECONDS = 2.0  # for all of them, on one core
+MOST_SECONDS = 2.0  # for so many, on one core
 _OWN_TABLES = """
 pipeline_id: "{tenant_id}-weekly"
 variables: {least: 1.5, services: [compute, storage]}
@@ -119,14 +121,17 @@ def _timed(act: Callable[[Any], object], items: list[Any]) -> tuple[float, float
     return statistics.median(each) * 1e6, time.process_time() - began
 
 
-def main() -> int:
-    """Measure, print, and say by the exit code whether ten thousand tenants stay below the bound."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print; 1 where a promise is not kept. Without arguments, those of the command line."""
+    parser = argparse.ArgumentParser(prog="bench.templates", description=__doc__)
+    parser.add_argument("--tenants", type=int, default=TENANTS, help=f"default {TENANTS:,}, of which the promise is")
+    tenants = parser.parse_args(arguments).tenants
     templates, services = _Templates(), _services()
     resolver, jinja = Resolver(templates, services), SandboxedEnvironment()
-    table = Table("template", "ours, µs", "Jinja2, µs", "ratio", f"{TENANTS:,} tenants, s", "at most, s")
+    table = Table("template", "ours, µs", "Jinja2, µs", "ratio", f"{tenants:,} tenants, s", "at most, s")
     slowest = 0.0
     for name, what in (("cost_billing", "a shared source and a mail"), ("own_tables", "the tenant's own tables")):
-        asked = [_asked(number, name) for number in range(TENANTS)]
+        asked = [_asked(number, name) for number in range(tenants)]
         ours, seconds = _timed(lambda one: resolver.resolve(*one), asked)
         # What only steps after a failure can use is there too: all of the text is rendered.
         failure = dict.fromkeys(FAILURE_BUILT_IN, "-")
@@ -136,7 +141,7 @@ def main() -> int:
         table.add_row(what, f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.1f}", f"{seconds:.2f}", f"{MOST_SECONDS}")
         slowest = max(slowest, seconds)
     Console().print(table)
-    return int(slowest > MOST_SECONDS)
+    return int(tenants >= TENANTS and slowest > MOST_SECONDS)
 
 
 if __name__ == "__main__":
