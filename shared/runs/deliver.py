@@ -23,9 +23,9 @@ from shared.logs import log, log_context
 from shared.ports import MessageBus
 from shared.runs.accept import available, message_of
 from shared.runs.execute import Execution
-from shared.runs.mask import for_tenant
+from shared.runs.refusal import refuse
 from shared.runs.resolve import Resolver
-from shared.runs.run_log import RunLog, RunRecord
+from shared.runs.run_log import RunLog
 from shared.tenants.directory import Directory
 
 
@@ -86,14 +86,7 @@ class Delivery:
             available(tenant, run.address, self._resolver.templates)
             plan = self._resolver.resolve(run, tenant)
         except PermanentError as error:
-            ended = RunRecord(
-                "DEAD" if run.only else "FAILED",
-                ended_at=self._services.clock.now(),
-                error_code=error.code,
-                error_message=for_tenant(error.message, run.tenant_id)[:8_000],
-            )
-            self._log.end(run, ended, [], unsaid=[], delivery=delivery_attempt)
-            log("run_refused", "WARNING", error_code=error.code)
+            refuse(run, error, run_log=self._log, now=self._services.clock.now(), delivery=delivery_attempt)
             return
         if plan.template.version != run.template_version:
             # It was deployed anew meanwhile. What runs is what is recorded.

@@ -15,19 +15,22 @@ from shared.contracts.tenant import RESERVED_PREFIXES, Tenant
 from shared.engines.base import Services
 from shared.errors import (
     AlreadyOnboarded,
-    ConvergenceError,
     OnboardingFailed,
     OnboardingInProgress,
+    PermanentError,
     TenantIdRefused,
 )
 from shared.logs import log, log_context
 from shared.runs.execute import Execution, Outcome
-from shared.runs.resolve import Resolver
+from shared.runs.refusal import refuse
+from shared.runs.resolve import Plan, Resolver
 from shared.runs.run_log import RunLog, RunState
-from shared.tenants.claim import confirm_claim, release
+from shared.tenants.claim import Claim
 from shared.tenants.registry import Registry
 
 TIME_LIMIT_S = 120
+# What the caller is told as it is; whatever else goes wrong is an OnboardingFailed.
+_ANSWERS = (AlreadyOnboarded, OnboardingInProgress, TenantIdRefused)
 
 
 @dataclass(frozen=True)
@@ -73,37 +76,47 @@ def onboard(request: OnboardRequest, *, services: Services, resolver: Resolver, 
     )
     dataset = DatasetRef(services.settings.data_project, tenant_id)
     with log_context(tenant_id=tenant_id, pipeline_logging_id=run.pipeline_logging_id):
-        done = False
-        try:
+        plan = resolver.resolve(run, tenant)
+        with Claim(dataset, services.catalog, run.pipeline_logging_id) as claim:
+            was_made = _take(claim, run, plan, services=services, run_log=run_log)
             outcome = Execution(
                 run,
                 tenant,
-                resolver.resolve(run, tenant),
+                plan,
                 services=services,
                 run_log=run_log,
                 until=now + timedelta(seconds=TIME_LIMIT_S),
                 before=RunState("RUNNING", {}),  # a run of this very call: nobody else can have begun it
             ).run()
             key = _key(outcome, tenant_id)
-            confirm_claim(dataset, services.catalog, run.pipeline_logging_id)
+            claim.confirm()
             # Its answer may get lost, and with it the key: the same request finds the job again.
             registry.enter(tenant, onboarded_at=services.clock.now(), request=run.pipeline_logging_id)
-            done = True
-        finally:
-            try:
-                release(dataset, services.catalog, run.pipeline_logging_id, done=done)
-            except ConvergenceError as error:
-                # It ends by itself, and the registry has the last word: no reason to lose the key, or a better error.
-                log("onboarding_claim_left", "WARNING", error_code=error.code)
+            claim.complete()
         log("tenant_onboarded")
-    outputs = outcome.outputs or {}
-    tables = outputs.get("tables_created")
-    return Onboarded(tenant_id, key, bool(outputs.get("dataset_created")), tables if isinstance(tables, list) else [])
+    tables = (outcome.outputs or {}).get("tables_created")
+    return Onboarded(tenant_id, key, was_made, tables if isinstance(tables, list) else [])
+
+
+def _take(claim: Claim, run: RunMessage, plan: Plan, *, services: Services, run_log: RunLog) -> bool:
+    """Take the claim, before anything of the run is done; a refusal is recorded as the run's end.
+
+    True if the tenant's dataset was made now. Raises as `onboard` does.
+    """
+    try:
+        return claim.take(services.clock.now(), location=services.settings.location)
+    except PermanentError as error:
+        refuse(run, error, run_log=run_log, now=services.clock.now(), pipeline_id=plan.pipeline_id)
+        if isinstance(error, _ANSWERS):
+            raise
+        raise OnboardingFailed(
+            f"onboarding {run.tenant_id} could not begin ({error.code}); the same call, made again, completes it"
+        ) from error
 
 
 def _key(outcome: Outcome, tenant_id: str) -> SecretStr:
     """The key that the run made; raises why there is none."""
-    if isinstance(outcome.error, AlreadyOnboarded | OnboardingInProgress | TenantIdRefused):
+    if isinstance(outcome.error, _ANSWERS):
         raise outcome.error
     if outcome.record.status != "SUCCEEDED" or outcome.secret is None:
         raise OnboardingFailed(

@@ -1,4 +1,4 @@
-"""`customer.onboarding`: a tenant's dataset, its metadata tables, its first API key, its record."""
+"""`customer.onboarding`: in a tenant's dataset its metadata tables, its first API key, its record."""
 
 import json
 from base64 import b64encode
@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from shared.contracts.tables import DatasetRef, TableRef
-from shared.contracts.tenant import TENANT_LABEL, owner_of_dataset
+from shared.contracts.tenant import TENANT_LABEL
 from shared.engines.base import Engine, Fields, StepContext, StepResult, about
-from shared.errors import IsolationRefused, TemplateInvalid, TenantIdRefused
+from shared.errors import IsolationRefused, TemplateInvalid
 from shared.once import job_id
 from shared.tenants.api_keys import make_key
-from shared.tenants.claim import claim, confirm_claim
+from shared.tenants.claim import Claim
 from shared.tenants.metadata import metadata_schema
 
 # Each insert is a call of its own; BigQuery takes 10 a second (facts 1).
@@ -50,7 +50,10 @@ class OnboardingFields(Fields):
 
 
 class Onboarding(Engine[OnboardingFields]):
-    """Make everything that a tenant needs. Every part may be there already from an attempt that was cut short."""
+    """Make everything that a tenant needs. Every part may be there already from an attempt that was cut short.
+
+    The tenant's dataset is there, and claimed for the run: `runs.onboard` has seen to that.
+    """
 
     fields_model = OnboardingFields
 
@@ -73,29 +76,13 @@ class Onboarding(Engine[OnboardingFields]):
         return {"dataset": str(dataset), "tables": ", ".join(_tables(fields))}
 
     def run(self, fields: OnboardingFields, context: StepContext) -> StepResult:
-        """Outputs `dataset_created` and `tables_created`; the secret is the API key, which nothing else ever shows."""
+        """Outputs `tables_created`; the secret is the API key, which nothing else ever shows."""
         dataset = DatasetRef(fields.config.gcp_project_id, fields.config.dataset_id)
-        _refuse_foreign(dataset, context)
-        created = claim(
-            dataset,
-            context.services.catalog,
-            run=context.run.pipeline_logging_id,
-            now=context.services.clock.now(),
-            location=context.services.settings.location,
-        )
         tables = _make_tables(fields, dataset, context)
-        confirm_claim(dataset, context.services.catalog, context.run.pipeline_logging_id)
+        Claim(dataset, context.services.catalog, context.run.pipeline_logging_id).confirm()
         key = _make_key(dataset.table("x_meta_api_keys"), context)
         _write_tenant(dataset.table("x_meta_tenant"), context)
-        return StepResult(outputs={"dataset_created": created, "tables_created": tables}, secret=key)
-
-
-def _refuse_foreign(dataset: DatasetRef, context: StepContext) -> None:
-    """A dataset that is not a tenant's, but would be this one's by its name, makes the id unusable (rules 3)."""
-    for found in context.services.catalog.datasets(dataset.project):
-        ours = found.labels.get(TENANT_LABEL) == dataset.dataset
-        if owner_of_dataset(found.ref.dataset) == dataset.dataset and not ours:
-            raise TenantIdRefused(f"dataset {found.ref.dataset} exists and is no tenant's: choose another tenant_id")
+        return StepResult(outputs={"tables_created": tables}, secret=key)
 
 
 def _tables(fields: OnboardingFields) -> dict[str, str]:

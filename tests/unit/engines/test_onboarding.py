@@ -7,15 +7,14 @@ from pydantic import ValidationError
 
 from shared.contracts.tables import DatasetRef
 from shared.engines.customer.onboarding import Onboarding, OnboardingFields
-from shared.errors import IsolationRefused, TemplateInvalid
-from shared.tenants.claim import DONE, LEASE_LABEL, release
-from tests.builders import DATA, OTHER, TENANT, context, run, services, tenant
+from shared.errors import IsolationRefused, OnboardingInProgress, TemplateInvalid
+from shared.tenants.claim import LEASE_LABEL
+from tests.builders import DATA, OTHER, RUN, TENANT, context, run, services, tenant
 from tests.fakes import FakeServices
 
 NEEDED = (
     "x_meta_api_keys", "x_meta_cloud_credentials", "x_meta_pipeline_runs", "x_meta_step_logs", "x_meta_tenant",
 )  # fmt: skip
-DATASET = DatasetRef(DATA, TENANT)
 
 
 @pytest.fixture
@@ -43,8 +42,11 @@ def test_a_tenant_is_onboarded_into_its_own_dataset_only(world: FakeServices, wh
 
 def test_what_the_platform_needs_is_made_also_where_the_template_does_not_list_it() -> None:
     world = services()
+    world.warehouse.put(DatasetRef(DATA, OTHER), {LEASE_LABEL: f"1-{RUN}"})
     fresh = context(world, run=run(tenant_id=OTHER), tenant=tenant(tenant_id=OTHER))
+
     made = Onboarding().run(fields("x_meta_dq_results", dataset_id=OTHER), fresh)
+
     assert made.outputs["tables_created"] == ["x_meta_dq_results", *NEEDED]
 
 
@@ -61,14 +63,11 @@ def test_only_metadata_tables_are_made(name: str) -> None:
         fields(name)
 
 
-def test_a_claim_of_another_run_is_not_released(world: FakeServices) -> None:
-    world.warehouse.put(DATASET, {LEASE_LABEL: f"1-{'a' * 32}"})
-    release(DATASET, world.catalog, "b" * 32, done=True)
-    assert world.warehouse.datasets[DATASET].labels == {LEASE_LABEL: f"1-{'a' * 32}"}
+def test_without_the_claim_no_key_is_made(world: FakeServices) -> None:
+    world.warehouse.put(DatasetRef(DATA, OTHER), {LEASE_LABEL: f"1-{'a' * 32}"})
+    overtaken = context(world, run=run(tenant_id=OTHER), tenant=tenant(tenant_id=OTHER))
 
+    with pytest.raises(OnboardingInProgress, match="taken over"):
+        Onboarding().run(fields(dataset_id=OTHER), overtaken)
 
-@pytest.mark.parametrize(("done", "left"), [(True, DONE), (False, "0")])
-def test_a_claim_of_this_run_ends_as_it_ended(world: FakeServices, done: bool, left: str) -> None:
-    world.warehouse.put(DATASET, {"other": "x", LEASE_LABEL: f"1-{'a' * 32}"})
-    release(DATASET, world.catalog, "a" * 32, done=done)
-    assert world.warehouse.datasets[DATASET].labels == {"other": "x", LEASE_LABEL: left}
+    assert world.warehouse.events(DatasetRef(DATA, OTHER).table("x_meta_api_keys")) == []

@@ -12,6 +12,7 @@ from shared.contracts.tenant import TENANT_LABEL
 from shared.errors import (
     AlreadyOnboarded,
     MailRefused,
+    NotFound,
     OnboardingFailed,
     OnboardingInProgress,
     TenantIdRefused,
@@ -24,7 +25,7 @@ from shared.runs.run_log import RunLog
 from shared.tenants.api_keys import ApiKeys, key_hash
 from shared.tenants.claim import DONE, LEASE_LABEL, LEASE_S
 from shared.tenants.directory import Directory
-from tests.builders import CONTROL, DATA, OTHER, ROOT, TENANTS, make_control, schema, settings
+from tests.builders import CONTROL, DATA, OTHER, ROOT, RUNS, TENANTS, make_control, schema, settings
 from tests.fakes import FakeCatalog, FakeMailer, FakeServices
 
 EMAIL = "admin@bytefactory.example"
@@ -225,6 +226,16 @@ def test_the_registry_has_no_row_before_everything_else_is_done(world: FakeServi
     with pytest.raises(Unavailable):
         ask(world)
     assert registered(world) == []
+
+
+def test_a_refused_claim_fails_the_onboarding_and_is_recorded_as_the_end_of_its_run(world: FakeServices) -> None:
+    world.catalog.fail("create_dataset", NotFound("no such project"))
+    with pytest.raises(OnboardingFailed, match="not_found"):
+        ask(world)
+    (ended,) = world.warehouse.events(RUNS)
+    assert (ended["status"], ended["error_code"], ended["error_message"]) == ("FAILED", "not_found", "no such project")
+    done = ask(world)
+    assert is_good(world, done.api_key.get_secret_value())
 
 
 def test_a_claim_that_cannot_be_released_costs_nobody_the_key(world: FakeServices) -> None:
