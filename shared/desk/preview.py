@@ -12,8 +12,9 @@ from shared.desk.sources import billed, dollars
 from shared.engines.base import Fields, Services
 from shared.errors import Fault, NotFound, PermanentError, TransientError
 from shared.ports import DryRun
+from shared.runs.fault_places import fault_of_query, placed
+from shared.runs.plan import Plan
 from shared.runs.query_places import FieldPath, queries
-from shared.runs.resolve import Plan
 from shared.runs.step_graph import StepGraph
 from shared.templating.isolation import Policy, confirm
 
@@ -136,7 +137,7 @@ class _Look:
             try:
                 does = dict(plan.engine(step).preview(fields, plan.context(step)))
             except PermanentError as error:  # as `checked` said, or more
-                errors += [plan.placed(step, fault) for fault in error.faults]
+                errors += [placed(plan.template, step, fault) for fault in error.faults]
             else:
                 self._written[step.step_id] = plan.engine(step).writes(fields, plan.context(step))
             asked = tuple(self._query(step, fields, path, sql, errors) for path, sql in queries(fields))
@@ -159,7 +160,7 @@ class _Look:
             if isinstance(error, NotFound):
                 after = self._made_by(step, sql)
             if not after:
-                errors.append(plan.said_of_query(step, path, sql, error))
+                errors.append(fault_of_query(plan.template, step, path, sql, error))
         return QueryShown(
             field=".".join(map(str, path)),
             text=sql.text,

@@ -13,8 +13,9 @@ from shared.desk.known import Known
 from shared.desk.sources import scan
 from shared.engines.base import Fields, Services
 from shared.errors import ConvergenceError, Fault, PermanentError, QueryFailed, SchemaMismatch
+from shared.runs.fault_places import fault_of_query, placed
+from shared.runs.plan import Plan
 from shared.runs.query_places import queries
-from shared.runs.resolve import Plan
 from shared.templating.isolation import Policy
 from shared.templating.placeholders import names
 from shared.templating.used import used_by
@@ -87,7 +88,7 @@ class TemplateCheck:
                 answer = self._services.jobs.dry_run(sql)
                 plan.engine(step).foresee(fields, plan.context(step), answer.columns, 0)
             except (QueryFailed, SchemaMismatch) as error:
-                yield plan.said_of_query(step, path, sql, error)
+                yield fault_of_query(plan.template, step, path, sql, error)
             except ConvergenceError:
                 continue  # it cannot say now, or does not know the tenant's tables
 
@@ -101,7 +102,7 @@ class TemplateCheck:
                 found = scan(sql.text, shared)
                 if not (found.by_day and found.by_tenant):
                     message = found.cost(self._known.source_bytes.get(shared.name, self._bytes_of(sql)))
-                    yield plan.placed(step, Fault(".".join(map(str, path)), "scan", message))
+                    yield placed(plan.template, step, Fault(".".join(map(str, path)), "scan", message))
 
     def _bytes_of(self, sql: Sql) -> int | None:
         """What a query would read, if there is a BigQuery to ask and it knows."""
@@ -117,7 +118,7 @@ def _step_advice(plan: Plan, step: Step, fields: Fields) -> Iterator[Fault]:
     """What the engine warns of in a step that is right."""
     used = used_by(plan.template, dict(step.fields))
     for fault in plan.engine(step).advise(fields, plan.context(step), used):
-        yield plan.placed(step, fault)
+        yield placed(plan.template, step, fault)
 
 
 def _unresolved_names(plan: Plan) -> Iterator[Fault]:

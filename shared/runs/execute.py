@@ -30,7 +30,7 @@ from shared.errors import (
 )
 from shared.logs import log, log_bug
 from shared.runs.mask import for_mail, for_tenant
-from shared.runs.resolve import Plan
+from shared.runs.plan import Plan
 from shared.runs.run_log import RunLog, RunRecord, RunState, StepRecord
 from shared.runs.step_graph import StepGraph
 

@@ -22,8 +22,9 @@ from shared.errors import (
 )
 from shared.logs import log, log_context
 from shared.runs.execute import Execution, Outcome
+from shared.runs.plan import Plan
 from shared.runs.refusal import refuse
-from shared.runs.resolve import Plan, Resolver
+from shared.runs.resolve import Resolver
 from shared.runs.run_log import RunLog, RunState
 from shared.tenants.claim import Claim
 from shared.tenants.registry import Registry

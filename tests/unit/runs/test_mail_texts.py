@@ -3,7 +3,8 @@
 import pytest
 
 from shared.errors import VariablesInvalid
-from shared.runs.resolve import Plan, Resolver
+from shared.runs.plan import Plan
+from shared.runs.resolve import Resolver
 from tests.builders import run, services, template, tenant
 from tests.fakes import FakeTemplates
 
