@@ -9,7 +9,7 @@ from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef
 from shared.contracts.template_address import ONBOARDING
 from shared.ports import Jobs
-from shared.runs.events_sql import ENDED, is_in, runs_table
+from shared.runs.events_sql import is_open, runs_table
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,7 @@ FROM `{self._events}`
 WHERE event_time >= @since AND NOT (provider = @provider AND template_name = @template_name AND domain = '')
 GROUP BY tenant_id, pipeline_logging_id
 HAVING MAX(event_time) <= @moment
-  AND COUNTIF(step_id IS NULL AND {is_in(ENDED)}) = 0
-  AND (
-    COUNTIF(step_id IS NULL AND status = 'RUNNING') > 0
-    OR COUNTIF(step_id IS NULL AND status = 'NOT_PUBLISHED') = 0
-  )
+  AND {is_open()}
 ORDER BY accepted_at"""
         parameters = (
             Parameter("since", "TIMESTAMP", since.isoformat()),

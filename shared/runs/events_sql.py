@@ -11,8 +11,8 @@ from shared.contracts.tables import DatasetRef, TableRef
 # Highest first. NOT_PUBLISHED says that Pub/Sub did not confirm: if the message is there all the same, RUNNING follows.
 RUN_RANK = ("SUCCEEDED", "FAILED", "DEAD", "RUNNING", "NOT_PUBLISHED", "QUEUED")
 STEP_RANK = ("SUCCEEDED", "FAILED", "SKIPPED", "RUNNING")
-# States after which nothing more happens to a run.
-ENDED = ("SUCCEEDED", "FAILED", "DEAD")
+# States after which nothing more happens to a run: those that outrank RUNNING.
+ENDED = RUN_RANK[: RUN_RANK.index("RUNNING")]
 # Ends that can be followed by another attempt.
 FAILED = ("FAILED", "DEAD")
 # States of a run that some delivery has begun.
@@ -31,6 +31,22 @@ def is_in(statuses: Iterable[str]) -> str:
     "status IN ('FAILED', 'DEAD')"
     """
     return f"status IN ({', '.join(repr(status) for status in statuses)})"
+
+
+def is_open() -> str:
+    """The condition that a run began or may begin, and has no end; for the HAVING of a query that groups events by run.
+
+    What was not published may run all the same if Pub/Sub has it: then RUNNING follows.
+
+    >>> is_open().splitlines()[0]
+    "COUNTIF(step_id IS NULL AND status IN ('SUCCEEDED', 'FAILED', 'DEAD')) = 0"
+    """
+    return f"""\
+COUNTIF(step_id IS NULL AND {is_in(ENDED)}) = 0
+  AND (
+    COUNTIF(step_id IS NULL AND status = 'RUNNING') > 0
+    OR COUNTIF(step_id IS NULL AND status = 'NOT_PUBLISHED') = 0
+  )"""
 
 
 def top(*columns: str) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import DatasetRef, TableRef
 from shared.ports import Clock, Jobs
-from shared.runs.events_sql import ENDED, is_in, runs_table
+from shared.runs.events_sql import is_open, runs_table
 
 
 class LiveRuns:
@@ -33,9 +33,7 @@ def live_runs(events: TableRef, tenant_id: str, since: str) -> Sql:
         f"SELECT pipeline_logging_id FROM `{events}`"
         " WHERE tenant_id = @tenant_id AND event_time >= @since AND accepted_at >= @since AND step_id IS NULL"
         " GROUP BY pipeline_logging_id"
-        f" HAVING NOT LOGICAL_OR({is_in(ENDED)})"
-        # What was not published may run all the same if Pub/Sub has it: then RUNNING follows.
-        " AND (LOGICAL_OR(status = 'RUNNING') OR NOT LOGICAL_OR(status = 'NOT_PUBLISHED'))"
+        f" HAVING {is_open()}"
         " LIMIT 1",
         (Parameter("tenant_id", "STRING", tenant_id), Parameter("since", "TIMESTAMP", since)),
     )
