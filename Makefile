@@ -60,6 +60,14 @@ tests: .venv/stamp
 test: style          ## every check
 	@$(MAKE) --no-print-directory --jobs=2 types tests
 
+# For what needs a browser. Not a part of `make test`, which needs none.
+test.browser: .venv/stamp  ## the console in a browser
+	@if [ -d tests/browser ]; then $(BIN)/python -m pytest tests/browser; \
+	  else echo "Nothing to test in a browser yet: there is no tests/browser."; fi
+
+test.long: .venv/stamp  ## long forms of tests and benches, about two hours; FORMS="attacks faults" runs these alone
+	@$(BIN)/python -m tests.long_forms $(FORMS)
+
 # Four at once: what takes time is waiting for answers. ADMIN_KEY and IDENTITY_TOKEN come from the environment.
 test.system: .venv/stamp  ## suites and a demo run on a real project: SYSTEM_PROJECT=…, or a stack's ready file STACK=…
 	@$(BIN)/python -m pytest -n4 --timeout=1800 -p tests.system.plugin $(if $(STACK),--stack "$(STACK)") \

@@ -1,9 +1,8 @@
 """The guarded query returns what the original returns where there are no other tenants: filtering changes nothing else.
 
-`ATTACK_EXAMPLES=20000` draws that many SELECTs instead of the few that fit into the suite.
+`make test.long FORMS=attacks` draws many SELECTs instead of the few that fit into the suite.
 """
 
-import os
 from collections import Counter
 
 from hypothesis import HealthCheck, event, given, settings
@@ -14,8 +13,9 @@ from shared.templating.isolation import Policy, confirm, guard
 from tests.attacks.selects import selects
 from tests.attacks.two_tenants import EXPORT, SOURCES, Database, canaries
 from tests.builders import CONTROL, DATA, TENANT
+from tests.long_forms import size
 
-EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "80"))
+EXAMPLES = int(size("ATTACK_EXAMPLES"))
 POLICY = Policy.of(
     TENANT,
     data_project=DATA,

@@ -1,6 +1,6 @@
 """Batches over the API and the command line: killed in the middle, watched, failed, retried, closed.
 
-`BATCH_TENANTS=10000` is the long form of the batch whose fan_out is killed.
+`make test.long FORMS=batch` does it with a batch of ten thousand tenants.
 """
 
 import os
@@ -23,8 +23,9 @@ from tests.e2e.client import Platform, client_of
 from tests.e2e.conftest import eventually, only
 from tests.e2e.killer import Killer, grpc_proxy
 from tests.e2e.many_tenants import make, tenant_ids
+from tests.long_forms import size
 
-TENANTS = int(os.environ.get("BATCH_TENANTS", "120"))
+TENANTS = int(size("BATCH_TENANTS"))
 pytestmark = pytest.mark.timeout(3_600 if TENANTS > 1_000 else 240)
 ENDS_WITHIN_S = 120 + TENANTS / 4
 WRONG = "many000001_0001"

@@ -2,11 +2,9 @@
 
 The Python of `.venv` serves here, and looks neither into this folder, to which `.venv` has a path, nor into its
 environment. The long form makes a virtual environment of its own, with the bundle's requirements.txt and nothing else,
-of any Python:
-`BUNDLE_PYTHON=python3.13 .venv/bin/python -m pytest -n0 --timeout=0 tests/e2e/test_bundle.py`.
+of any Python: `make test.long FORMS=bundle`, and of another one with `BUNDLE_PYTHON=python3.13` before it.
 """
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -23,9 +21,11 @@ from local.provision import provision_pubsub
 from local.stack import Ready
 from tests.e2e.client import COST_BILLING, Platform, by_day, client_of, source
 from tests.e2e.instances import Instance, instance
+from tests.long_forms import size
 
-pytestmark = pytest.mark.timeout(180)
-
+PYTHON = size("BUNDLE_PYTHON")
+# Installing takes what the package index and the machine take.
+pytestmark = pytest.mark.timeout(1_800 if PYTHON else 180)
 FUNCTIONS = ("api", "dead_letter", "fan_out", "run_pipeline")
 SUBSCRIBERS = FUNCTIONS[1:]
 TOPIC = "bundled-runs"
@@ -67,12 +67,12 @@ class Bundled:
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The interpreter: that of these tests, or one with the requirements alone."""
-    if not (chosen := os.environ.get("BUNDLE_PYTHON")):
+    if not PYTHON:
         return sys.executable
     folder = tmp_path_factory.mktemp("python")
     (folder / "requirements.txt").write_bytes(bundle.contents(bundle.ROOT, "api")["requirements.txt"])
     made = folder / "venv" / "bin" / "python"
-    subprocess.run([chosen, "-m", "venv", folder / "venv"], check=True)
+    subprocess.run([PYTHON, "-m", "venv", folder / "venv"], check=True)
     subprocess.run([made, "-m", "pip", "install", "--quiet", "-r", folder / "requirements.txt"], check=True)
     return str(made)
 

@@ -1,10 +1,9 @@
 """Whatever goes wrong at whichever of its calls, and however often its message comes: a run ends SUCCEEDED, once.
 
-In the suite a few calls are tried with each fault; `FAULT_POINTS=all` tries every one, a number so many.
+In the suite a few calls are tried with each fault; `make test.long FORMS=faults` tries every one.
 """
 
 import json
-import os
 import random
 import shutil
 from collections import Counter
@@ -25,8 +24,9 @@ from local.stack import Options, Ready, Stack
 from tests.e2e.client import Platform, Tenant, client_of
 from tests.e2e.conftest import eventually, only
 from tests.e2e.faulty import FAULTS, Fault, Faults, grpc_proxy, http_proxy, kill_worker
+from tests.long_forms import size
 
-FAULT_POINTS = os.environ.get("FAULT_POINTS", "2")
+FAULT_POINTS = size("FAULT_POINTS")
 pytestmark = pytest.mark.timeout(1_800 if FAULT_POINTS == "all" else 240)
 
 DAY = "2025-11-15"

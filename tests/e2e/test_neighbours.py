@@ -1,10 +1,10 @@
 """One tenant's trouble is nobody else's: among many tenants, those that cannot succeed end, and the others are done.
 
-`NEIGHBOURS=1000` is the long form; it also compares how long the others take, with and without the three.
+`make test.long FORMS=neighbours` does it with a thousand; that also compares how long the others take, with and without
+the three.
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,9 @@ from tests.e2e.client import Platform, client_of
 from tests.e2e.conftest import eventually, only
 from tests.e2e.faulty import Fault, Faults, http_proxy, kill_worker
 from tests.e2e.many_tenants import make, tenant_ids
+from tests.long_forms import size
 
-NEIGHBOURS = int(os.environ.get("NEIGHBOURS", "40"))
+NEIGHBOURS = int(size("NEIGHBOURS"))
 pytestmark = pytest.mark.timeout(1_800 if NEIGHBOURS > 100 else 240)
 
 WRONG, SLOWED, KILLED = "wrong_0001", "slowed_0001", "killed_0001"

@@ -19,11 +19,12 @@ from local.functions import PROJECT, ROOT
 from local.stack import Ready
 from tests.e2e.client import Platform, client_of
 from tests.e2e.conftest import eventually
+from tests.long_forms import size
 
-pytestmark = pytest.mark.timeout(int(os.environ.get("ONBOARD_TIMEOUT_S", "280")))
-
-# ONBOARD_TENANTS=300 ONBOARD_TIMEOUT_S=900 is the long form.
-TENANTS = int(os.environ.get("ONBOARD_TENANTS", "30"))
+# `make test.long FORMS=onboard` does it with more.
+TENANTS = int(size("ONBOARD_TENANTS"))
+ENDS_WITHIN_S = 240 + TENANTS
+pytestmark = pytest.mark.timeout(ENDS_WITHIN_S * 3)
 GUIDE = (ROOT / "docs" / "api.md").read_text()
 # How the guide calls it.
 COMMAND = "convergence"
@@ -49,7 +50,7 @@ class Operator:
 
     def run(self, *arguments: str) -> tuple[int, str]:
         with self.start(*arguments) as process:
-            said, _ = process.communicate(timeout=270)
+            said, _ = process.communicate(timeout=ENDS_WITHIN_S)
         return process.returncode, said
 
     def write(self, tenants: list[str]) -> None:
@@ -92,7 +93,7 @@ def test_killed_in_the_middle_and_started_again_every_tenant_has_one_key_or_is_n
     tenants = many("killed")
     operator.write(tenants)
     with operator.start("onboard", "tenants.csv", "--rate=1000", "--at-once=8") as process:
-        eventually(lambda: operator.kept() >= TENANTS // 3, 200)
+        eventually(lambda: operator.kept() >= TENANTS // 3, ENDS_WITHIN_S)
         process.kill()
     assert operator.kept() < TENANTS
 

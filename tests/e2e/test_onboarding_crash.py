@@ -1,8 +1,7 @@
 """Onboarding and off-boarding, killed with kill -9 after one of their calls and then made again: all or nothing.
 
-The suite kills after the first call, the last, and some between them;
-`ONBOARDING_KILLS=all .venv/bin/python -m pytest -n0 tests/e2e/test_onboarding_crash.py` after each one, and
-`ONBOARDING_KILLS=3,7` after these.
+The suite kills after the first call, the last, and some between them; `make test.long FORMS=onboarding-kills` after
+each one, and `ONBOARDING_KILLS=3,7` after these.
 """
 
 import contextlib
@@ -21,22 +20,22 @@ from local.stack import Options, Ready, Stack
 from tests.e2e.client import COST_BILLING, Platform, Tenant, client_of
 from tests.e2e.conftest import eventually, only, processes
 from tests.e2e.killer import Killer, grpc_proxy, http_proxy
-
-pytestmark = pytest.mark.timeout(280)
+from tests.long_forms import size
 
 TABLES = {"api_keys", "cloud_credentials", "pipeline_runs", "step_logs", "dq_results", "tenant"}
 # Fewer would mean that the proxies see nothing.
 LEAST_CALLS, LEAST_CALLS_OF_OFF_BOARDING = 12, 6
-KILLS = os.environ.get("ONBOARDING_KILLS", "")
+KILLS = size("ONBOARDING_KILLS")
 A_FEW = 4
+pytestmark = pytest.mark.timeout(3_600 if KILLS == "all" else 280)
 
 
 def kill_points(calls: int) -> list[int]:
     """After which of so many calls to kill, counted from 1."""
     if KILLS == "all":
         return list(range(1, calls + 1))
-    if KILLS:
-        return [int(one) for one in KILLS.split(",")]
+    if KILLS != "few":
+        return [int(number) for number in KILLS.split(",")]
     return [1 + round(step * (calls - 1) / (A_FEW - 1)) for step in range(A_FEW)]
 
 

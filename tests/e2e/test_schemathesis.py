@@ -1,7 +1,6 @@
 """The running API against its own OpenAPI document: whatever schemathesis sends, the answer is a documented one.
 
-`SCHEMATHESIS_EXAMPLES=200 .venv/bin/python -m pytest -n0 tests/e2e/test_schemathesis.py` sends more, for as long as it
-takes; `SCHEMATHESIS_SEED=2` asks differently.
+`make test.long FORMS=schemathesis` sends more, for as long as it takes; `SCHEMATHESIS_SEED=2` asks differently.
 """
 
 import os
@@ -16,13 +15,12 @@ import pytest
 
 from local.stack import Options, Ready, Stack
 from tests.e2e.conftest import only
+from tests.long_forms import size
 
 pytestmark = pytest.mark.timeout(3_600)
 
 TENANT, OTHER = "acmeinc_23xv2", "techcorp_99zx4"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-# How many cases the fuzzing phase makes for each call, and of which seed. Bounded for `make test`.
-DEFAULTS = (("EXAMPLES", "5"), ("SEED", "1"))
 LIMITS = ("RUNS", "READS", "ENDPOINT", "GLOBAL", "LOOKUPS_PER_ADDRESS", "LOOKUPS")
 
 
@@ -59,7 +57,8 @@ def environment(ready: Ready) -> dict[str, str]:
 
 
 def test_schemathesis_finds_nothing(ready: Ready, environment: dict[str, str], tmp_path: Path) -> None:
-    examples, seed = (os.environ.get(f"SCHEMATHESIS_{name}", default) for name, default in DEFAULTS)
+    # How many cases the fuzzing phase makes for each call, and of which seed.
+    examples, seed = size("SCHEMATHESIS_EXAMPLES"), os.environ.get("SCHEMATHESIS_SEED", "1")
     ended = subprocess.run(
         [
             *(str(Path(sys.executable).with_name("schemathesis")), "--no-color", f"--config-file={CONFIG}"),

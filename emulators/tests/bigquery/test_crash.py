@@ -1,6 +1,6 @@
 """kill -9 in the middle of writes: after a restart a destination holds the old or the new rows, and history agrees.
 
-The long form is `BIGQUERY_KILLS=100 pytest emulators/tests/bigquery/test_crash.py`.
+`BIGQUERY_KILLS` says how often; `make test.long FORMS=bigquery-kills` does it a hundred times.
 """
 
 import contextlib
