@@ -1,6 +1,7 @@
 """tests/long_forms.py is the one list of what is long: no test has a size that it does not name."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -59,3 +60,18 @@ def test_a_size_that_was_set_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEIGHBOURS", "200")
 
     assert BY_NAME["neighbours"].environment() == {"NEIGHBOURS": "200"}
+
+
+def test_the_page_on_testing_lists_each_with_its_sizes_and_its_time() -> None:
+    rows = [
+        f"| `{form.name}` | {form.what} | {_shown(form.short) or 'not'} | {_shown(form.long) or 'as `make` runs it'}"
+        f" | {form.minutes:g} |"
+        for form in FORMS
+    ]
+    table = "\n".join(rows)
+
+    assert table in (ROOT / "docs" / "testing.md").read_text(), f"docs/testing.md lacks:\n{table}"
+
+
+def _shown(size: str) -> str:
+    return "this Python" if size == sys.executable else f"`{size}`" if size else ""
