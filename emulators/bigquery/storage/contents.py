@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from emulators import private
 from emulators.bigquery import schemas
 from emulators.bigquery.errors import not_found
 from emulators.bigquery.storage import fragments
@@ -60,15 +61,21 @@ class Contents:
         """Called within the transaction that gave a table new content."""
 
     def remove_orphans(self) -> None:
-        """Delete files that no manifest names: a process died between writing and committing them."""
+        """Delete files that no manifest names: a process died between writing and committing them.
+
+        The others are closed to other users of the machine.
+        """
         if not self.files.is_dir():
             return
         # from indexes over what is in files alone: a scan would read every row that is kept in the database
         known = {name for (name,) in self.database.rows("SELECT file FROM fragments WHERE file IS NOT NULL")}
         known |= {name for (name,) in self.database.rows("SELECT file FROM jobs WHERE file IS NOT NULL")}
+        private.folder(self.files)
         for path in self.files.iterdir():
             if path.name not in known:
                 path.unlink()
+            elif path.stat().st_mode & 0o077:  # of a version that left it to the umask
+                path.chmod(0o600)
 
     def statistics(self, uid: int) -> dict[str, int]:
         """Rows and bytes stored, and those still in the streaming buffer."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from emulators import private
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS datasets (
@@ -55,14 +58,15 @@ class Database:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        self._held = (directory / "lock").open("w")
+        private.folder(directory)
+        self._held = os.fdopen(private.opener(str(directory / "lock"), os.O_CREAT | os.O_WRONLY), "w")
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._held.close()
             raise InUse(f"{directory} is in use by another embedded BigQuery; choose another directory") from None
         self._lock = threading.RLock()
+        private.database(directory / "bigquery.sqlite3")
         self._after: list[Callable[[], None]] = []
         self.on_rollback: list[Callable[[], None]] = []  # what was cached may be of the transaction that was undone
         self._connection = sqlite3.connect(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from emulators import private
 from emulators.bigquery.sql import types as t
 
 # Above this a fragment is a file beside the database, so that transactions stay short.
@@ -59,9 +60,9 @@ def write(directory: Path, table: pa.Table, columns: tuple[tuple[str, t.Type], .
 
 def write_file(directory: Path, data: bytes) -> str:
     """A new file, synced; its name."""
-    directory.mkdir(exist_ok=True)
+    private.folder(directory)
     name = f"{uuid.uuid4().hex}.arrow"
-    with (directory / name).open("wb") as out:
+    with open(directory / name, "wb", opener=private.opener) as out:
         out.write(data)
         out.flush()
         os.fsync(out.fileno())
