@@ -5,11 +5,14 @@ very messages that the official clients send, so nothing is generated or copied 
 A method that is not registered is answered UNIMPLEMENTED by gRPC itself.
 """
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
+
+from emulators import storage_full
 
 Code = grpc.StatusCode
 
@@ -70,5 +73,10 @@ def _answering(answer: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], 
             return await answer(request)
         except Refused as refused:
             return await context.abort(refused.code, str(refused))
+        except (sqlite3.Error, OSError) as error:
+            if not storage_full.is_full(error):
+                raise
+            # what clients try again (https://google.aip.dev/194); RESOURCE_EXHAUSTED is for quotas
+            return await context.abort(Code.UNAVAILABLE, storage_full.MESSAGE)
 
     return call

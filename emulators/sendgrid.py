@@ -2,13 +2,15 @@
 
 Routes:
 - `POST /v3/mail/send`: as https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send; 202 with
-  X-Message-Id, or errors in SendGrid's shape. In sandbox mode it answers 200 and keeps nothing.
+  X-Message-Id, or errors in SendGrid's shape; 503 when the disk is full. In sandbox mode it answers 200 and keeps
+  nothing.
 - `GET /mails`: the mails received, oldest first, one per personalization, as the JSON objects of `_mails`.
 - `POST /fail {"status": 503, "times": 2}`: the next `times` sends are answered with this status.
 """
 
 import json
 import secrets
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from emulators import storage_full
 from emulators.database import open_database
 
 _TABLES = "CREATE TABLE IF NOT EXISTS mails (id INTEGER PRIMARY KEY, mail TEXT NOT NULL);"
@@ -76,13 +79,19 @@ class Sink:
             return Response(status_code=200)
         message_id = secrets.token_urlsafe(16)
         received_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        try:
+            self._keep(_mails(mail, message_id, received_at))
+        except sqlite3.Error as error:
+            if not storage_full.is_full(error):
+                raise
+            return _errors(503, [(storage_full.MESSAGE, None)])
+        return Response(status_code=202, headers={"X-Message-Id": message_id})
+
+    def _keep(self, mails: list[dict[str, Any]]) -> None:
+        """All of them or none."""
         with self._database:
             self._database.execute("BEGIN")
-            self._database.executemany(
-                "INSERT INTO mails (mail) VALUES (?)",
-                [(json.dumps(entry),) for entry in _mails(mail, message_id, received_at)],
-            )
-        return Response(status_code=202, headers={"X-Message-Id": message_id})
+            self._database.executemany("INSERT INTO mails (mail) VALUES (?)", [(json.dumps(mail),) for mail in mails])
 
     async def _list(self, request: Request) -> Response:  # noqa: ARG002 - a route's signature
         rows = self._database.execute("SELECT mail FROM mails ORDER BY id").fetchall()

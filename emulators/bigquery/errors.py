@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from emulators import storage_full
+
 
 class ApiError(Exception):
     """An answer that is not 2xx: HTTP status, `reason` of the error table, message, and where it lies.
@@ -87,6 +89,11 @@ def invalid(message: str, location: str | None = None) -> ApiError:
 def invalid_query(message: str) -> ApiError:
     """SQL that BigQuery refuses, or that fails as it runs."""
     return ApiError(400, "invalidQuery", message, "query")
+
+
+def disk_full() -> ApiError:
+    """No space to write: what Google's clients try again."""
+    return ApiError(503, "backendError", storage_full.MESSAGE)
 
 
 def not_found(message: str) -> ApiError:

@@ -17,8 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from emulators import storage_full
 from emulators.bigquery.engine import Engine
-from emulators.bigquery.errors import ApiError, duplicate, invalid, not_found, not_implemented
+from emulators.bigquery.errors import ApiError, disk_full, duplicate, invalid, not_found, not_implemented
 from emulators.bigquery.insert_ids import InsertIds
 from emulators.bigquery.jobs.copy import CopyRunner
 from emulators.bigquery.jobs.job import Job, from_resource
@@ -177,34 +178,53 @@ class Service:
     # -- running ---------------------------------------------------------------------------------------
 
     def _run(self, job: Job, media: bytes | None, loop: asyncio.AbstractEventLoop) -> None:
-        """Run a job to its end; in a worker thread."""
+        """Run a job to its end; in a worker thread. A job whose end the disk has no space for is refused."""
         reserved = job.key
         job.started_ms = self.now_ms()
         try:
-            job.check_wanted()
-            if job.kind == "QUERY":
-                self.queries.run(job, dry_run=False)
-            elif job.kind == "LOAD":
-                self.loads.run(job, media or b"")
-            else:
-                self.copies.run(job)
-        except ApiError as error:
-            if self._closing and error.reason == "stopped" and not job.cancelled:
-                error = ApiError(503, **_UNFINISHED)
-            if error.status == 501 and not job.persisted:
-                job.refused = error
-                job.state = "DONE"
-            else:
-                job.fail(error)
-                self.finish(job, None)
+            try:
+                job.check_wanted()
+                if job.kind == "QUERY":
+                    self.queries.run(job, dry_run=False)
+                elif job.kind == "LOAD":
+                    self.loads.run(job, media or b"")
+                else:
+                    self.copies.run(job)
+            except ApiError as error:
+                self._fail(job, error)
         except BaseException as error:  # noqa: BLE001 - the job must end, whatever happened
-            _LOG.exception("job failed")
-            job.fail(not_implemented(f"this job: it met a fault of the embedded service ({type(error).__name__})"))
-            self.finish(job, None)
+            self._break_off(job, error)
         finally:
             job.connection = None
             with contextlib.suppress(RuntimeError):  # the loop is closed: the server is stopping
                 loop.call_soon_threadsafe(self._ended, job, reserved)
+
+    def _fail(self, job: Job, error: ApiError) -> None:
+        if self._closing and error.reason == "stopped" and not job.cancelled:
+            error = ApiError(503, **_UNFINISHED)
+        if error.status == 501 and not job.persisted:
+            job.refused = error
+            job.state = "DONE"
+        else:
+            job.fail(error)
+            self.finish(job, None)
+
+    def _break_off(self, job: Job, error: BaseException) -> None:
+        """End a job that met a fault of ours or a full disk, in memory if the disk does not take its end either."""
+        full = storage_full.is_full(error)
+        if not full:
+            _LOG.exception("job failed")
+        fault = f"this job: it met a fault of the embedded service ({type(error).__name__})"
+        refusal = disk_full() if full else not_implemented(fault)
+        job.fail(refusal)
+        if full:
+            job.refused, job.state, job.ended_ms = refusal, "DONE", self.now_ms()
+            job.configuration.pop("_location", None)
+            return
+        try:
+            self.finish(job, None)
+        except Exception:  # noqa: BLE001 - there is no space for this end: see above
+            job.refused, job.state = refusal, "DONE"
 
     def finish(self, job: Job, also: Callable[[], Any] | None) -> None:
         """End a job and, in the same transaction, put in place what it wrote."""
@@ -221,7 +241,7 @@ class Service:
 
     def _ended(self, job: Job, reserved: tuple[str, str, str]) -> None:
         self._running.pop(reserved, None)
-        if job.refused is None:
+        if job.refused is None or job.persisted:
             if job.result is None or job.result.rows.nbytes <= _RECENT_BYTES:
                 self._recent[job.key] = job
             while len(self._recent) > _RECENT:
@@ -289,6 +309,10 @@ class Service:
             while len(self._requests) > 10_000:
                 self._requests.popitem(last=False)
         return self._requests.get((project, request_id))
+
+    def forget_request(self, project: str, request_id: str | None) -> None:
+        """The requestId made no job: the next one with it does."""
+        self._requests.pop((project, request_id or ""), None)
 
 
 def checked_configuration(body: dict[str, Any], media: bytes | None) -> dict[str, Any]:

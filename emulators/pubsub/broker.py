@@ -5,6 +5,7 @@ confirmed and not acknowledged is delivered (again): at least once, as Pub/Sub p
 """
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from google.pubsub_v1 import types as pubsub
 
-from emulators import rpc
+from emulators import rpc, storage_full
 from emulators.database import open_database
 from emulators.pubsub import limits, tables
 from emulators.pubsub.backlog import Delivery, Message
@@ -73,7 +74,11 @@ class Broker:
         if topic.name in self.topics:
             raise Refused(Code.ALREADY_EXISTS, f"Topic already exists: {topic.name}")
         self.topics[topic.name] = topic
-        await self.write([tables.add_topic(topic.name, topic.SerializeToString())])
+        try:
+            await self.write([tables.add_topic(topic.name, topic.SerializeToString())])
+        except BaseException:
+            del self.topics[topic.name]
+            raise
 
     def topic(self, name: str) -> Any:
         """The topic of this name, refused when there is none."""
@@ -84,14 +89,20 @@ class Broker:
 
     async def delete_topic(self, name: str) -> None:
         """Its subscriptions stay, with the messages they have, and get no more."""
-        self.topic(name)
+        topic = self.topic(name)
         del self.topics[name]
         changes = [tables.delete_topic(name)]
-        for subscription in self.subscriptions.values():
-            if subscription.resource.topic == name:
-                subscription.resource.topic = DELETED_TOPIC
-                changes.append(subscription.saved())
-        await self.write(changes)
+        orphans = [one for one in self.subscriptions.values() if one.resource.topic == name]
+        for subscription in orphans:
+            subscription.resource.topic = DELETED_TOPIC
+            changes.append(subscription.saved())
+        try:
+            await self.write(changes)
+        except BaseException:
+            self.topics[name] = topic
+            for subscription in orphans:
+                subscription.resource.topic = name
+            raise
 
     async def publish(self, topic: str, messages: Iterable[Any]) -> list[str]:
         """The ids of the messages, in order, once all of them are on disk."""
@@ -110,7 +121,11 @@ class Broker:
         number = self._next_number()
         subscription = Subscription(self, number, resource)
         self.subscriptions[resource.name] = subscription
-        await self.write([subscription.saved()])
+        try:
+            await self.write([subscription.saved()])
+        except BaseException:
+            del self.subscriptions[resource.name]
+            raise
         subscription.restart_push()
         return subscription
 
@@ -127,12 +142,22 @@ class Broker:
         del self.subscriptions[name]
         await subscription.stop_push()
         changes = [tables.delete_subscription(name)]
-        for delivery in subscription.backlog.all():
+        deliveries = subscription.backlog.all()
+        for delivery in deliveries:
             changes += subscription.removal(delivery.message.number)
-        await self.write(changes)
+        try:
+            await self.write(changes)
+        except BaseException:
+            self.subscriptions[name] = subscription
+            subscription.restore(deliveries)
+            subscription.restart_push()
+            raise
 
     async def dead_letter(self, subscription: Subscription, delivery: Delivery) -> bool:
-        """Move a message that used up its deliveries to the dead letter topic; False if the topic is gone."""
+        """Move a message that used up its deliveries to the dead letter topic.
+
+        False if the topic is gone or the disk is full: then it is still the subscription's.
+        """
         topic = subscription.resource.dead_letter_policy.dead_letter_topic
         if topic not in self.topics:
             return False
@@ -144,7 +169,13 @@ class Broker:
         letter.attributes["CloudPubSubDeadLetterSourceSubscription"] = short_name
         letter.attributes["CloudPubSubDeadLetterSourceSubscriptionProject"] = project
         letter.attributes["CloudPubSubDeadLetterSourceTopicPublishTime"] = json_time(delivery.message.published_at)
-        await self._put(topic, [letter], subscription.removal(delivery.message.number))
+        try:
+            await self._put(topic, [letter], subscription.removal(delivery.message.number))
+        except sqlite3.Error as error:
+            subscription.restore([delivery])
+            if storage_full.is_full(error):
+                return False
+            raise
         return True
 
     def write(self, changes: Sequence[Change]) -> "asyncio.Future[None]":

@@ -91,8 +91,13 @@ class Subscription:
     async def set_push_config(self, push_config: Any) -> None:
         """Change where to push, or make it a pull subscription."""
         limits.check_push_config(push_config)
+        before = type(push_config).FromString(self.resource.push_config.SerializeToString())
         self.resource.push_config.CopyFrom(push_config)
-        await self._broker.write([self.saved()])
+        try:
+            await self._broker.write([self.saved()])
+        except BaseException:
+            self.resource.push_config.CopyFrom(before)
+            raise
         self.restart_push()
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
@@ -143,6 +148,14 @@ class Subscription:
         if delivery.message.holders == 0:
             changes.append(tables.delete_message(number))
         return changes
+
+    def restore(self, deliveries: Iterable[Delivery]) -> None:
+        """Take back what `removal` took out: the disk did not take the change."""
+        for delivery in deliveries:
+            delivery.message.holders += 1
+            delivery.lease_ends = None
+            self.backlog.add(delivery)
+        self._changed.set()
 
     def refuse(self, delivery: Delivery) -> None:
         """A nack or an expired lease: deliver again after the retry policy's delay, or dead-letter it."""

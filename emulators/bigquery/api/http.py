@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 
-from emulators.bigquery.errors import ApiError, invalid, not_found, not_implemented
+from emulators import storage_full
+from emulators.bigquery.errors import ApiError, disk_full, invalid, not_found, not_implemented
 
 if TYPE_CHECKING:
     from emulators.bigquery.service import Service
@@ -152,10 +153,13 @@ class App:
         except ApiError as error:
             response = Response(error.body(), error.status)
             content = _dumps(response.body)
-        except Exception:  # noqa: BLE001 - the client gets an answer, the log the fault
-            # 501, not 500: Google's clients repeat internalError for ten minutes, and a fault of ours stays one
-            _LOG.exception("request failed")
-            refused = not_implemented("this request: it met a fault of the embedded service, see its log")
+        except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the fault
+            if storage_full.is_full(error):
+                refused = disk_full()
+            else:
+                # 501, not 500: Google's clients repeat internalError for ten minutes, and a fault of ours stays one
+                _LOG.exception("request failed")
+                refused = not_implemented("this request: it met a fault of the embedded service, see its log")
             response = Response(refused.body(), refused.status)
             content = _dumps(response.body)
         listed = [(b"content-length", b"%d" % len(content))]

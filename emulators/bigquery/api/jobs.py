@@ -84,7 +84,11 @@ async def _submit_query(request: Request, given: dict[str, Any]) -> Job:
         reference["location"] = given["location"]
     request.service.request(request.project, given.get("requestId"), job_id)
     body = {"configuration": configuration, "jobReference": reference}
-    return await request.service.submit(request.project, body, None, min(_wait_ms(given) / 1000, 10.0))
+    try:
+        return await request.service.submit(request.project, body, None, min(_wait_ms(given) / 1000, 10.0))
+    except BaseException:
+        request.service.forget_request(request.project, given.get("requestId"))  # it made no job that could be found
+        raise
 
 
 def _wait_ms(given: dict[str, Any]) -> int:

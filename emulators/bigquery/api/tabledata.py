@@ -154,7 +154,7 @@ def _store(service: Service, table: TableRecord, rows: list[dict[str, Any]]) -> 
     for _ in range(3):
         content = pa.Table.from_pylist(rows, schema=table.arrow)
         parts = partitions.split(content, partitions.of(table.body), catalog.clock_ms(), None)
-        pieces = [fragments.write(catalog.files, some, table.columns, part) for part, some in parts.items()]
+        pieces = fragments.write_parts(catalog.files, parts.items(), table.columns)
         version = table.version
 
         def check(now: TableRecord, wanted: int = version) -> None:

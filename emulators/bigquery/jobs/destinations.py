@@ -208,17 +208,11 @@ def cut(
     parts = destination.parts
     if parts is None:
         parts = partitions.split(schemas_fit(rows, arrow), partitioning, catalog.clock_ms(), destination.part)
-    pieces = []
-    for part, some in parts.items():
-        if some.num_rows == 0:
-            continue
-        if destination.part is not None and part != destination.part:
-            raise invalid(
-                f"Some rows belong to different partitions rather than destination partition {destination.path}"
-            )
-        held = column_limits.enforced(schemas_fit(some, arrow), fields)
-        pieces.append(fragments.write(catalog.files, held, columns, part))
-    return pieces
+    filled = {part: some for part, some in parts.items() if some.num_rows}
+    if destination.part is not None and set(filled) - {destination.part}:
+        raise invalid(f"Some rows belong to different partitions rather than destination partition {destination.path}")
+    held = ((part, column_limits.enforced(schemas_fit(some, arrow), fields)) for part, some in filled.items())
+    return fragments.write_parts(catalog.files, held, columns)
 
 
 def commit(catalog: Catalog, prepared: Prepared, *, keep_streamed: bool = False) -> TableRecord:

@@ -68,12 +68,9 @@ class DmlRunner:
                 raise invalid_query(f"Required field {name} cannot be null")
         rows = column_limits.enforced(rows, record.fields)
         partitioning = partitions.of(record.body)
-        pieces = [
-            fragments.write(self._catalog.files, some, record.columns, part)
-            for part, some in partitions.split(rows, partitioning, self._catalog.clock_ms(), None).items()
-            if some.num_rows
-        ]
-        return Change(record.uid, pieces, replace)
+        parts = partitions.split(rows, partitioning, self._catalog.clock_ms(), None)
+        filled = ((part, some) for part, some in parts.items() if some.num_rows)
+        return Change(record.uid, fragments.write_parts(self._catalog.files, filled, record.columns), replace)
 
     def _commit(
         self, job: Job, record: TableRecord, change: Change, *, last: bool, epoch: tuple[int, int] | None = None

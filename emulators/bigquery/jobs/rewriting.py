@@ -5,6 +5,7 @@ Source: https://cloud.google.com/bigquery/docs/managing-table-schemas
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -37,15 +38,17 @@ def alter_table(
         return
     if catalog.has_young_streamed_rows(old.uid):
         raise not_implemented("dropping, renaming or retyping columns of a table with rows in the streaming buffer")
-    pieces = []
-    for _, part, _, data, file in catalog.manifest(old.uid):
-        rows = catalog.read(old, data, file)
-        columns = [
-            pa.nulls(rows.num_rows, field.type) if n is None else _retyped(rows.column(n), field.type)
-            for n, field in zip(origins, new.arrow, strict=True)
-        ]
-        pieces.append(fragments.write(catalog.files, pa.table(columns, schema=new.arrow), new.columns, part))
-    catalog.change(Change(new.uid, pieces, "all"))
+
+    def rewritten() -> Iterator[tuple[str, pa.Table]]:
+        for _, part, _, data, file in catalog.manifest(old.uid):
+            rows = catalog.read(old, data, file)
+            columns = [
+                pa.nulls(rows.num_rows, field.type) if n is None else _retyped(rows.column(n), field.type)
+                for n, field in zip(origins, new.arrow, strict=True)
+            ]
+            yield part, pa.table(columns, schema=new.arrow)
+
+    catalog.change(Change(new.uid, fragments.write_parts(catalog.files, rewritten(), new.columns), "all"))
 
 
 def _retyped(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:

@@ -98,6 +98,7 @@ class Contents:
         """
         now = self.clock_ms()
         with self.database.transaction() as db:
+            self.database.after_rollback(lambda: fragments.remove(self.files, [piece.file for piece in change.add]))
             row = db.execute("SELECT * FROM tables WHERE uid = ?", (change.uid,)).fetchone()
             if row is None:
                 raise not_found("Not found: the table was deleted while the job was running")
@@ -164,6 +165,7 @@ class Contents:
                 ).fetchall()
                 pieces = [schemas_fit(fragments.decode(r[1]), table.arrow) for r in rows]
                 whole = fragments.write(self.files, pa.concat_tables(pieces), table.columns, part)
+                self.database.after_rollback(lambda name=whole.file: fragments.remove(self.files, [name]))  # type: ignore[misc]
                 additions = [addition for r in rows for addition in json.loads(r[4])]
                 db.executemany("DELETE FROM fragments WHERE id = ?", [(r[0],) for r in rows])
                 db.execute(

@@ -68,6 +68,7 @@ class Database:
         self._lock = threading.RLock()
         private.database(directory / "bigquery.sqlite3")
         self._after: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], None]] = []
         self.on_rollback: list[Callable[[], None]] = []  # what was cached may be of the transaction that was undone
         self._connection = sqlite3.connect(
             directory / "bigquery.sqlite3", isolation_level=None, check_same_thread=False, cached_statements=256
@@ -127,17 +128,27 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
-                self._after.clear()
-                for forget in self.on_rollback:
-                    forget()
+                self._roll_back()
                 raise
-            self._connection.execute("COMMIT")
             after, self._after = self._after, []
+            self._undo.clear()
         for act in after:
+            act()
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # SQLite itself has rolled back when the disk was full
+            self._connection.execute("ROLLBACK")
+        undo, self._undo = self._undo, []
+        self._after.clear()
+        for act in (*self.on_rollback, *undo):
             act()
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Do something once the transaction around the caller is committed; never if it is rolled back."""
         self._after.append(act)
+
+    def after_rollback(self, act: Callable[[], None]) -> None:
+        """Do something if the transaction around the caller is rolled back; never once it is committed."""
+        self._undo.append(act)

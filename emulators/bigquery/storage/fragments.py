@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,11 +63,35 @@ def write_file(directory: Path, data: bytes) -> str:
     """A new file, synced; its name."""
     private.folder(directory)
     name = f"{uuid.uuid4().hex}.arrow"
-    with open(directory / name, "wb", opener=private.opener) as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
+    try:
+        with open(directory / name, "wb", opener=private.opener) as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError:
+        remove(directory, [name])
+        raise
     return name
+
+
+def write_parts(
+    directory: Path, parts: Iterable[tuple[str, pa.Table]], columns: tuple[tuple[str, t.Type], ...]
+) -> list[Fragment]:
+    """A fragment for each partition; when `parts` or the disk fails, no file is left."""
+    written: list[Fragment] = []
+    try:
+        written.extend(write(directory, rows, columns, part) for part, rows in parts)
+    except BaseException:
+        remove(directory, [piece.file for piece in written])
+        raise
+    return written
+
+
+def remove(directory: Path, names: Iterable[str | None]) -> None:
+    """Delete files that no manifest will name; one that is not there is no error."""
+    for name in names:
+        if name is not None:
+            (directory / name).unlink(missing_ok=True)
 
 
 def read(directory: Path, data: bytes | None, file: str | None) -> pa.Table:

@@ -46,12 +46,16 @@ class History:
         key = reference["projectId"], reference["location"], reference["jobId"]
         row = (*key, body["status"]["state"], int(body["statistics"]["creationTime"]), json.dumps(body), data, file,
                None if result is None else result.num_rows)  # fmt: skip
-        if also is None:
-            self._database.write(_SAVE, *row)
-        else:
-            with self._database.transaction() as db:
-                also()
-                db.execute(_SAVE, row)
+        try:
+            if also is None:
+                self._database.write(_SAVE, *row)
+            else:
+                with self._database.transaction() as db:
+                    also()
+                    db.execute(_SAVE, row)
+        except BaseException:
+            fragments.remove(self._files, [file])
+            raise
         self._writes += 1
         if self._writes % _PURGE_EVERY == 0:
             self.purge()
