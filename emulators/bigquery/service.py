@@ -20,6 +20,7 @@ from typing import Any
 from emulators import storage_full
 from emulators.bigquery.engine import Engine
 from emulators.bigquery.errors import ApiError, disk_full, duplicate, invalid, not_found, not_implemented
+from emulators.bigquery.fault_modes import FaultModes
 from emulators.bigquery.insert_ids import InsertIds
 from emulators.bigquery.jobs.copy import CopyRunner
 from emulators.bigquery.jobs.job import Job, from_resource
@@ -36,6 +37,7 @@ from emulators.bigquery.storage.history import History
 _LOG = logging.getLogger("emulators.bigquery")
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,1024}")
 _THREADS = 64  # long queries leave some for short ones
+_QUEUE_LOOK_S = 0.02  # between two looks at whether a queue lets a job start
 _RECENT = 500  # finished jobs kept in memory, so that their results need not be read back
 _RECENT_BYTES = 128 * 1024  # of one result; larger ones are read back
 _UNFINISHED = {"reason": "backendError", "message": "The server was stopped while the job was running. Retry the job."}
@@ -49,6 +51,8 @@ class Service:
         self.database = Database(data_dir)
         self.catalog = Catalog(self.database, self.now_ms)
         self.catalog.remove_orphans()
+        self.faults = FaultModes(self.now_ms)
+        self.catalog.on_new_schema = self.faults.schema_changed
         self.history = History(self.catalog)
         self.pages = Pages(self.catalog, self.history)
         self.engine = Engine(self.catalog)
@@ -63,6 +67,7 @@ class Service:
         self.uploads: dict[str, Any] = {}  # resumable uploads by id
         self.insert_ids = InsertIds()
         self._closing = False
+        self._waiting: set[asyncio.Task[None]] = set()  # for queues to let their jobs start
         self._end_unfinished()
 
     def close(self) -> None:
@@ -117,8 +122,14 @@ class Service:
             return await self._dry_run(job)
         self._reserve(job, location)
         loop = asyncio.get_running_loop()
-        self._pool.submit(self._run, job, media, loop)  # not run_in_executor: its future wakes the loop once more
         timer = self._deadline(job, loop)
+        if self._is_held(job):
+            job.state, wait_s = "PENDING", 0.0
+            waiting = loop.create_task(self._start_later(job, media, loop))
+            self._waiting.add(waiting)
+            waiting.add_done_callback(self._waiting.discard)
+        else:
+            self._pool.submit(self._run, job, media, loop)  # not run_in_executor: its future wakes the loop once more
         with contextlib.suppress(TimeoutError):  # then the answer says RUNNING; the job goes on
             async with asyncio.timeout(wait_s):
                 await job.finished.wait()
@@ -152,8 +163,26 @@ class Service:
         """Take the id; without a location it must be free in all, because the job will run where its tables are."""
         taken = any(j.id == job.id and j.project == job.project for j in self._running.values())
         if taken or self.history.exists(job.project, job.id, location):
+            self.faults.conflict(job.project, job.id)
             raise duplicate(f"Already Exists: Job {job.project}:{job.location}.{job.id}")
         self._running[job.key] = job
+
+    def _is_held(self, job: Job) -> bool:
+        """Whether the job waits in a queue; its time there counts from its creation."""
+        return self.now_ms() < job.created_ms + self.faults.pending_ms(job.priority)
+
+    async def _start_later(self, job: Job, media: bytes | None, loop: asyncio.AbstractEventLoop) -> None:
+        """Run a job when the queue lets it start, or end it when nobody waits for it any more."""
+        limit = int(job.configuration.get("jobTimeoutMs") or 0)
+        while self._is_held(job) and not job.cancelled and not job.timed_out:
+            await asyncio.sleep(_QUEUE_LOOK_S)
+            if self._closing:
+                return  # at the next start it is among the unfinished
+            job.timed_out = job.timed_out or 0 < limit <= self.now_ms() - job.created_ms
+        if job.persisted and not job.cancelled and not job.timed_out:
+            job.state = "RUNNING"
+            await loop.run_in_executor(None, self._persist_running, job)
+        self._pool.submit(self._run, job, media, loop)
 
     def _deadline(self, job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
         limit = job.configuration.get("jobTimeoutMs")
@@ -180,10 +209,10 @@ class Service:
     def _run(self, job: Job, media: bytes | None, loop: asyncio.AbstractEventLoop) -> None:
         """Run a job to its end; in a worker thread. A job whose end the disk has no space for is refused."""
         reserved = job.key
-        job.started_ms = self.now_ms()
         try:
             try:
                 job.check_wanted()
+                job.started_ms, job.state = self.now_ms(), "RUNNING"
                 if job.kind == "QUERY":
                     self.queries.run(job, dry_run=False)
                 elif job.kind == "LOAD":
@@ -273,8 +302,12 @@ class Service:
             for job in self._running.values():  # a job moves to the location of its tables as it runs
                 if job.project == project and job.id == job_id and job.location == location:
                     return job
-            raise not_found(f"Not found: Job {project}:{location + '.' if location else ''}{job_id}")
+            raise self.no_job(project, job_id, location)
         return from_resource(body)
+
+    def no_job(self, project: str, job_id: str, location: str | None) -> ApiError:
+        """How a job that is not there is reported."""
+        return not_found(f"Not found: Job {project}:{location + '.' if location else ''}{job_id}")
 
     async def wait(self, job: Job, timeout_s: float) -> None:
         """Until the job has ended or time is up."""

@@ -189,6 +189,11 @@ class App:
             parts = [unquote(p) for p in parts]
         if parts == [""]:
             return Response({"kind": "bigquery#embedded"})
+        if parts[0] == "emulator":
+            act = self._routes.get(tuple(parts), {}).get(method)
+            if act is None:
+                raise not_found(f"Not found: {path}")
+            return await act(Request(method, "", parts, _query(query_string), headers, content, self.service))
         upload = parts[0] in {"upload", "resumable"}
         project, rest = _resource(parts[1:] if upload else parts, path)
         shape = _shape(rest, upload=upload)

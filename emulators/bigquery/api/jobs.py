@@ -148,7 +148,11 @@ async def _results(request: Request, job: Job, start: int, limit: int | None, *,
 
 async def get(request: Request) -> Response:
     """jobs.get."""
-    return Response(request.service.find(request.project, request.parts[1], request.query.get("location")).resource())
+    service, location = request.service, request.query.get("location")
+    job = service.find(request.project, request.parts[1], location)
+    if service.faults.hides(job.project, job.id):
+        raise service.no_job(job.project, job.id, location)
+    return Response(job.resource())
 
 
 async def cancel(request: Request) -> Response:

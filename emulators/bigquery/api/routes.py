@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulators.bigquery.api import datasets, jobs, tabledata, tables, uploads
+from emulators.bigquery.api import control, datasets, jobs, tabledata, tables, uploads
 from emulators.bigquery.api.http import Handler
 
 ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
@@ -28,5 +28,10 @@ ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
     ("jobs", "*", "delete"): {"DELETE": jobs.delete},
     ("queries",): {"POST": jobs.query},
     ("queries", "*"): {"GET": jobs.results},
+    ("emulator", "faults"): {
+        "GET": control.show_faults,
+        "POST": control.change_faults,
+        "DELETE": control.clear_faults,
+    },
     ("upload", "jobs"): {"POST": uploads.start, "PUT": uploads.resume},
 }

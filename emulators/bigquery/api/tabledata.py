@@ -116,7 +116,8 @@ async def insert_all(request: Request) -> Response:
 
 
 def _take(service: Service, table: TableRecord, given: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    read = rows_in.row_reader(table.fields, ignore_unknown=bool(given.get("ignoreUnknownValues")))
+    fields = service.faults.known_to_streaming(table.uid, table.fields)
+    read = rows_in.row_reader(fields, ignore_unknown=bool(given.get("ignoreUnknownValues")))
     good: list[tuple[str | None, dict[str, Any]]] = []
     errors: list[dict[str, Any]] = []
     for index, given_row in enumerate(rows):

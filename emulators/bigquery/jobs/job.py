@@ -63,6 +63,11 @@ class Job:
         return str(self.configuration["jobType"])
 
     @property
+    def priority(self) -> str:
+        """INTERACTIVE or BATCH; only queries have one."""
+        return str(self.configuration.get("query", {}).get("priority") or "INTERACTIVE")
+
+    @property
     def done(self) -> bool:
         """Whether it has ended."""
         return self.state == "DONE"

@@ -8,9 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 from emulators.bigquery.errors import ApiError, duplicate, not_found
+from emulators.bigquery.schemas import Fields
 from emulators.bigquery.storage.contents import Contents
 from emulators.bigquery.storage.database import Database
 from emulators.bigquery.storage.records import DatasetRecord, Key, TableRecord, dataset_of, etag, table_of
+
+
+def _nobody_asks(uid: int, old: Fields, new: Fields) -> None:
+    """Nothing is done for a new schema."""
+    del uid, old, new
+
 
 # Records kept in memory, of each kind.
 _CACHED = 20_000
@@ -21,13 +28,20 @@ class Catalog(Contents):
 
     def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
         super().__init__(database, clock_ms)
+        self.on_new_schema: Callable[[int, Fields, Fields], None] = _nobody_asks
         self._tables: OrderedDict[Key, TableRecord] = OrderedDict()
         self._datasets: OrderedDict[tuple[str, str], DatasetRecord] = OrderedDict()
         database.on_rollback += [self._tables.clear, self._datasets.clear]
 
-    def changed(self, table: TableRecord) -> None:
+    def changed(self, old: TableRecord, table: TableRecord) -> None:
         """Remember the record with its new content."""
         self._remember(self._tables, table.key, table)
+        self._new_schema(table.uid, old.fields, table.fields)
+
+    def _new_schema(self, uid: int, old: Fields, new: Fields) -> None:
+        """Tell whoever asked, once the change is committed."""
+        if old and new != old:
+            self.database.after_commit(lambda: self.on_new_schema(uid, old, new))
 
     # -- datasets --------------------------------------------------------------------------------------
 
@@ -148,6 +162,7 @@ class Catalog(Contents):
             )
             if not cursor.rowcount:
                 raise ApiError(412, "conditionNotMet", f"Precondition check failed: {old.path} has changed.")
+            self._new_schema(old.uid, old.fields, body.get("schema", []))
         self._tables.pop(old.key, None)
         return self.table((old.project, old.dataset, name or old.name))
 

@@ -57,7 +57,7 @@ class Contents:
         self.files = database.directory / "fragments"
         self._garbage: deque[tuple[float, str]] = deque()
 
-    def changed(self, table: TableRecord) -> None:
+    def changed(self, old: TableRecord, table: TableRecord) -> None:
         """Called within the transaction that gave a table new content."""
 
     def remove_orphans(self) -> None:
@@ -140,7 +140,7 @@ class Contents:
                 (json.dumps(new.body), new.etag, now, new.version, new.epoch, seq, change.uid),
             )
             self._discard(gone)
-            self.changed(new)
+            self.changed(old, new)
         return new
 
     def _merge_small(self, table: TableRecord, seq: int) -> None:

@@ -146,18 +146,25 @@ class Database:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any]:
         """A request without Google's client; status and JSON."""
-        request = urllib.request.Request(
-            f"{self.url}/bigquery/v2/projects/{self.project}/{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"content-type": "application/json", **(headers or {})},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read() or b"null")
+        return request(method, f"{self.url}/bigquery/v2/projects/{self.project}/{path}", body, headers)
+
+    def emulator(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """A request to the embedded service itself."""
+        return request(method, f"{self.url}/emulator/{path}", body)
+
+
+def request(method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+    """Status and JSON of a request."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(
+        url, method=method, data=data, headers={"content-type": "application/json", **(headers or {})}
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read() or b"null")
 
 
 def refusal(act: Callable[[], Any]) -> Refusal:

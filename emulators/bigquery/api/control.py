@@ -1,0 +1,27 @@
+"""What tests and tools ask of the embedded service itself; Google's API has no such paths.
+
+- `GET /emulator/faults`: the fault modes that are on. `POST` with `{"mode": {"calls": 2}}` or with
+  `{"mode": {"seconds": 30}}` switches modes on, `{"mode": null}` off; `DELETE` switches all off. `fault_modes` says
+  which there are.
+"""
+
+from __future__ import annotations
+
+from emulators.bigquery.api.http import Request, Response
+
+
+async def show_faults(request: Request) -> Response:
+    """The modes that are on."""
+    return Response(request.service.faults.shown())
+
+
+async def change_faults(request: Request) -> Response:
+    """Switch modes on and off."""
+    request.service.faults.change(request.json())
+    return await show_faults(request)
+
+
+async def clear_faults(request: Request) -> Response:
+    """Switch all off; what has begun ends too."""
+    request.service.faults.clear()
+    return await show_faults(request)
