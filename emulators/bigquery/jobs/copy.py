@@ -35,6 +35,8 @@ class CopyRunner:
             raise not_implemented(f"the copy operation {config['operationType']}")
         for reference in sources(config):
             destinations.named(reference, "sourceTable")
+        if config.get("writeDisposition") == "WRITE_TRUNCATE_DATA":
+            raise not_implemented("the write disposition WRITE_TRUNCATE_DATA of a copy")
         destinations.read(config, default_write="WRITE_EMPTY")
 
     def run(self, job: Job) -> None:

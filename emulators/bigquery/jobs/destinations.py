@@ -54,14 +54,12 @@ def read(config: dict[str, Any], *, default_write: str) -> Destination:
     write = config.get("writeDisposition") or default_write
     if create not in {"CREATE_IF_NEEDED", "CREATE_NEVER"}:
         raise invalid(f"Invalid value for createDisposition: {create} is not a valid value")
-    if write == "WRITE_TRUNCATE_DATA":
-        raise not_implemented("the write disposition WRITE_TRUNCATE_DATA")
-    if write not in {"WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_APPEND"}:
+    if write not in {"WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_TRUNCATE_DATA", "WRITE_APPEND"}:
         raise invalid(f"Invalid value for writeDisposition: {write} is not a valid value")
     options = frozenset(config.get("schemaUpdateOptions") or ())
     if options - _OPTIONS:
         raise invalid(f"Invalid value for schemaUpdateOptions: {sorted(options - _OPTIONS)[0]} is not a valid value")
-    if options and not (write == "WRITE_APPEND" or (write == "WRITE_TRUNCATE" and part)):
+    if options and not (write in {"WRITE_APPEND", "WRITE_TRUNCATE_DATA"} or (write == "WRITE_TRUNCATE" and part)):
         raise invalid(
             "Schema update options should only be specified with WRITE_APPEND disposition, or with WRITE_TRUNCATE "
             "disposition on a table partition."
@@ -234,7 +232,7 @@ def commit(catalog: Catalog, prepared: Prepared, *, keep_streamed: bool = False)
             raise duplicate(f"Already Exists: Table {destination.path}")
 
     replace = None
-    if destination.write == "WRITE_TRUNCATE":
+    if destination.write in {"WRITE_TRUNCATE", "WRITE_TRUNCATE_DATA"}:
         replace = destination.part if destination.part is not None else "all"
     return catalog.change(Change(table.uid, prepared.pieces, replace, fields, keep_streamed=keep_streamed), check=check)
 

@@ -60,10 +60,96 @@ def test_an_unknown_disposition_is_refused(db: Database, name: str) -> None:
     assert f"Invalid value for {name}: NOPE is not a valid value" in answer["error"]["message"]
 
 
-def test_write_truncate_data_is_refused_by_name(db: Database) -> None:
-    refused = db.refused("SELECT 1 AS a", destination=f"{db.path}.out", write_disposition="WRITE_TRUNCATE_DATA")
+DESCRIBED = [
+    bigquery.SchemaField("a", "INT64", description="what it is"),
+    bigquery.SchemaField("b", "STRING", description="more of it"),
+]
+
+
+def described(db: Database) -> list[tuple[str, str | None]]:
+    return [(f.name, f.description) for f in db.client.get_table(f"{db.path}.out", **CALL).schema]
+
+
+@pytest.mark.parametrize("write", [write_by_query, write_by_load])
+def test_write_truncate_data_keeps_the_schema_and_its_descriptions(
+    db: Database, write: Callable[[Database, str], None]
+) -> None:
+    """docs/reference/rest/v2/Job: it overwrites the data, but keeps the constraints and schema of the table."""
+    db.table("out", DESCRIBED, [{"a": 1, "b": "x"}])  # type: ignore[arg-type]
+
+    write(db, "WRITE_TRUNCATE_DATA")
+
+    assert described(db) == [("a", "what it is"), ("b", "more of it")]
+    assert db.stored("out") == [(9, None)]
+
+
+@pytest.mark.parametrize("write", [write_by_query, write_by_load])
+@pytest.mark.parametrize("before", [None, []], ids=["missing", "empty"])
+def test_write_truncate_data_fills_a_table_that_is_missing_or_empty(
+    db: Database, before: list[int] | None, write: Callable[[Database, str], None]
+) -> None:
+    if before is not None:
+        db.table("out", "a INT64")
+
+    write(db, "WRITE_TRUNCATE_DATA")
+
+    assert db.stored("out") == [(9,)]
+
+
+@pytest.mark.parametrize("write", [write_by_query, write_by_load])
+def test_write_truncate_drops_columns_and_descriptions(db: Database, write: Callable[[Database, str], None]) -> None:
+    """docs/reference/auditlogs/rest/Shared.Types/BigQueryAuditMetadata.WriteDisposition."""
+    db.table("out", DESCRIBED, [{"a": 1, "b": "x"}])  # type: ignore[arg-type]
+
+    write(db, "WRITE_TRUNCATE")
+
+    assert described(db) == [("a", None)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"), [("SELECT 'x' AS a", "has changed type"), ("SELECT 1 AS c", "Cannot add fields (field: c)")]
+)
+def test_write_truncate_data_refuses_rows_of_another_schema(db: Database, sql: str, message: str) -> None:
+    db.table("out", "a INT64", [{"a": 1}])
+
+    refused = db.refused(sql, destination=f"{db.path}.out", write_disposition="WRITE_TRUNCATE_DATA")
+
+    assert (refused.status, refused.reason) == (400, "invalid")
+    assert message in refused.message
+    assert db.stored("out") == [(1,)]
+
+
+def test_write_truncate_data_adds_columns_where_that_is_allowed(db: Database) -> None:
+    """docs/reference/rest/v2/Job, schemaUpdateOptions: supported in three cases, this is one."""
+    db.table("out", DESCRIBED[:1], [{"a": 1}])  # type: ignore[arg-type]
+
+    db.run(
+        "SELECT 2 AS a, 'y' AS c",
+        destination=f"{db.path}.out",
+        write_disposition="WRITE_TRUNCATE_DATA",
+        schema_update_options=["ALLOW_FIELD_ADDITION"],
+    )
+
+    assert described(db) == [("a", "what it is"), ("c", None)]
+    assert db.stored("out") == [(2, "y")]
+
+
+def test_write_truncate_data_replaces_one_partition(db: Database) -> None:
+    db.table("out", "d DATE, a INT64", time_partitioning=bigquery.TimePartitioning(field="d"))
+    db.run("INSERT INTO {d}.out VALUES ('2025-11-15', 1), ('2025-11-16', 2)")
+
+    sql = "SELECT DATE '2025-11-15' AS d, 3 AS a"
+    db.run(sql, destination=f"{db.path}.out$20251115", write_disposition="WRITE_TRUNCATE_DATA")
+
+    assert sorted(a for _, a in db.stored("out")) == [2, 3]
+
+
+def test_a_copy_with_write_truncate_data_is_refused_by_name(db: Database) -> None:
+    """docs/reference/rest/v2/Job: JobConfigurationTableCopy has the other three."""
+    refused = refusal(lambda: write_by_copy(db, "WRITE_TRUNCATE_DATA"))
 
     assert (refused.status, refused.reason) == (501, "notImplemented")
+    assert "WRITE_TRUNCATE_DATA" in refused.message
 
 
 def test_write_empty_is_the_default_and_refuses_a_table_with_rows(db: Database) -> None:
