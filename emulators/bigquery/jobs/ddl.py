@@ -9,7 +9,7 @@ from typing import Any
 
 from emulators.bigquery import partitions, schemas
 from emulators.bigquery.errors import ApiError, invalid, invalid_query, not_found, not_implemented
-from emulators.bigquery.jobs import definitions, destinations, measuring, rewriting, views
+from emulators.bigquery.jobs import definitions, destinations, measuring, rewriting, stages, views
 from emulators.bigquery.jobs.execution import Execution
 from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
@@ -179,6 +179,7 @@ class _Ddl:
             if field["mode"] == "REQUIRED" and rows.column(field["name"]).null_count:
                 raise invalid_query(f"Required field {field['name']} cannot be null")
         destination = destinations.Destination(key, None, "CREATE_IF_NEEDED", "WRITE_APPEND", frozenset(), body)
+        stages.describe(self.job, rows.num_rows, self.catalog.clock_ms())
         pieces = destinations.cut(self.catalog, destination, rows, body["schema"], partitions.of(body))
 
         def apply() -> None:

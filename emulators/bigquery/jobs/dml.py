@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from emulators.bigquery import column_limits, partitions, schemas
 from emulators.bigquery.errors import invalid, invalid_query, not_implemented
+from emulators.bigquery.jobs import stages
 from emulators.bigquery.jobs.execution import Execution
 from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
@@ -58,6 +59,7 @@ class DmlRunner:
         ]
         rows = pa.table(columns, schema=record.arrow)
         self._counted(job, inserted=rows.num_rows)
+        stages.describe(job, rows.num_rows, self._catalog.clock_ms())
         change = self._change(record, rows, None)
         job.result = None
         self._commit(job, record, change, last=last)

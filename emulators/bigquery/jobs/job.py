@@ -111,6 +111,8 @@ class Job:
         """End with an error."""
         self.error = error.proto()
         self.result = None
+        if "query" in self.statistics:
+            self.statistics["query"].pop("queryPlan", None)  # nothing was written after all
 
 
 def interrupted(*, timed_out: bool) -> ApiError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from emulators.bigquery import schemas
 from emulators.bigquery.errors import invalid, invalid_query, not_implemented
-from emulators.bigquery.jobs import anonymous, destinations, measuring, parameters
+from emulators.bigquery.jobs import anonymous, destinations, measuring, parameters, stages
 from emulators.bigquery.jobs.ddl import DdlRunner, is_ddl
 from emulators.bigquery.jobs.dml import DmlRunner
 from emulators.bigquery.jobs.execution import Execution
@@ -133,6 +133,7 @@ class QueryRunner:
         if not config.get("destinationTable"):
             job.result = self._execution.rows(job, cached, values, parent=parent)
             if last:
+                stages.describe(job, job.result.rows.num_rows, self._catalog.clock_ms())
                 # only now: a second attempt must find the configuration that was given
                 config["destinationTable"] = anonymous.reference(*job.key)
                 self._host.finish(job, None)
@@ -147,6 +148,7 @@ class QueryRunner:
             )
         destinations.check_empty(self._catalog, destination)
         result = self._execution.rows(job, cached, values)
+        stages.describe(job, result.rows.num_rows, self._catalog.clock_ms())
         self._write(job, destination, result)
         job.result = None  # its rows are those of the destination, older ones included
 
