@@ -1,4 +1,8 @@
-"""Serve an embedded BigQuery alone: python -m emulators.bigquery --port 9050 --data-dir DIR [--ready-file FILE]."""
+"""Serve an embedded BigQuery alone: python -m emulators.bigquery --port 9050 --data-dir DIR [--ready-file FILE].
+
+With --permissions FILE each call needs a bearer token of that file and the permissions that Google documents for it;
+`emulators.bigquery.access.grants` says how the file is written, GET /emulator/permissions what was asked for.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9050, help="0 picks a free one")
     parser.add_argument("--data-dir", type=pathlib.Path, required=True)
     parser.add_argument("--ready-file", type=pathlib.Path, help="gets the URL when everything answers")
+    parser.add_argument("--permissions", type=pathlib.Path, help="JSON: bearer tokens, accounts, grants")
     options = parser.parse_args()
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,7 +32,10 @@ def main() -> None:
         except OSError as error:
             sys.exit(f"cannot listen on 127.0.0.1:{options.port}: {error.strerror}; choose another --port")
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        app = create_app(options.data_dir)
+        try:
+            app = create_app(options.data_dir, permissions=options.permissions)
+        except (OSError, ValueError) as error:
+            sys.exit(f"cannot use --permissions: {error}")
         try:
             _ = app.service  # opened here, so that a bad directory is one clear line
         except OSError as error:

@@ -34,13 +34,14 @@ class ApiError(Exception):
         """The JSON body of the HTTP answer."""
         item = {"message": self.message, "domain": "global", "reason": self.reason}
         if self.location is not None:
-            item |= {"location": self.location, "locationType": "other"}
+            item |= {"location": self.location, "locationType": "header" if self.status == 401 else "other"}
         status = STATUS_NAMES.get(self.status, "UNKNOWN")
         return {"error": {"code": self.status, "message": self.message, "errors": [item], "status": status}}
 
 
 STATUS_NAMES = {
     400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     409: "ALREADY_EXISTS",

@@ -11,13 +11,15 @@ import logging
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from emulators import storage_full
+from emulators.bigquery.access.callers import Access, Caller
+from emulators.bigquery.access.grants import Account
 from emulators.bigquery.engine import Engine
 from emulators.bigquery.errors import ApiError, disk_full, duplicate, invalid, not_found, not_implemented
 from emulators.bigquery.fault_modes import FaultModes
@@ -46,11 +48,15 @@ _UNFINISHED = {"reason": "backendError", "message": "The server was stopped whil
 class Service:
     """Everything that is not HTTP. Close it to end its threads and files."""
 
-    def __init__(self, data_dir: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, data_dir: Path, clock: Callable[[], datetime], accounts: Mapping[str, Account] | None = None
+    ) -> None:
+        """`accounts` by bearer token; None lets everybody do everything."""
         self._clock = clock
         self.database = Database(data_dir)
         self.catalog = Catalog(self.database, self.now_ms)
         self.catalog.remove_orphans()
+        self.access = Access(accounts, self.catalog.access_of)
         self.faults = FaultModes(self.now_ms)
         self.catalog.on_new_schema = self.faults.schema_changed
         self.history = History(self.catalog)
@@ -96,8 +102,10 @@ class Service:
 
     # -- taking jobs -----------------------------------------------------------------------------------
 
-    async def submit(self, project: str, body: dict[str, Any], media: bytes | None, wait_s: float) -> Job:
-        """Take a job and wait up to `wait_s` for its end.
+    async def submit(
+        self, project: str, body: dict[str, Any], media: bytes | None, wait_s: float, caller: Caller
+    ) -> Job:
+        """Take a job of the caller and wait up to `wait_s` for its end.
 
         Raises ApiError for what makes no job: a bad configuration, a used id, something not implemented; and for dry
         runs, which leave no job either.
@@ -116,6 +124,7 @@ class Service:
         location = checked_location(reference["location"]) if reference.get("location") else None
         self._check_kind(configuration)
         job = Job(project, location or self._likely_location(configuration), job_id, configuration, self.now_ms())
+        job.caller, job.creator = caller, caller.email
         if location:
             configuration["_location"] = location
         if configuration.get("dryRun"):

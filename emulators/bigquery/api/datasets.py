@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from emulators.bigquery.access.resources import Resource
 from emulators.bigquery.api import messages, paging
 from emulators.bigquery.api.http import Request, Response
 from emulators.bigquery.errors import ApiError, invalid, not_implemented
@@ -19,9 +20,14 @@ _LISTED = 10_000
 _DEFAULT_ACCESS = [
     {"role": "WRITER", "specialGroup": "projectWriters"},
     {"role": "OWNER", "specialGroup": "projectOwners"},
-    {"role": "OWNER", "userByEmail": "anonymous@embedded.invalid"},
     {"role": "READER", "specialGroup": "projectReaders"},
 ]
+
+
+def default_access(creator: str) -> list[dict[str, Any]]:
+    """The `access` of a dataset that was made without: its creator is an owner (datasets page)."""
+    writers, owners, readers = (dict(entry) for entry in _DEFAULT_ACCESS)
+    return [writers, owners, {"role": "OWNER", "userByEmail": creator}, readers]
 
 
 def resource(record: DatasetRecord) -> dict[str, Any]:
@@ -75,7 +81,7 @@ async def insert(request: Request) -> Response:
         raise invalid("Required parameter is missing: datasetReference.datasetId")
     check_ids((project, dataset, "x"))
     body = _body(given)
-    body.setdefault("access", [dict(a) for a in _DEFAULT_ACCESS])
+    body.setdefault("access", default_access(request.caller.email))
     location = checked_location(given.get("location") or "US")
     return Response(resource(request.service.catalog.create_dataset(project, dataset, location, body)))
 
@@ -117,7 +123,7 @@ async def update(request: Request) -> Response:
     body = _body(given)
     if request.method == "PATCH":
         body = merged(record.body, {k: v for k, v in given.items() if k in _SETTABLE})
-    body.setdefault("access", [dict(a) for a in _DEFAULT_ACCESS])
+    body.setdefault("access", default_access(request.caller.email))
     return Response(resource(catalog.update_dataset(record, body)))
 
 
@@ -157,6 +163,8 @@ async def list_(request: Request) -> Response:
         after = page[-1].dataset
         for record in page:
             labels = record.body.get("labels") or {}
+            if not request.caller.sees("bigquery.datasets.get", Resource(record.project, record.dataset)):
+                continue
             if all(labels.get(k) == v if v is not None else k in labels for k, v in wanted):
                 found.append(record)
     body: dict[str, Any] = {"kind": "bigquery#datasetList", "etag": "list"}

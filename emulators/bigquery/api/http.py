@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from emulators import storage_full
+from emulators.bigquery.access.callers import ANYBODY, Caller
+from emulators.bigquery.access.methods import needs
 from emulators.bigquery.errors import ApiError, disk_full, invalid, not_found, not_implemented
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class Request:
     body: bytes
     service: Service
     base_url: str = ""
+    caller: Caller = ANYBODY
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object; raises invalid."""
@@ -204,7 +207,12 @@ class App:
             raise not_found(f"Not found: {path}")
         host = headers.get("host", "127.0.0.1")
         query = _query(query_string)
-        return await handler(Request(method, project, rest, query, headers, content, self.service, f"http://{host}"))
+        caller = self.service.access.caller(headers.get("authorization"))
+        if caller.is_checked:
+            for permission, resource in needs(shape, method, project, rest, query):
+                caller.need(permission, resource)
+        url = f"http://{host}"
+        return await handler(Request(method, project, rest, query, headers, content, self.service, url, caller))
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:

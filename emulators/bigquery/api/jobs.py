@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from emulators.bigquery import rows_out, schemas
+from emulators.bigquery.access.resources import Resource
 from emulators.bigquery.api import messages, paging
 from emulators.bigquery.api.http import Request, Response, in_thread
 from emulators.bigquery.api.tabledata import int_timestamps
@@ -21,13 +22,14 @@ _DEFAULT_WAIT_MS = 10_000
 _PAGE_ROWS = 50_000
 # Jobs of one page; this is what we allow ourselves.
 _LISTED_JOBS = 1_000
+_GET = "bigquery.jobs.get"
 _STATES = {"DONE", "RUNNING", "PENDING"}
 
 
 async def insert(request: Request) -> Response:
     """jobs.insert without media."""
     job = await request.service.submit(
-        request.project, messages.read(request.json(), messages.JOB, "job"), None, _INSERT_WAIT_S
+        request.project, messages.read(request.json(), messages.JOB, "job"), None, _INSERT_WAIT_S, request.caller
     )
     return Response(job.resource())
 
@@ -43,7 +45,7 @@ async def query(request: Request) -> Response:
     service = request.service
     known = service.request(request.project, given.get("requestId"))
     if known is not None:
-        job = service.find(request.project, known, given.get("location"))
+        job = _permitted(request, service.find(request.project, known, given.get("location")), _GET)
     else:
         job = await _submit_query(request, given)
     wait_ms = _wait_ms(given)
@@ -85,7 +87,9 @@ async def _submit_query(request: Request, given: dict[str, Any]) -> Job:
     request.service.request(request.project, given.get("requestId"), job_id)
     body = {"configuration": configuration, "jobReference": reference}
     try:
-        return await request.service.submit(request.project, body, None, min(_wait_ms(given) / 1000, 10.0))
+        return await request.service.submit(
+            request.project, body, None, min(_wait_ms(given) / 1000, 10.0), request.caller
+        )
     except BaseException:
         request.service.forget_request(request.project, given.get("requestId"))  # it made no job that could be found
         raise
@@ -100,7 +104,7 @@ async def results(request: Request) -> Response:
     """jobs.getQueryResults: waits, then a page of rows, or the job's error."""
     request.only("location", "maxResults", "startIndex", "pageToken", "timeoutMs", "formatOptions.useInt64Timestamp",
                  "formatOptions.timestampOutputFormat")  # fmt: skip
-    job = request.service.find(request.project, request.parts[1], request.query.get("location"))
+    job = _permitted(request, _found(request), _GET)
     if job.kind != "QUERY":
         raise invalid(f"Job {job.project}:{job.location}.{job.id} is not a query job")
     wait_ms = request.integer("timeoutMs", _DEFAULT_WAIT_MS)
@@ -146,10 +150,21 @@ async def _results(request: Request, job: Job, start: int, limit: int | None, *,
     return body
 
 
+def _found(request: Request) -> Job:
+    """The job that the path names; raises notFound."""
+    return request.service.find(request.project, request.parts[1], request.query.get("location"))
+
+
+def _permitted(request: Request, job: Job, permission: str) -> Job:
+    """The job, which is the caller's own or needs a permission in its project; raises accessDenied."""
+    request.caller.need_of_job(permission, job.project, job.label, job.creator)
+    return job
+
+
 async def get(request: Request) -> Response:
     """jobs.get."""
     service, location = request.service, request.query.get("location")
-    job = service.find(request.project, request.parts[1], location)
+    job = _permitted(request, _found(request), _GET)
     if service.faults.hides(job.project, job.id):
         raise service.no_job(job.project, job.id, location)
     return Response(job.resource())
@@ -158,7 +173,7 @@ async def get(request: Request) -> Response:
 async def cancel(request: Request) -> Response:
     """jobs.cancel: answers at once, the job stops soon."""
     service = request.service
-    job = service.find(request.project, request.parts[1], request.query.get("location"))
+    job = _permitted(request, _found(request), "bigquery.jobs.update")
     service.cancel(job)
     await service.wait(job, 1.0)
     return Response({"kind": "bigquery#jobCancelResponse", "job": job.resource()})
@@ -166,8 +181,8 @@ async def cancel(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     """jobs.delete: forgets the metadata of a job."""
-    location = request.query.get("location")
-    job = request.service.find(request.project, request.parts[1], location)
+    job = _found(request)
+    request.caller.need("bigquery.jobs.delete", Resource(request.project))
     request.service.forget(job)
     return Response(None, 204)
 
@@ -190,7 +205,9 @@ async def list_(request: Request) -> Response:
     if request.query.get("pageToken"):
         created, _, last_id = paging.read("jobs", request.query["pageToken"]).partition(" ")
         before = int(created), last_id
-    found = request.service.history.page(request.project, states, before, limit + 1, times)
+    everybodys = not request.caller.is_checked or request.query.get("allUsers", "").lower() == "true"
+    creator = None if everybodys else request.caller.email
+    found = request.service.history.page(request.project, states, before, limit + 1, times, creator)
     body: dict[str, Any] = {"kind": "bigquery#jobList", "etag": "list"}
     if len(found) > limit:
         last = found[limit - 1]

@@ -28,6 +28,7 @@ ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
     ("jobs", "*", "delete"): {"DELETE": jobs.delete},
     ("queries",): {"POST": jobs.query},
     ("queries", "*"): {"GET": jobs.results},
+    ("emulator", "permissions"): {"GET": control.show_permissions, "DELETE": control.clear_permissions},
     ("emulator", "faults"): {
         "GET": control.show_faults,
         "POST": control.change_faults,

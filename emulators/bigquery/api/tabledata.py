@@ -14,9 +14,8 @@ import pyarrow as pa
 from emulators.bigquery import partitions, rows_in, rows_out
 from emulators.bigquery.api import messages, paging
 from emulators.bigquery.api.http import Request, Response, in_thread
-from emulators.bigquery.api.tables import anonymous_rows, key_of, named, partition_of
+from emulators.bigquery.api.tables import anonymous_rows, key_of, named, own_anonymous, partition_of
 from emulators.bigquery.errors import ApiError, invalid, not_implemented
-from emulators.bigquery.jobs import anonymous
 from emulators.bigquery.service import Service
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.storage import fragments
@@ -39,7 +38,7 @@ async def list_(request: Request) -> Response:
     whole = int_timestamps(request.query)
     limit = min(request.integer("maxResults", _PAGE_ROWS), _PAGE_ROWS)
     start = request.integer("startIndex", 0)
-    job = anonymous.job_of(service.history, key)
+    job = own_anonymous(request, key)
     if job is not None:
         etag, listing = job.resource()["etag"], f"rows {'.'.join(key)}"
     else:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from emulators.bigquery import partitions, schemas
+from emulators.bigquery.access.resources import Resource
 from emulators.bigquery.api import messages, paging
 from emulators.bigquery.api.datasets import check_etag, merged, record_of
 from emulators.bigquery.api.http import Request, Response
@@ -61,7 +62,7 @@ def resource(service: Service, record: TableRecord) -> dict[str, Any]:
     return found
 
 
-def _body(service: Service, project: str, dataset: str, given: dict[str, Any]) -> dict[str, Any]:
+def _body(request: Request, project: str, dataset: str, given: dict[str, Any]) -> dict[str, Any]:
     check_labels(given.get("labels"))
     body = {k: v for k, v in given.items() if k in _SETTABLE and v not in (None, False)}
     if "timePartitioning" in body:
@@ -75,8 +76,11 @@ def _body(service: Service, project: str, dataset: str, given: dict[str, Any]) -
             raise invalid("Required parameter is missing: view.query")
         if view.get("useLegacySql") is not False:
             raise not_implemented("views in legacy SQL; set useLegacySql to false")
-        location = service.catalog.dataset(project, dataset).location
-        body["schema"], _ = views.schema(service.catalog, project, location, view["query"])
+        catalog = request.service.catalog
+        location = catalog.dataset(project, dataset).location
+        body["schema"], read = views.schema(catalog, project, location, view["query"], caller=request.caller)
+        for key in read:
+            request.caller.need("bigquery.tables.getData", Resource(*key))
         body["view"] = {"query": view["query"], "useLegacySql": False}
     else:
         body["schema"] = schemas.checked(body.get("schema") or [])
@@ -101,7 +105,7 @@ async def insert(request: Request) -> Response:
     request.service.catalog.dataset(key[0], key[1])
     if given.get("view") is not None and given.get("schema"):
         raise invalid("Schema field shouldn't be used as input with a view")
-    body = _body(request.service, request.project, request.parts[1], given)
+    body = _body(request, request.project, request.parts[1], given)
     return Response(resource(request.service, request.service.catalog.create_table(key, body)))
 
 
@@ -109,6 +113,17 @@ def named(request: Request) -> Key:
     """The table that the path names, without its decorator; raises invalid for an id that none can have."""
     check_ids((request.project, request.parts[1], request.parts[3]))
     return request.project, request.parts[1], request.parts[3].partition("$")[0]
+
+
+def own_anonymous(request: Request, key: Key) -> Job | None:
+    """The job whose rows an anonymous table holds, which its creator alone may read; None for another table.
+
+    Source: https://cloud.google.com/bigquery/docs/cached-results ("How cached results are stored").
+    """
+    job = anonymous.job_of(request.service.history, key)
+    if job is not None and request.caller.is_checked and job.creator != request.caller.email:
+        raise Resource(*key).denied("bigquery.tables.getData")
+    return job
 
 
 def key_of(request: Request) -> Key:
@@ -137,7 +152,7 @@ def partition_of(request: Request, record: TableRecord) -> str | None:
 async def get(request: Request) -> Response:
     """tables.get."""
     key = named(request)
-    job = anonymous.job_of(request.service.history, key)
+    job = own_anonymous(request, key)
     if job is not None:
         columns, total, rows = await asyncio.to_thread(lambda: anonymous_rows(request.service, job, 0, sys.maxsize))
         size = sum(fragments.leaf_bytes(rows, tuple(columns)).values())
@@ -169,8 +184,8 @@ def _changed_view(request: Request, record: TableRecord, body: dict[str, Any]) -
     view = body.pop("view", None) or record.body["view"]
     body["schema"] = record.fields
     if view == record.body["view"]:
-        return _body(request.service, request.project, request.parts[1], body) | {"view": view}
-    return _body(request.service, request.project, request.parts[1], body | {"view": view})
+        return _body(request, request.project, request.parts[1], body) | {"view": view}
+    return _body(request, request.project, request.parts[1], body | {"view": view})
 
 
 def _changed_table(request: Request, record: TableRecord, body: dict[str, Any], schema: Any) -> dict[str, Any]:
@@ -183,7 +198,7 @@ def _changed_table(request: Request, record: TableRecord, body: dict[str, Any], 
             body[name] = old
         elif partitions.of({name: now}) != partitions.of({name: old}):
             raise invalid(f"Cannot change partitioning spec for a table. ({record.path})")
-    return _body(request.service, request.project, request.parts[1], body)
+    return _body(request, request.project, request.parts[1], body)
 
 
 def _evolved(record: TableRecord, new: schemas.Fields) -> schemas.Fields:

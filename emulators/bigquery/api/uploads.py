@@ -39,7 +39,7 @@ async def start(request: Request) -> Response:
     if kind == "multipart":
         body, media = _multipart(request)
         body = messages.read(body, messages.JOB, "job")
-        job = await request.service.submit(request.project, body, media, _WAIT_S)
+        job = await request.service.submit(request.project, body, media, _WAIT_S, request.caller)
         return Response(job.resource())
     if kind == "resumable":
         uploads = request.service.uploads
@@ -76,7 +76,7 @@ async def resume(request: Request) -> Response:
     if total is None or upload.size < total:
         return _incomplete(upload)
     del request.service.uploads[upload_id]
-    job = await request.service.submit(upload.project, upload.body, b"".join(upload.pieces), _WAIT_S)
+    job = await request.service.submit(upload.project, upload.body, b"".join(upload.pieces), _WAIT_S, request.caller)
     return Response(job.resource())
 
 

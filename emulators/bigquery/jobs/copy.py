@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from emulators.bigquery import partitions
 from emulators.bigquery.errors import invalid, not_implemented
-from emulators.bigquery.jobs import destinations
+from emulators.bigquery.jobs import destinations, permits
 from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
 from emulators.bigquery.storage.records import TableRecord
@@ -43,6 +43,8 @@ class CopyRunner:
         """Copy; raises ApiError."""
         config = job.configuration["copy"]
         destination = destinations.read(config, default_write="WRITE_EMPTY")
+        named = [destinations.named(reference, "sourceTable")[:3] for reference in sources(config)]
+        permits.to_copy(job.caller, named, destination)
         job.location = self.catalog.dataset(destination.key[0], destination.key[1]).location
         tables = [self._source(reference, job.location) for reference in sources(config)]
         destinations.check_empty(self.catalog, destination)

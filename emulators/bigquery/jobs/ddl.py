@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from emulators.bigquery import partitions, schemas
+from emulators.bigquery.access.resources import Resource
 from emulators.bigquery.errors import ApiError, invalid, invalid_query, not_found, not_implemented
-from emulators.bigquery.jobs import definitions, destinations, measuring, rewriting, stages, views
+from emulators.bigquery.jobs import definitions, destinations, measuring, permits, rewriting, stages, views
 from emulators.bigquery.jobs.execution import Execution
 from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
@@ -58,7 +59,7 @@ class _Ddl:
         self.runner, self.catalog, self.job = runner, runner.host.catalog, job
         self.text, self.kinds, self.values, self.default = text, kinds, values, default
         self.dry_run, self.last = dry_run, last
-        self.resolver = Resolver(self.catalog, job.project, None)
+        self.resolver = Resolver(self.catalog, job.project, None, job.caller)
 
     def run(self, statement: st.Statement) -> None:
         if isinstance(statement, st.CreateTable):
@@ -74,9 +75,13 @@ class _Ddl:
         elif isinstance(statement, st.Truncate):
             self._truncate(statement)
 
-    def _key(self, parts: list[str]) -> Key:
+    def _key(self, parts: list[str], *needs: str) -> Key:
+        """The table that a path names, for which permissions are needed; tables.create is its dataset's."""
         key = self.resolver.key(parts, self.default)
         check_ids(key)
+        for permission in needs:
+            place = Resource(key[0], key[1]) if permission == permits.CREATE else Resource(*key)
+            self.job.caller.need(permission, place)
         try:
             self.job.location = self.resolver.location = self.catalog.dataset(key[0], key[1]).location
         except ApiError as error:
@@ -108,7 +113,8 @@ class _Ddl:
     # -- CREATE ----------------------------------------------------------------------------------------
 
     def _create_table(self, node: st.CreateTable) -> None:
-        key = self._key(node.table.parts)
+        replaces = (permits.UPDATE, permits.UPDATE_DATA) if node.or_replace else ()
+        key = self._key(node.table.parts, permits.CREATE, *replaces)
         existing = self.catalog.find_table(key)
         kind = "CREATE_TABLE_AS_SELECT" if node.query is not None else "CREATE_TABLE"
         if existing is not None and node.if_not_exists:
@@ -119,7 +125,9 @@ class _Ddl:
         if node.copy is not None:
             raise not_implemented("CREATE TABLE … COPY; use a copy job")
         if node.like is not None:
-            body = dict(self.resolver.record(self.resolver.key(node.like.parts, self.default)).body)
+            like = self.resolver.key(node.like.parts, self.default)
+            self.job.caller.need(permits.GET, Resource(*like))
+            body = dict(self.resolver.record(like).body)
         else:
             body = {k: v for k, v in definitions.options(node.options, node, self.text).items() if v is not None}
             body["schema"] = definitions.columns(node.columns) if node.columns is not None else []
@@ -157,6 +165,7 @@ class _Ddl:
             raise not_found(
                 f"Not found: Dataset {source.project}:{source.dataset} was not found in location {location}"
             )
+        permits.to_query(self.job.caller, cached)
         assert cached.plan.rows is not None
         if not body["schema"]:
             cached.plan.rows.check_names("CREATE TABLE", self._at(node.query))
@@ -206,7 +215,7 @@ class _Ddl:
                 raise not_implemented(f"CREATE TABLE AS with a column type wider than the query's ({kind} to {wanted})")
 
     def _create_view(self, node: st.CreateView) -> None:
-        key = self._key(node.table.parts)
+        key = self._key(node.table.parts, permits.CREATE, *((permits.UPDATE,) if node.or_replace else ()))
         existing = self.catalog.find_table(key)
         if existing is not None and node.if_not_exists:
             self._end("CREATE_VIEW", key, "SKIP", lambda: None)
@@ -215,7 +224,12 @@ class _Ddl:
             raise ApiError(409, "duplicate", f"Already Exists: Table {key[0]}:{key[1]}.{key[2]}")
         body = {k: v for k, v in definitions.options(node.options, node, self.text).items() if v is not None}
         place, named = self._at(node.query), bool(node.columns)
-        fields, read = views.schema(self.catalog, self.job.project, self.job.location, node.text, place, named=named)
+        caller = self.job.caller
+        fields, read = views.schema(
+            self.catalog, self.job.project, self.job.location, node.text, place, caller=caller, named=named
+        )
+        for one in read:
+            caller.need(permits.GET_DATA, Resource(*one))
         if node.columns:
             if len(node.columns) != len(fields):
                 raise invalid_query(
@@ -231,6 +245,7 @@ class _Ddl:
     def _create_schema(self, node: st.CreateSchema) -> None:
         project, dataset = (self.job.project, node.path[0]) if len(node.path) == 1 else (node.path[0], node.path[1])
         check_ids((project, dataset, "x"))
+        self.job.caller.need("bigquery.datasets.create", Resource(project))
         location = self.job.location
         for name, value in node.options.items():
             if name != "location" or not isinstance(value, s.Literal):
@@ -240,11 +255,13 @@ class _Ddl:
         if exists and not node.if_not_exists:
             raise ApiError(409, "duplicate", f"Already Exists: Dataset {project}:{dataset}")
         key = project, dataset, ""
+        creator = self.job.caller
+        access = {"access": [{"role": "OWNER", "userByEmail": creator.email}]} if creator.is_checked else {}
         if exists:
             self._end("CREATE_SCHEMA", key, "SKIP", lambda: None)
         else:
             self._end(
-                "CREATE_SCHEMA", key, "CREATE", lambda: self.catalog.create_dataset(project, dataset, location, {})
+                "CREATE_SCHEMA", key, "CREATE", lambda: self.catalog.create_dataset(project, dataset, location, access)
             )
 
     # -- DROP, TRUNCATE, ALTER -------------------------------------------------------------------------
@@ -253,6 +270,9 @@ class _Ddl:
         if node.what == "SCHEMA":
             project, dataset = (self.job.project, node.path[0]) if len(node.path) == 1 else (node.path[0], node.path[1])
             key: Key = (project, dataset, "")
+            self.job.caller.need("bigquery.datasets.delete", Resource(project, dataset))
+            if node.cascade:
+                self.job.caller.need(permits.DELETE, Resource(project, dataset))
             if node.if_exists and not self.catalog.database.row(
                 "SELECT 1 FROM datasets WHERE project = ? AND dataset = ?", project, dataset
             ):
@@ -262,7 +282,7 @@ class _Ddl:
                 "DROP_SCHEMA", key, "DROP", lambda: self.catalog.delete_dataset(project, dataset, contents=node.cascade)
             )
             return
-        key = self._key(node.path)
+        key = self._key(node.path, permits.GET, permits.DELETE)
         existing = self.catalog.find_table(key)
         kind = f"DROP_{node.what}"
         if existing is None:
@@ -278,7 +298,7 @@ class _Ddl:
         self._end(kind, key, "DROP", lambda: self.catalog.delete_table(key))
 
     def _truncate(self, node: st.Truncate) -> None:
-        record = self.resolver.record(self._key(node.table.parts))
+        record = self.resolver.record(self._key(node.table.parts, permits.UPDATE_DATA))
         if record.is_view:
             raise invalid(f"{record.path} is a view and cannot be truncated.")
         if not self.dry_run and self.catalog.has_young_streamed_rows(record.uid):
@@ -290,7 +310,7 @@ class _Ddl:
         del self.job.statistics["query"]["ddlOperationPerformed"]
 
     def _alter(self, node: st.AlterTable) -> None:
-        key = self._key(node.table.parts)
+        key = self._key(node.table.parts, permits.GET, permits.UPDATE)
         record = self.catalog.find_table(key)
         if record is None:
             if node.if_exists:

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from emulators.bigquery import column_limits, partitions, schemas
+from emulators.bigquery.access.resources import Resource
 from emulators.bigquery.errors import ApiError, duplicate, invalid, invalid_query, not_found, not_implemented
 from emulators.bigquery.jobs import anonymous
 from emulators.bigquery.jobs.host import Host
@@ -105,6 +106,8 @@ def write(
     """
     for _ in range(_ATTEMPTS):
         prepared = prepare(host.catalog, destination, rows, given)
+        if prepared.table is not None and prepared.fields != prepared.table.fields:
+            job.caller.need("bigquery.tables.update", Resource(*destination.key))
         described(prepared)
         try:
             host.finish(job, lambda p=prepared: commit(host.catalog, p))  # type: ignore[misc]

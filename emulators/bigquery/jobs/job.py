@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from emulators.bigquery.access.callers import ANYBODY, NOBODY, Caller
 from emulators.bigquery.errors import ApiError
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.storage.records import etag
@@ -45,6 +46,8 @@ class Job:
     persisted: bool = False
     cancelled: bool = False
     connection: Any = None
+    caller: Caller = ANYBODY
+    creator: str = NOBODY
     timed_out: bool = False
 
     @property
@@ -93,14 +96,19 @@ class Job:
         return {
             "kind": "bigquery#job",
             "etag": etag(self.key, self.state),
-            "id": f"{self.project}:{self.location}.{self.id}",
+            "id": self.label,
             "selfLink": f"/bigquery/v2/projects/{self.project}/jobs/{self.id}?location={self.location}",
             "jobReference": self.reference(),
             "configuration": self.configuration,
             "statistics": statistics,
             "status": status,
-            "user_email": "anonymous@embedded.invalid",
+            "user_email": self.creator,
         }
+
+    @property
+    def label(self) -> str:
+        """As messages name it."""
+        return f"{self.project}:{self.location}.{self.id}"
 
     def check_wanted(self) -> None:
         """Raise stopped or timeout when the job is no longer to run."""
@@ -141,4 +149,5 @@ def from_resource(body: dict[str, Any]) -> Job:
         statistics,
     )
     job.persisted = True
+    job.creator = body["user_email"]
     return job

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from emulators.bigquery import rows_in, schemas
 from emulators.bigquery.errors import ApiError, invalid, not_implemented
-from emulators.bigquery.jobs import csv_rows, destinations, parquet_rows
+from emulators.bigquery.jobs import csv_rows, destinations, parquet_rows, permits
 from emulators.bigquery.jobs.host import Host
 from emulators.bigquery.jobs.job import Job
 
@@ -51,6 +51,7 @@ class LoadRunner:
         """Parse, check, put in place; raises ApiError."""
         config = job.configuration["load"]
         destination = destinations.read(config, default_write="WRITE_APPEND")
+        permits.to_write(job.caller, destination)
         properties = config.get("destinationTableProperties") or {}
         for name in ("description", "friendlyName", "labels"):
             if properties.get(name):

@@ -61,7 +61,7 @@ class Planner:
             if cached.tables:
                 job.location = self.catalog.dataset(cached.tables[0].project, cached.tables[0].dataset).location
             return cached
-        resolver = Resolver(self.catalog, job.project, given)
+        resolver = Resolver(self.catalog, job.project, given, job.caller)
         plan = compile_statement(text, statement, resolver, kinds, default)
         if resolver.location:
             job.location = resolver.location

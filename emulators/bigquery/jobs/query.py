@@ -9,7 +9,7 @@ from typing import Any
 
 from emulators.bigquery import schemas
 from emulators.bigquery.errors import invalid, invalid_query, not_implemented
-from emulators.bigquery.jobs import anonymous, destinations, measuring, parameters, stages
+from emulators.bigquery.jobs import anonymous, destinations, measuring, parameters, permits, stages
 from emulators.bigquery.jobs.ddl import DdlRunner, is_ddl
 from emulators.bigquery.jobs.dml import DmlRunner
 from emulators.bigquery.jobs.execution import Execution
@@ -80,6 +80,7 @@ class QueryRunner:
         for statement in statements:
             part = Job(job.project, job.location, job.id, job.configuration, job.created_ms)
             part.connection = None
+            part.caller, part.creator = job.caller, job.creator
             self._one(part, text, statement, kinds, values, default, dry_run=False, last=False, parent=job)
             processed += int(part.statistics["query"].get("totalBytesProcessed", "0"))
             if isinstance(statement, st.QueryStatement):
@@ -116,6 +117,9 @@ class QueryRunner:
                 cached = self._planner.analyse(job, text, statement, kinds, default)
                 if config.get("destinationTable") and cached.plan.rows is not None:
                     cached.plan.rows.check_destination()
+                permits.to_query(job.caller, cached)
+                if config.get("destinationTable"):
+                    permits.to_write(job.caller, destinations.read(config, default_write="WRITE_EMPTY"))
                 measuring.describe(self._catalog, self._host.engine, job, cached)
                 if dry_run:
                     return

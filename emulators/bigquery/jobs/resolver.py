@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from emulators.bigquery import information_schema
+from emulators.bigquery.access.callers import Caller
+from emulators.bigquery.access.resources import Resource
 from emulators.bigquery.errors import ApiError, invalid, not_found, not_implemented
 from emulators.bigquery.jobs import anonymous
 from emulators.bigquery.sql.tables import InlineTable, TableInfo
@@ -18,11 +20,13 @@ _IN_TABLE_NAMES = frozenset(["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd
 class Resolver:
     """Names as one query sees them; `records` are the tables it named.
 
+    What the caller may not read is denied where it is not found: nobody learns from errors what there is.
     All are in one `location`: the one given, or else that of the first (docs/locations, "Specify locations").
     """
 
-    def __init__(self, catalog: Catalog, project: str, location: str | None) -> None:
+    def __init__(self, catalog: Catalog, project: str, location: str | None, caller: Caller) -> None:
         self._catalog = catalog
+        self._caller = caller
         self.project = project
         self.records: dict[int, TableRecord] = {}
         self.location: str | None = location
@@ -45,6 +49,7 @@ class Resolver:
         """A table; raises notFound with the location, as queries do."""
         upper = [p.upper() for p in parts]
         if "INFORMATION_SCHEMA" in upper[:-1] or upper[-1:] == ["INFORMATION_SCHEMA"]:
+            self._need_metadata(parts[: upper.index("INFORMATION_SCHEMA")] or list(default or ()))
             return information_schema.table(self._catalog, self.project, parts, default)
         key = self.key(parts, default)
         if key[2] == "__TABLES_SUMMARY__":
@@ -52,6 +57,7 @@ class Resolver:
                 "the meta-table __TABLES_SUMMARY__; __TABLES__ and INFORMATION_SCHEMA.TABLES are served"
             )
         if key[2] == information_schema.META_TABLE:
+            self._need_metadata([key[0], key[1]])
             return information_schema.meta_table(self._catalog, self._in_location(key))
         return self.record(key).info
 
@@ -87,13 +93,25 @@ class Resolver:
         name, dollar, _ = key[2].partition("$")
         if dollar:
             raise invalid(f"Table decorators are not supported in standard SQL: {key[2]}", "query")
-        key = self._in_location((key[0], key[1], name))
+        key = key[0], key[1], name
+        if self._catalog.find_table(key) is None:
+            self._caller.need("bigquery.tables.getData", Resource(*key))
+        key = self._in_location(key)
         try:
             record = self._catalog.table(key)
         except ApiError as error:
             raise self._elsewhere(error) from error
         self.records[record.uid] = record
         return record
+
+    def _need_metadata(self, qualifiers: list[str]) -> None:
+        """What the metadata views ask for (docs/information-schema-tables, "Required permissions")."""
+        if not qualifiers:
+            self._caller.need("bigquery.datasets.get", Resource(self.project))
+            return
+        owner = qualifiers[0] if len(qualifiers) > 1 else self.project
+        for permission in ("bigquery.tables.get", "bigquery.tables.list"):
+            self._caller.need(permission, Resource(owner, qualifiers[-1]))
 
     def wildcard(self, parts: list[str], default: tuple[str, str] | None) -> list[TableInfo]:
         """Tables that a path ending in * matches, in order of their names."""

@@ -58,6 +58,14 @@ class Catalog(Contents):
                 self._remember(self._datasets, key, found)
         return found
 
+    def access_of(self, project: str, dataset: str) -> list[dict[str, Any]]:
+        """The entries of `access` of a dataset; none for one that there is not."""
+        try:
+            found: list[dict[str, Any]] = self.dataset(project, dataset).body.get("access") or []
+        except ApiError:
+            return []
+        return found
+
     def create_dataset(self, project: str, dataset: str, location: str, body: dict[str, Any]) -> DatasetRecord:
         """A new dataset; raises duplicate."""
         now = self.clock_ms()

@@ -88,13 +88,17 @@ class History:
         return fragments.read(self._files, row[0], row[1])
 
     def page(
-        self, project: str, states: set[str], before: tuple[int, str] | None, limit: int, times: tuple[int, int]
-    ) -> list[dict[str, Any]]:
-        """Resources, newest first, after the job at `before` (its time and id)."""
-        condition, args = "", []
+        self, project: str, states: set[str], before: tuple[int, str] | None, limit: int, times: tuple[int, int],
+        creator: str | None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Resources, newest first, after the job at `before` (its time and id); of one creator, or of all."""
+        condition, args = "", list[Any]()
         if before is not None:
             condition = " AND (created_ms < ? OR (created_ms = ? AND id > ?))"
             args = [before[0], before[0], before[1]]
+        if creator is not None:
+            condition += " AND json_extract(body, '$.user_email') = ?"
+            args.append(creator)
         marks = ",".join("?" * len(states))
         rows = self._database.rows(
             f"SELECT body FROM jobs WHERE project = ? AND state IN ({marks}) AND created_ms BETWEEN ? AND ?{condition}"

@@ -19,6 +19,7 @@ from google.api_core.client_options import ClientOptions
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
+from google.oauth2.credentials import Credentials
 
 from emulators.bigquery import create_app
 
@@ -47,12 +48,12 @@ class Clock:
 
 
 @contextlib.contextmanager
-def serve(data_dir: Path, clock: Callable[[], datetime]) -> Iterator[str]:
+def serve(data_dir: Path, clock: Callable[[], datetime], permissions: Path | None = None) -> Iterator[str]:
     """A server in a thread of this process; yields its URL."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            create_app(data_dir, clock=clock),
+            create_app(data_dir, clock=clock, permissions=permissions),
             log_level="warning",
             timeout_graceful_shutdown=1,
             # A busy machine pauses for longer than uvicorn's five seconds: a call then met a connection just closed.
@@ -72,10 +73,10 @@ def serve(data_dir: Path, clock: Callable[[], datetime]) -> Iterator[str]:
             thread.join(10)
 
 
-def connect(url: str, project: str) -> bigquery.Client:
-    return bigquery.Client(
-        project=project, credentials=AnonymousCredentials(), client_options=ClientOptions(api_endpoint=url)
-    )
+def connect(url: str, project: str, token: str | None = None) -> bigquery.Client:
+    """Google's client; with a token, as the account whose it is."""
+    credentials = AnonymousCredentials() if token is None else Credentials(token)  # type: ignore[no-untyped-call]
+    return bigquery.Client(project=project, credentials=credentials, client_options=ClientOptions(api_endpoint=url))
 
 
 @dataclass
