@@ -86,6 +86,7 @@ _VIEWS: dict[str, tuple[tuple[str, t.Type], ...]] = {
         ("location", _S),
     ),
 }
+_DAY_MS = 24 * 3600 * 1000
 _MAX_ROWS = 100_000
 # The meta-table of a dataset from before INFORMATION_SCHEMA, which scripts still read.
 META_TABLE = "__TABLES__"
@@ -203,6 +204,8 @@ def _table_options(_catalog: Catalog, one: TableRecord) -> list[tuple[Any, ...]]
     for key, name in (("description", "description"), ("friendlyName", "friendly_name")):
         if one.body.get(key):
             out.append((*one.key, name, "STRING", json.dumps(one.body[key], ensure_ascii=False)))
+    if one.partition_lifetime_ms:
+        out.append((*one.key, "partition_expiration_days", "FLOAT64", str(one.partition_lifetime_ms / _DAY_MS)))
     if one.info.require_filter:
         out.append((*one.key, "require_partition_filter", "BOOL", "true"))
     if one.body.get("labels"):

@@ -72,6 +72,10 @@ def check(body: dict[str, Any], fields: Fields) -> None:
 def _check_time(by_name: dict[str, dict[str, Any]], time: dict[str, Any]) -> None:
     if time.get("type") not in _FORMATS:
         raise invalid(f"Invalid value for timePartitioning.type: {time.get('type')} is not a valid value")
+    if int(time.get("expirationMs") or 0) < 0:
+        raise invalid(
+            f"Invalid value for timePartitioning.expirationMs: {time['expirationMs']}; it must not be negative"
+        )
     if not time.get("field"):
         return
     field = _partition_field(by_name, time["field"])
@@ -162,6 +166,19 @@ def check_decorator(part: str, partitioning: Partitioning | None, path: str) -> 
 def current(partitioning: Partitioning, now_ms: int) -> str:
     """The ingestion-time partition of now."""
     return datetime.fromtimestamp(now_ms / 1000, UTC).strftime(_FORMATS[partitioning.type])
+
+
+def start_of(part: str) -> datetime | None:
+    """When a partition of time starts, in UTC: its _PARTITIONTIME; None for rows that have none.
+
+    >>> start_of("202401")
+    datetime.datetime(2024, 1, 1, 0, 0)
+    """
+    if not part.isdigit():
+        return None
+    numbers = [int(part[:4]), *(int(part[i : i + 2]) for i in range(4, len(part), 2))]
+    year, month, day, hour = (numbers + [1, 1, 0][len(numbers) - 1 :])[:4]
+    return datetime(year, month, day, hour)
 
 
 def split(rows: pa.Table, partitioning: Partitioning | None, now_ms: int, decorator: str | None) -> dict[str, pa.Table]:

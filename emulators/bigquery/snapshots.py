@@ -7,11 +7,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 import duckdb
 import pyarrow as pa
 
+from emulators.bigquery import partitions
 from emulators.bigquery.locks import TableLocks
 from emulators.bigquery.sql import types as t
 from emulators.bigquery.sql.tables import table_name
@@ -132,7 +132,7 @@ class Snapshots:
         for seq, part, content in self._catalog.additions(table, after=snapshot.seq):
             rows = content.num_rows
             if table.info.ingestion_time:
-                begins = pa.array([partition_start(part)] * rows, pa.timestamp("us"))
+                begins = pa.array([partitions.start_of(part)] * rows, pa.timestamp("us"))
                 content = content.append_column(PARTITION_TIME, begins)  # noqa: PLW2901 - the same rows, with more in them
             parts.append(content.append_column(SEQUENCE, pa.array([seq] * rows, pa.int64())))
         if parts:
@@ -160,16 +160,3 @@ class Snapshots:
                 self._drop(key)
             if self._size <= _CACHE_BYTES and len(self._snapshots) <= _CACHE_TABLES:
                 return
-
-
-def partition_start(part: str) -> datetime | None:
-    """The _PARTITIONTIME of a partition id; None for rows that have none.
-
-    >>> partition_start("202401")
-    datetime.datetime(2024, 1, 1, 0, 0)
-    """
-    if not part.isdigit():
-        return None
-    numbers = [int(part[:4]), *(int(part[i : i + 2]) for i in range(4, len(part), 2))]
-    year, month, day, hour = (numbers + [1, 1, 0][len(numbers) - 1 :])[:4]
-    return datetime(year, month, day, hour)

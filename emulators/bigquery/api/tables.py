@@ -66,10 +66,8 @@ def _body(request: Request, project: str, dataset: str, given: dict[str, Any]) -
     check_labels(given.get("labels"))
     body = {k: v for k, v in given.items() if k in _SETTABLE and v not in (None, False)}
     if "timePartitioning" in body:
-        time = {k: v for k, v in body["timePartitioning"].items() if v not in (None, "")}
-        if time.get("expirationMs", "0") != "0":
-            raise not_implemented("expirationMs of partitions")
-        body["timePartitioning"] = time
+        # 0 and null are how an expiration is taken away
+        body["timePartitioning"] = {k: v for k, v in body["timePartitioning"].items() if v not in (None, "", "0")}
     if "view" in body:
         view = body["view"]
         if not view.get("query"):
@@ -171,6 +169,8 @@ async def update(request: Request) -> Response:
     with catalog.database.alone():  # what is read here is what is replaced
         record = catalog.table(key_of(request))
         check_etag(request, record.etag)
+        if request.method == "PATCH" and changes.get("timePartitioning"):
+            changes["timePartitioning"] = (record.body.get("timePartitioning") or {}) | changes["timePartitioning"]
         body = merged(record.body, changes) if request.method == "PATCH" else dict(changes)
         if record.is_view:
             changed = _changed_view(request, record, body)

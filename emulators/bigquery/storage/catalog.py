@@ -11,6 +11,7 @@ from emulators.bigquery.errors import ApiError, duplicate, not_found
 from emulators.bigquery.schemas import Fields
 from emulators.bigquery.storage.contents import Contents
 from emulators.bigquery.storage.database import Database
+from emulators.bigquery.storage.expiry import Expiry
 from emulators.bigquery.storage.records import DatasetRecord, Key, TableRecord, dataset_of, etag, table_of
 
 
@@ -28,6 +29,7 @@ class Catalog(Contents):
 
     def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
         super().__init__(database, clock_ms)
+        self._expiry = Expiry(database)
         self.on_new_schema: Callable[[int, Fields, Fields], None] = _nobody_asks
         self._tables: OrderedDict[Key, TableRecord] = OrderedDict()
         self._datasets: OrderedDict[tuple[str, str], DatasetRecord] = OrderedDict()
@@ -120,7 +122,7 @@ class Catalog(Contents):
     # -- tables ----------------------------------------------------------------------------------------
 
     def find_table(self, key: Key) -> TableRecord | None:
-        """A table, or None."""
+        """A table, or None; what has expired of it is gone before anybody sees it."""
         found = self._tables.get(key)
         if found is None:
             with self.database.alone():
@@ -129,7 +131,11 @@ class Catalog(Contents):
                     return None
                 found = table_of(row)
                 self._remember(self._tables, key, found)
-        return found
+        return self._without_expired(found)
+
+    def _without_expired(self, table: TableRecord) -> TableRecord:
+        gone = self._expiry.expired(table, self.clock_ms())
+        return self.drop_partitions(table, gone) if gone else table
 
     def table(self, key: Key) -> TableRecord:
         """A table; raises notFound for it or its dataset."""
@@ -190,7 +196,7 @@ class Catalog(Contents):
             "SELECT * FROM tables WHERE project = ? AND dataset = ? AND name > ? ORDER BY name LIMIT ?",
             project, dataset, after, limit,
         )  # fmt: skip
-        return [table_of(r) for r in rows]
+        return [self._without_expired(table_of(r)) for r in rows]
 
     def table_names(self, project: str, dataset: str) -> list[str]:
         """All names in a dataset."""

@@ -143,6 +143,25 @@ class Contents:
             self.changed(old, new)
         return new
 
+    def drop_partitions(self, table: TableRecord, parts: list[str]) -> TableRecord:
+        """The table without the rows of partitions; nobody has changed it, so its etag and times stay."""
+        with self.database.transaction() as db:
+            row = db.execute("SELECT * FROM tables WHERE uid = ?", (table.uid,)).fetchone()
+            if row is None:
+                return table
+            old = table_of(row)
+            for part in parts:
+                named = (table.uid, part)
+                where = "uid = ? AND part = ?"
+                self._discard(
+                    db.execute(f"SELECT file FROM fragments WHERE {where} AND file IS NOT NULL", named).fetchall()
+                )
+                db.execute(f"DELETE FROM fragments WHERE {where}", named)
+            new = dataclasses.replace(old, epoch=old.epoch + 1)
+            db.execute("UPDATE tables SET epoch = ? WHERE uid = ?", (new.epoch, new.uid))
+            self.changed(old, new)
+        return new
+
     def _merge_small(self, table: TableRecord, seq: int) -> None:
         """Merge many small fragments into one, so that a table fed row by row stays quick to read.
 

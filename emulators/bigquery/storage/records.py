@@ -70,6 +70,11 @@ class TableRecord:
         """Whether it is a logical view."""
         return "view" in self.body
 
+    @property
+    def partition_lifetime_ms(self) -> int:
+        """How long after its start a partition is kept; 0 for always."""
+        return int((self.body.get("timePartitioning") or {}).get("expirationMs") or 0)
+
     @cached_property
     def columns(self) -> tuple[tuple[str, t.Type], ...]:
         """Names and types."""
