@@ -17,6 +17,9 @@ locals {
     x_meta_dead_letters      = ["dead_letter"]
     x_meta_audit             = ["api", "admin"]
   }
+  # Whoever appends rows by streaming also needs bigquery.datasets.get on the dataset (facts 35).
+  control_streams = toset(flatten(values(local.control_appends)))
+
   control_reads = {
     x_meta_runs       = ["api", "admin", "run_pipeline", "run_pipeline_bulk", "fan_out", "dead_letter"]
     x_meta_run_copies = ["fan_out"]
@@ -33,10 +36,18 @@ resource "google_bigquery_dataset" "control" {
   delete_contents_on_destroy = false
   deletion_policy            = var.protect_data ? "PREVENT" : "DELETE"
 
-  # Said, because without it BigQuery lets in every viewer and editor of the project.
+  # Said, because without it BigQuery lets in every viewer and editor of the project. It is the whole access list: a
+  # google_bigquery_dataset_iam_member beside it would be taken out again by the next apply.
   access {
     role          = "OWNER"
     special_group = "projectOwners"
+  }
+  dynamic "access" {
+    for_each = local.control_streams
+    content {
+      role          = "projects/${var.project_id}/roles/${google_project_iam_custom_role.dataset_viewer.role_id}"
+      user_by_email = trimprefix(local.members[access.value], "serviceAccount:")
+    }
   }
   depends_on = [google_project_service.this]
 }
@@ -74,6 +85,14 @@ resource "google_project_iam_custom_role" "reader" {
   title       = "Convergence: read rows"
   description = "Read the rows of a table."
   permissions = ["bigquery.tables.get", "bigquery.tables.getData"]
+  depends_on  = [google_project_service.this]
+}
+
+resource "google_project_iam_custom_role" "dataset_viewer" {
+  role_id     = "convergenceDatasetViewer"
+  title       = "Convergence: see a dataset"
+  description = "See a dataset's description, location and labels. No table, no row."
+  permissions = ["bigquery.datasets.get"]
   depends_on  = [google_project_service.this]
 }
 

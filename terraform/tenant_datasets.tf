@@ -14,6 +14,13 @@ locals {
       functions    = ["api", "fan_out"]
       records_only = true
     }
+    # Streaming into those tables also asks for their dataset (facts 35), which a condition on tables' names would refuse.
+    convergenceTenantDatasets = {
+      title        = "Convergence: see tenants' datasets"
+      permissions  = ["bigquery.datasets.get"]
+      functions    = ["api", "fan_out"]
+      records_only = false
+    }
     # Who a tenant is.
     convergenceTenantLookup = {
       title        = "Convergence: look tenants up"

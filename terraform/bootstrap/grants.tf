@@ -15,7 +15,7 @@ locals {
       local.apart ? [] : local.tenant_roles,
     ) },
   )
-  tenant_roles = [for name in ["convergenceTenantLife", "convergenceTenantLookup", "convergenceTenantRecords", "convergenceTenantResults"] : "projects/${local.data_project}/roles/${name}"]
+  tenant_roles = [for name in ["convergenceTenantDatasets", "convergenceTenantLife", "convergenceTenantLookup", "convergenceTenantRecords", "convergenceTenantResults"] : "projects/${local.data_project}/roles/${name}"]
 }
 
 resource "google_project_iam_custom_role" "grant" {

@@ -7,7 +7,8 @@ locals {
   permissions = {
     google_artifact_registry_repository            = ["artifactregistry.repositories.create", "artifactregistry.repositories.get", "artifactregistry.repositories.update"]
     google_artifact_registry_repository_iam_member = ["artifactregistry.repositories.getIamPolicy", "artifactregistry.repositories.setIamPolicy"]
-    # Since March 2026 a dataset's access list is a policy of its own, also when the dataset is made with one.
+    # …IamPolicy: an organisation may have made a dataset's access list a policy of its own, also when the dataset is made
+    # with one (enable_fine_grained_dataset_acls_option; Google announced it for all, and in March 2026 left it optional).
     google_bigquery_dataset                = ["bigquery.datasets.create", "bigquery.datasets.get", "bigquery.datasets.getIamPolicy", "bigquery.datasets.setIamPolicy", "bigquery.datasets.update"]
     google_bigquery_dataset_iam_member     = ["bigquery.datasets.get", "bigquery.datasets.getIamPolicy", "bigquery.datasets.setIamPolicy", "bigquery.datasets.update"]
     google_bigquery_table                  = ["bigquery.tables.create", "bigquery.tables.get", "bigquery.tables.update"]

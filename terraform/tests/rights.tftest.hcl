@@ -148,6 +148,21 @@ run "control_dataset_is_apart_in_one_project" {
   }
 }
 
+run "who_streams_rows_sees_the_dataset" {
+  command = plan
+
+  assert {
+    condition     = local.control_streams == toset(keys(local.members)) && google_project_iam_custom_role.dataset_viewer.permissions == toset(["bigquery.datasets.get"])
+    error_message = "tabledata.insertAll asks for bigquery.datasets.get on the control dataset, and for no more of it."
+  }
+  assert {
+    condition = alltrue([for function in ["api", "fan_out"] :
+      !strcontains(google_project_iam_member.tenants["convergenceTenantDatasets/${function}"].condition[0].expression, "/tables/")
+    ])
+    error_message = "A condition on tables' names is false of a dataset: who writes tenants' records could not stream them."
+  }
+}
+
 run "tenants_have_a_project_of_their_own" {
   command = plan
   variables {

@@ -20,6 +20,15 @@ def grants(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     for address, one in made(plan).items():
         if "member" in one and "role" in one:
             found.append((_principal(one["member"]), _role(one["role"]), _on(address, one)))
+        found += [
+            (
+                _principal(f"serviceAccount:{access['user_by_email']}"),
+                _role(access["role"]),
+                f"dataset `{one['dataset_id']}`",
+            )
+            for access in one.get("access") or []
+            if access["user_by_email"]
+        ]
     return sorted(found)
 
 

@@ -130,7 +130,28 @@ def test_the_control_dataset_says_who_may_open_it(planned):
     [dataset] = made(planned, "google_bigquery_dataset").values()
 
     # Without, BigQuery lets in the project's viewers and editors (facts 14).
-    assert [(one["role"], one["special_group"]) for one in dataset["access"]] == [("OWNER", "projectOwners")]
+    owners = [one for one in dataset["access"] if not one["user_by_email"]]
+    assert [(one["role"], one["special_group"]) for one in owners] == [("OWNER", "projectOwners")]
+    # Terraform's two ways to open a dataset undo each other: the list beside it, and a resource for each member.
+    others = {one["dataset_id"] for one in made(planned, "google_bigquery_dataset_iam_member").values()}
+    assert dataset["dataset_id"] not in others
+
+
+def test_who_streams_rows_may_do_the_three_things_that_streaming_asks_for(planned):
+    # tabledata.insertAll: tables.updateData and tables.get on the table, datasets.get on its dataset (facts 35).
+    roles = {f"`{name}`": set(permissions) for name, permissions in custom_roles(planned).items()}
+    given = [(who, on, roles[role]) for who, role, on in grants(planned) if role in roles]
+    streaming = {"bigquery.tables.updateData", "bigquery.tables.get"}
+
+    into_control = {who for who, on, permissions in given if on.startswith("table ") and streaming <= permissions}
+    assert into_control == {who for who, on, ones in given if ones == {"bigquery.datasets.get"} and "control" in on}
+    into_tenants = {who for who, on, permissions in given if "project" in on and streaming <= permissions}
+    assert into_tenants == {
+        who
+        for who, on, permissions in given
+        if "project" in on and "records-only" not in on and "bigquery.datasets.get" in permissions
+    }
+    assert (len(into_control), len(into_tenants)) == (6, 5)
 
 
 def test_nobody_has_a_basic_role_or_one_over_a_whole_service(planned):

@@ -147,13 +147,14 @@ def test_who_has_rights_to_tenants_datasets_has_none_to_the_control_dataset_and_
         if ".tenants[" in address
     }
 
-    assert len(rights) == 6  # a function, a role
-    for (member, _), one in rights.items():
+    assert len(rights) == 8  # a function, a role
+    for (member, role), one in rights.items():
 
         def may(name: str, one: Mapping[str, Any] = one) -> bool:
             return reaches(one, f"projects/{one['project']}/datasets/{name}")
 
-        any_table = re.search("-(run-pipeline|run-pipeline-bulk|admin)@", member) is not None
+        sees_datasets_alone = role.endswith("/convergenceTenantDatasets")
+        any_table = sees_datasets_alone or re.search("-(run-pipeline|run-pipeline-bulk|admin)@", member) is not None
         assert may("acmeinc_23xv2/tables/x_meta_tenant"), member
         assert may("acmeinc_23xv2_gcp_silver_cost") is any_table, member
         assert may("acmeinc_23xv2_gcp_silver_cost/tables/billing_cost_daily") is any_table, member
