@@ -174,7 +174,7 @@ resource "google_monitoring_notification_channel" "email" {
   description  = "Told of Convergence's alerts."
   type         = "email"
   labels       = { email_address = each.key }
-  depends_on   = [google_project_service.this]
+  depends_on   = [time_sleep.apis_are_ready]
 }
 
 resource "google_monitoring_alert_policy" "this" {
@@ -215,7 +215,7 @@ resource "google_monitoring_alert_policy" "this" {
       url          = "https://console.cloud.google.com/logs/query;query=${replace(urlencode(each.value.logs), "+", "%20")}?project=${var.project_id}"
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 output "alerts" {

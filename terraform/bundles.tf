@@ -23,7 +23,7 @@ resource "google_storage_bucket" "bundles" {
       type = "Delete"
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 # A new content is a new object, so that the function is deployed anew; the same content is the same object.
@@ -61,14 +61,14 @@ resource "google_artifact_registry_repository" "functions" {
       older_than = "2592000s"
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 # Builds the images, and can do nothing else: the default build account could edit the project.
 resource "google_service_account" "build" {
   account_id   = "convergence-build"
   display_name = "Builds the images of the functions"
-  depends_on   = [google_project_service.this]
+  depends_on   = [time_sleep.apis_are_ready]
 }
 
 resource "google_project_iam_member" "build_logs" {
@@ -102,7 +102,7 @@ resource "time_sleep" "build_is_ready" {
   create_duration = "150s"
   triggers        = { account = google_service_account.build.email }
   depends_on = [
-    google_project_service.this,
+    time_sleep.apis_are_ready,
     google_project_iam_member.build_logs,
     google_project_iam_member.build_sources,
     google_artifact_registry_repository_iam_member.build,

@@ -49,7 +49,7 @@ resource "google_bigquery_dataset" "control" {
       user_by_email = trimprefix(local.members[access.value], "serviceAccount:")
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 resource "google_bigquery_table" "control" {
@@ -77,7 +77,7 @@ resource "google_project_iam_custom_role" "appender" {
   title       = "Convergence: append rows"
   description = "Add rows to a table, without reading it."
   permissions = ["bigquery.tables.get", "bigquery.tables.updateData"]
-  depends_on  = [google_project_service.this]
+  depends_on  = [time_sleep.apis_are_ready]
 }
 
 resource "google_project_iam_custom_role" "reader" {
@@ -85,7 +85,7 @@ resource "google_project_iam_custom_role" "reader" {
   title       = "Convergence: read rows"
   description = "Read the rows of a table."
   permissions = ["bigquery.tables.get", "bigquery.tables.getData"]
-  depends_on  = [google_project_service.this]
+  depends_on  = [time_sleep.apis_are_ready]
 }
 
 resource "google_project_iam_custom_role" "dataset_viewer" {
@@ -93,7 +93,7 @@ resource "google_project_iam_custom_role" "dataset_viewer" {
   title       = "Convergence: see a dataset"
   description = "See a dataset's description, location and labels. No table, no row."
   permissions = ["bigquery.datasets.get"]
-  depends_on  = [google_project_service.this]
+  depends_on  = [time_sleep.apis_are_ready]
 }
 
 resource "google_bigquery_table_iam_member" "appender" {
@@ -128,7 +128,7 @@ resource "google_project_iam_custom_role" "job_viewer" {
   title       = "Convergence: look at jobs"
   description = "See whether a job is alive, whoever started it."
   permissions = ["bigquery.jobs.get"]
-  depends_on  = [google_project_service.this]
+  depends_on  = [time_sleep.apis_are_ready]
 }
 
 # Whether a dead letter's run goes on depends on the jobs that run_pipeline has started.

@@ -127,5 +127,5 @@ resource "google_monitoring_dashboard" "this" {
       }], [local.fullness])
     }
   })
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }

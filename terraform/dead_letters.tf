@@ -3,7 +3,7 @@
 resource "google_pubsub_topic" "dead_letters" {
   #checkov:skip=CKV_GCP_83:Messages hold no secret and no tenant's data; Google's own keys encrypt them
   name       = local.topics.dead_letters
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 # Pub/Sub itself moves them there.

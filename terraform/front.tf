@@ -7,7 +7,7 @@ resource "google_compute_global_address" "front" {
 
   name        = "convergence-front"
   description = "Where the domain's A record points."
-  depends_on  = [google_project_service.this]
+  depends_on  = [time_sleep.apis_are_ready]
 }
 
 output "front_address" {
@@ -24,7 +24,7 @@ resource "google_compute_region_network_endpoint_group" "api" {
   cloud_run {
     service = module.api.name
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 resource "google_compute_backend_service" "api" {
@@ -120,6 +120,7 @@ resource "google_compute_security_policy" "front" {
       }
     }
   }
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 # Another domain is another certificate, made before the proxy leaves the old one.
@@ -133,7 +134,7 @@ resource "google_compute_managed_ssl_certificate" "front" {
   lifecycle {
     create_before_destroy = true
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 resource "google_compute_ssl_policy" "front" {
@@ -142,7 +143,7 @@ resource "google_compute_ssl_policy" "front" {
   name            = "convergence-front"
   profile         = "MODERN"
   min_tls_version = "TLS_1_2"
-  depends_on      = [google_project_service.this]
+  depends_on      = [time_sleep.apis_are_ready]
 }
 
 resource "google_compute_url_map" "https" {
@@ -181,7 +182,7 @@ resource "google_compute_url_map" "http" {
     strip_query            = false
     redirect_response_code = "PERMANENT_REDIRECT" # 308: the method stays
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 resource "google_compute_target_http_proxy" "front" {

@@ -3,7 +3,7 @@
 resource "google_kms_key_ring" "this" {
   name       = "convergence"
   location   = var.region
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 # A key that is destroyed takes with it what it encrypted: for good after thirty days. In production Terraform refuses

@@ -43,7 +43,7 @@ resource "google_logging_metric" "events" {
     function = "EXTRACT(resource.labels.service_name)"
     status   = "EXTRACT(jsonPayload.status)"
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 # Whatever a function logs at ERROR or CRITICAL, also what Cloud Run says of it (no memory left: without an event). Not the
@@ -72,7 +72,7 @@ resource "google_logging_metric" "errors" {
     event    = "EXTRACT(jsonPayload.event)"
     function = "EXTRACT(resource.labels.service_name)"
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 resource "google_logging_metric" "scheduler_failures" {
@@ -87,5 +87,5 @@ resource "google_logging_metric" "scheduler_failures" {
     metric_kind = "DELTA"
     value_type  = "INT64"
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }

@@ -24,7 +24,7 @@ locals {
 resource "google_service_account" "push" {
   account_id   = "convergence-push"
   display_name = "Pushes messages to the functions"
-  depends_on   = [google_project_service.this]
+  depends_on   = [time_sleep.apis_are_ready]
 }
 
 resource "google_service_account_iam_member" "push_token" {

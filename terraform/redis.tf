@@ -16,7 +16,7 @@ resource "google_compute_network" "convergence" {
   name                    = "convergence"
   description             = "From the functions' connector to Memorystore."
   auto_create_subnetworks = false
-  depends_on              = [google_project_service.this]
+  depends_on              = [time_sleep.apis_are_ready]
 }
 
 resource "google_vpc_access_connector" "functions" {

@@ -44,5 +44,5 @@ resource "google_cloud_scheduler_job" "this" {
     min_backoff_duration = "10s"
     max_backoff_duration = "600s"
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }

@@ -7,7 +7,7 @@ resource "google_secret_manager_secret" "this" {
   replication {
     auto {}
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 # "secret/function": who may read it.

@@ -38,13 +38,32 @@ resource "google_project_service" "data" {
   disable_on_destroy = false
 }
 
+# A newly enabled API can refuse calls for a minute or two (facts 43). Other services are another pause.
+resource "time_sleep" "apis_are_ready" {
+  create_duration = "120s"
+  triggers        = { services = join(" ", setunion(local.services, local.optional_services)) }
+  depends_on      = [google_project_service.this, google_project_service.data]
+}
+
 # In a new project an agent is not there before it is first needed, and IAM refuses members that are not there.
 resource "google_project_service_identity" "agent" {
   provider = google-beta
   for_each = toset(["cloudscheduler", "pubsub"])
 
   service    = "${each.key}.googleapis.com"
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
+}
+
+# An agent that was made on request has no roles. Pub/Sub's gets each where it needs it; without its own, Cloud Scheduler's
+# cannot write the log that the alert scheduler_failed reads (facts 42).
+resource "google_project_iam_member" "agent" {
+  for_each = { cloudscheduler = "roles/cloudscheduler.serviceAgent" }
+
+  project = var.project_id
+  role    = each.value
+  member  = local.agents[each.key]
+
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 data "google_project" "this" {

@@ -84,7 +84,7 @@ resource "google_project_iam_custom_role" "tenants" {
   role_id     = each.key
   title       = each.value.title
   permissions = each.value.permissions
-  depends_on  = [google_project_service.this, google_project_service.data]
+  depends_on  = [time_sleep.apis_are_ready]
 }
 
 resource "google_project_iam_member" "tenants" {

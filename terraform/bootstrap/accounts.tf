@@ -11,7 +11,7 @@ resource "google_service_account" "this" {
   account_id   = "convergence-${each.key}"
   display_name = "Convergence builds: ${each.key}"
   description  = each.value
-  depends_on   = [google_project_service.this]
+  depends_on   = [time_sleep.apis_are_ready]
 }
 
 # A build's log is written with its own account. Whoever may write logs chooses their name and resource (entries.write of Cloud
@@ -86,7 +86,7 @@ resource "google_project_iam_custom_role" "this" {
   role_id     = "convergence${title(split("/", each.key)[0])}${title(split("/", each.key)[1])}" # convergenceReadBundles
   title       = "Convergence builds: ${replace(each.key, "/", ", ")}"
   permissions = each.value.permissions
-  depends_on  = [google_project_service.this, google_project_service.data]
+  depends_on  = [time_sleep.apis_are_ready]
 }
 
 resource "google_project_iam_member" "this" {

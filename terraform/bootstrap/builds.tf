@@ -21,7 +21,7 @@ resource "google_storage_bucket" "builds" {
   soft_delete_policy {
     retention_duration_seconds = 0
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 # "account/folder". A plan carries its own configuration, and applying it runs what that names: whoever writes plans/
@@ -55,7 +55,7 @@ resource "google_project_iam_custom_role" "builds" {
   role_id     = "convergenceBuilds"
   title       = "Convergence builds: see builds"
   permissions = ["cloudbuild.builds.get", "cloudbuild.builds.list", "serviceusage.services.use"] # the last for gcloud builds
-  depends_on  = [google_project_service.this]
+  depends_on  = [time_sleep.apis_are_ready]
 }
 
 resource "google_project_iam_member" "builds" {

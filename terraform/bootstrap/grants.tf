@@ -11,7 +11,7 @@ locals {
   grantable = merge(
     local.apart ? { (local.data_project) = local.tenant_roles } : {},
     { (var.project_id) = concat(
-      ["roles/bigquery.jobUser", "roles/logging.logWriter", "roles/storage.objectViewer", "projects/${var.project_id}/roles/convergenceJobViewer"],
+      ["roles/bigquery.jobUser", "roles/cloudscheduler.serviceAgent", "roles/logging.logWriter", "roles/storage.objectViewer", "projects/${var.project_id}/roles/convergenceJobViewer"],
       local.apart ? [] : local.tenant_roles,
     ) },
   )
@@ -26,7 +26,7 @@ resource "google_project_iam_custom_role" "grant" {
   title       = "Convergence builds: grant roles"
   description = "Held to certain roles by the condition of its binding."
   permissions = ["resourcemanager.projects.getIamPolicy", "resourcemanager.projects.setIamPolicy"]
-  depends_on  = [google_project_service.this, google_project_service.data]
+  depends_on  = [time_sleep.apis_are_ready]
 }
 
 resource "google_project_iam_member" "grant" {

@@ -23,6 +23,12 @@ resource "google_project_service" "data" {
   disable_on_destroy = false
 }
 
+# A newly enabled API can refuse calls for a minute or two (facts 43).
+resource "time_sleep" "apis_are_ready" {
+  create_duration = "120s"
+  depends_on      = [google_project_service.this, google_project_service.data]
+}
+
 locals {
   data_project = var.data_project_id == "" ? var.project_id : var.data_project_id
   apart        = local.data_project != var.project_id

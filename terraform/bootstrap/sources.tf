@@ -15,6 +15,7 @@ resource "google_project_iam_custom_role" "sources" {
     for one in local.permissions["google_bigquery_dataset_iam_member"] : one
     if startswith(each.key, "apply/") || can(regex(local.reading, one))
   ]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 resource "google_bigquery_dataset_iam_member" "sources" {

@@ -20,7 +20,7 @@ resource "google_storage_bucket" "state" {
       type = "Delete"
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 # Who plans reads the state of terraform/, who applies writes it; this folder's is neither's. Listing is asked of the

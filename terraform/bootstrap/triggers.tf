@@ -28,7 +28,7 @@ resource "google_cloudbuild_trigger" "this" {
   approval_config {
     approval_required = each.value.approval
   }
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_are_ready]
 }
 
 resource "google_project_iam_member" "approvers" {
@@ -37,4 +37,6 @@ resource "google_project_iam_member" "approvers" {
   project = var.project_id
   role    = "roles/cloudbuild.builds.approver"
   member  = each.value
+
+  depends_on = [time_sleep.apis_are_ready]
 }

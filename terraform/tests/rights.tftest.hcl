@@ -118,6 +118,7 @@ run "no_role_is_a_basic_one" {
     condition = alltrue([for role in concat(
       values(google_project_iam_member.jobs)[*].role,
       values(google_project_iam_member.tenants)[*].role,
+      values(google_project_iam_member.agent)[*].role,
       [google_project_iam_member.job_viewer.role, google_project_iam_member.build_logs.role, google_project_iam_member.build_sources.role],
     ) : !contains(["roles/owner", "roles/editor", "roles/viewer"], role) && !can(regex("(?i)admin", role))])
     error_message = "A basic role, or an admin of the whole project."

@@ -74,6 +74,11 @@ def test_subscribers_are_closed_to_the_internet(functions):
     assert {name for name, rule in ingress.items() if rule != "ALLOW_INTERNAL_ONLY"} == {"api", "admin"}
 
 
+def test_cloud_schedulers_agent_may_write_the_log_that_an_alert_reads(planned):
+    # An agent that Terraform makes has no role by itself (facts 42).
+    assert ("Cloud Scheduler's agent", "`roles/cloudscheduler.serviceAgent`", "the project") in grants(planned)
+
+
 def test_every_subscription_is_pushed_for_600_s_and_never_expires(planned):
     for address, one in made(planned, "google_pubsub_subscription").items():
         assert one["expiration_policy"][0]["ttl"] == "", address
@@ -158,7 +163,9 @@ def test_nobody_has_a_basic_role_or_one_over_a_whole_service(planned):
     for principal, role, on in grants(planned):
         assert role.strip("`") not in ("roles/owner", "roles/editor", "roles/viewer"), principal
         assert not re.search("admin", role, re.IGNORECASE), (principal, role)
-        if on.startswith("the project") and "roles/" in role:
+        if role == "`roles/cloudscheduler.serviceAgent`":
+            assert principal == "Cloud Scheduler's agent"  # Google's own, whose role it is
+        elif on.startswith("the project") and "roles/" in role:
             assert role.strip("`") in (
                 "roles/bigquery.jobUser",
                 "roles/logging.logWriter",

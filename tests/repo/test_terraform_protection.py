@@ -1,6 +1,7 @@
 """terraform/: what holds data is not lost, what is built is ours, and nobody reaches what is not for him."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from shared.settings import ROOT
 from tests.repo.iam_conditions import reaches
 from tests.repo.terraform_plan import LACKING, PROJECT, bundles, environments, made, plan, source
+from tests.repo.test_bootstrap import bootstrap
 
 pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 
@@ -33,6 +35,8 @@ APIS = {
     "storage": "storage",
     "vpc_access": "vpcaccess",
 }
+# Made by Service Usage, which has to be there before anything can be enabled.
+ENABLES = {"project_service", "project_service_identity", "service_usage_consumer_quota_override"}
 
 
 def protection(planned: Mapping[str, Any]) -> tuple[set[str], set[bool]]:
@@ -102,7 +106,7 @@ def test_a_functions_code_is_its_own_bundle_named_by_what_is_in_it(functions):
 def test_nothing_is_built_before_the_builder_may(planned):
     root = planned["configuration"]["root_module"]
     builder = made(planned)["google_service_account.build"]["member"]
-    [ready] = [one for one in root["resources"] if one["type"] == "time_sleep"]
+    [ready] = [one for one in root["resources"] if one["address"] == "time_sleep.build_is_ready"]
 
     for name, call in root["module_calls"].items():
         if call["source"] == "./modules/function":
@@ -110,6 +114,39 @@ def test_nothing_is_built_before_the_builder_may(planned):
     rights = {address for address, one in made(planned).items() if "role" in one and one["member"] == builder}
     assert rights
     assert rights <= set(ready["depends_on"])
+
+
+def leads_to(module: Mapping[str, Any], address: str, wanted: str) -> bool:
+    """Whether Terraform makes a resource of this module after `wanted`: by depends_on, or by what it refers to."""
+    named = {one["address"]: one for one in module["resources"]}
+    # The functions' accounts come from modules, and these wait for what builds them.
+    named["local.members"] = {"depends_on": ["time_sleep.build_is_ready"]}
+    seen: set[str] = set()
+    ahead = [address]
+    while ahead:
+        if (name := ahead.pop()) == wanted:
+            return True
+        if name in named and name not in seen:
+            seen.add(name)
+            said = json.dumps([named[name].get("expressions"), named[name].get("for_each_expression")])
+            ahead += [*named[name].get("depends_on", []), *re.findall(r'"(\w+\.\w+)"', said)]
+    return False
+
+
+@pytest.mark.parametrize("where", ["terraform", "bootstrap"])
+def test_what_an_api_makes_is_made_some_time_after_it_was_enabled(where):
+    # A new project's APIs refuse calls for a minute or two after they were enabled (facts 43).
+    module = (plan("prod.tfvars") if where == "terraform" else bootstrap("prod"))["configuration"]["root_module"]
+    [pause] = [one for one in module["resources"] if one["address"] == "time_sleep.apis_are_ready"]
+
+    assert pause["expressions"]["create_duration"] == {"constant_value": "120s"}
+    assert set(pause["depends_on"]) == {"google_project_service.this", "google_project_service.data"}
+    waiting = [
+        one["address"]
+        for one in module["resources"]
+        if one["mode"] == "managed" and one["type"] != "google_project_service"
+    ]
+    assert [address for address in waiting if not leads_to(module, address, pause["address"])] == []
 
 
 def test_the_builder_reads_what_cloud_functions_copied_for_it_and_no_other_bucket(planned):
@@ -131,7 +168,7 @@ def test_the_apis_of_what_is_made_are_enabled_and_stay_so(planned):
     enabled = {(one["project"], one["service"].removesuffix(".googleapis.com")) for one in services}
     types = {re.sub(r"^google_", "", change["type"]) for change in planned["resource_changes"]}
     needed = {"cloudbuild"}  # which makes the functions' images
-    for kind in types - {"project_service", "project_service_identity", "time_sleep", "project"}:
+    for kind in types - ENABLES - {"time_sleep", "project"}:
         [api] = [api for beginning, api in APIS.items() if kind.startswith(beginning)] or [f"{kind}: none in APIS"]
         needed.add(api)
     data = {settings["DATA_PROJECT_ID"] for settings in environments(planned).values()}
