@@ -7,6 +7,9 @@ locals {
     trimsuffix(file, ".json") => jsondecode(file("${path.module}/../templates/control/${file}"))
   }
 
+  # Events that nobody asks for any more go with their partition; what else is in the dataset stays.
+  kept_for_days = { x_meta_runs = var.run_history_days, x_meta_batches = var.run_history_days }
+
   # Who appends rows to a table, who reads it. Whoever does both may also change it (x_meta_tenants, by DML).
   control_appends = {
     x_meta_runs              = ["api", "admin", "run_pipeline", "run_pipeline_bulk", "fan_out", "dead_letter"]
@@ -66,8 +69,9 @@ resource "google_bigquery_table" "control" {
   dynamic "time_partitioning" {
     for_each = each.value.partition_field == null ? [] : [each.value]
     content {
-      type  = time_partitioning.value.partition_type
-      field = time_partitioning.value.partition_field
+      type          = time_partitioning.value.partition_type
+      field         = time_partitioning.value.partition_field
+      expiration_ms = contains(keys(local.kept_for_days), each.key) ? local.kept_for_days[each.key] * 86400000 : null
     }
   }
 }

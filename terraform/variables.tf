@@ -239,6 +239,16 @@ variable "limits" {
   }
 }
 
+variable "run_history_days" {
+  description = "For how many days events of runs and batches are kept. A smaller number drops what is older as soon as it is applied. A tenant's own x_meta_pipeline_runs is not touched."
+  type        = number
+  default     = 400
+  validation {
+    condition     = var.run_history_days >= 31 && var.run_history_days <= 3650 && floor(var.run_history_days) == var.run_history_days
+    error_message = "run_history_days is a whole number, 31 to 3650: history, replay and reconciliation look back 30 days."
+  }
+}
+
 variable "delivery_attempts" {
   description = "Deliveries before a message is a dead letter, of interactive, bulk, batches, where they are not those of push.tf (5 to 100). A full service refuses deliveries too (429), and the bulk lane is full by design."
   type        = map(number)

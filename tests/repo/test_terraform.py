@@ -131,6 +131,18 @@ def test_the_control_dataset_has_a_table_for_each_file(planned):
         assert tables[name]["clustering"] == file["cluster_by"]
 
 
+def test_events_of_runs_and_batches_are_dropped_after_so_many_days_and_nothing_else_is(planned):
+    days = planned["configuration"]["root_module"]["variables"]["run_history_days"]["default"]
+    expiring = {
+        one["table_id"]: one["time_partitioning"][0]["expiration_ms"]
+        for one in made(planned, "google_bigquery_table").values()
+        if one["time_partitioning"] and one["time_partitioning"][0].get("expiration_ms")
+    }
+
+    assert days == 400
+    assert expiring == dict.fromkeys(("x_meta_runs", "x_meta_batches"), days * 24 * 3600 * 1000)
+
+
 def test_the_control_dataset_says_who_may_open_it(planned):
     [dataset] = made(planned, "google_bigquery_dataset").values()
 
