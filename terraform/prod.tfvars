@@ -14,6 +14,8 @@ admin_invokers = ["group:finops@example.com"]
 redis          = { memory_gb = 1, tier = "STANDARD_HA" }
 protect_data   = true
 
+daily_query_tib_per_account = 20 # $125 a day at most for each function
+
 sizes = {
   api          = { min_instances = 1, max_instances = 20 }
   run_pipeline = { min_instances = 1 }

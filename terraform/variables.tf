@@ -288,6 +288,16 @@ variable "sizes" {
   }
 }
 
+variable "daily_query_tib_per_account" {
+  description = "How many TiB the queries of one account may read in a day (BigQuery's quota QueryUsagePerUserPerDay). null: BigQuery's own, which is no limit. Once it is used up, that account's queries fail until midnight Pacific time."
+  type        = number
+  default     = null
+  validation {
+    condition     = var.daily_query_tib_per_account == null ? true : var.daily_query_tib_per_account >= 1 && floor(var.daily_query_tib_per_account) == var.daily_query_tib_per_account
+    error_message = "daily_query_tib_per_account is a whole number, 1 or more."
+  }
+}
+
 variable "secret_versions" {
   description = "Which version of admin_key and sendgrid_key the functions read, where it is not 1. Add a version, then name it here: they are pinned, and read once."
   type        = map(number)

@@ -10,7 +10,7 @@ terraform {
       source  = "hashicorp/time"
       version = "~> 0.12"
     }
-    google-beta = { # for google_project_service_identity alone
+    google-beta = { # for what google has not: service agents, and quotas of Service Usage
       source  = "hashicorp/google-beta"
       version = "~> 8.0"
     }

@@ -61,11 +61,12 @@ locals {
     google_secret_manager_secret_iam_member = [
       "secretmanager.secrets.getIamPolicy", "secretmanager.secrets.setIamPolicy",
     ]
-    google_service_account            = ["iam.serviceAccounts.create", "iam.serviceAccounts.delete", "iam.serviceAccounts.get", "iam.serviceAccounts.update"]
-    google_service_account_iam_member = ["iam.serviceAccounts.getIamPolicy", "iam.serviceAccounts.setIamPolicy"]
-    google_storage_bucket             = ["storage.buckets.create", "storage.buckets.get", "storage.buckets.update"]
-    google_storage_bucket_object      = ["storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list"]
-    google_vpc_access_connector       = ["vpcaccess.connectors.create", "vpcaccess.connectors.delete", "vpcaccess.connectors.get", "vpcaccess.connectors.update", "vpcaccess.operations.get"]
+    google_service_account                       = ["iam.serviceAccounts.create", "iam.serviceAccounts.delete", "iam.serviceAccounts.get", "iam.serviceAccounts.update"]
+    google_service_account_iam_member            = ["iam.serviceAccounts.getIamPolicy", "iam.serviceAccounts.setIamPolicy"]
+    google_service_usage_consumer_quota_override = ["serviceusage.operations.get", "serviceusage.quotas.get", "serviceusage.quotas.update"]
+    google_storage_bucket                        = ["storage.buckets.create", "storage.buckets.get", "storage.buckets.update"]
+    google_storage_bucket_object                 = ["storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list"]
+    google_vpc_access_connector                  = ["vpcaccess.connectors.create", "vpcaccess.connectors.delete", "vpcaccess.connectors.get", "vpcaccess.connectors.update", "vpcaccess.operations.get"]
   }
 
   # Of these, what changes nothing: a plan needs no more.

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from urllib.parse import unquote
 
 import pytest
 
@@ -183,6 +184,16 @@ def test_nobody_has_a_basic_role_or_one_over_a_whole_service(planned):
                 "roles/logging.logWriter",
                 "roles/storage.objectViewer",
             )
+
+
+def test_production_bounds_what_the_queries_of_an_account_read_in_a_day():
+    [quota] = made(plan("prod.tfvars"), "google_service_usage_consumer_quota_override").values()
+
+    assert (quota["project"], quota["service"]) == (PROJECT, "bigquery.googleapis.com")
+    assert unquote(quota["metric"]) == "bigquery.googleapis.com/quota/query/usage"
+    assert unquote(quota["limit"]) == "/d/project/user"
+    assert int(quota["override_value"]) == 20 * 2**20  # MiB
+    assert not made(plan("dev.tfvars"), "google_service_usage_consumer_quota_override")
 
 
 def test_everybody_may_call_the_public_api_alone(planned):
