@@ -151,7 +151,10 @@ Priority = Literal["INTERACTIVE", "BATCH"]
 
 @dataclass(frozen=True)
 class QueryJob:
-    """A query to run. With `destination` its rows go there; `partition` (`YYYYMMDD`) names the one DAY partition."""
+    """A query to run. With `destination` its rows go there; `partition` (`YYYYMMDD`) names the one DAY partition.
+
+    `reservation` names the slots it runs in, `projects/…/locations/…/reservations/…`; empty leaves that to BigQuery.
+    """
 
     sql: Sql
     destination: TableRef | None = None
@@ -159,6 +162,7 @@ class QueryJob:
     write: Write = "WRITE_TRUNCATE"
     labels: Mapping[str, str] = field(default_factory=dict)
     priority: Priority = "INTERACTIVE"
+    reservation: str = ""
     maximum_bytes_billed: int | None = None
     timeout_s: float | None = None
 

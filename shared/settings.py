@@ -127,6 +127,13 @@ class Settings(BaseModel):
         100 * 1024**3, ge=10 * 1024**2, description="Most bytes one query may bill, unless its step says less."
     )
 
+    bulk_reservation: Annotated[str, ReadBy("run_pipeline")] = Field(
+        "",
+        pattern=r"^(projects/[^/]+/locations/[^/]+/reservations/[^/]+)?$",
+        description="Reservation whose slots queries of the bulk lane run in:"
+        " `projects/…/locations/…/reservations/…`; empty: as the project is assigned, else on demand.",
+    )
+
     rate_limit_store: Annotated[str, _CALLS] = Field(
         "memory://",
         pattern=r"^(memory://|rediss?://.+)$",

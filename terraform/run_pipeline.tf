@@ -2,6 +2,7 @@
 
 locals {
   run_settings = [
+    "BULK_RESERVATION",
     "CONTROL_DATASET",
     "DATA_PROJECT_ID",
     "GCP_PROJECT_ID",

@@ -41,6 +41,7 @@ locals {
     PUSH_DEADLINE_S                    = tostring(local.ack_deadline_s)
 
     RUN_DEADLINE_S                 = local.limits.run_deadline_s
+    BULK_RESERVATION               = var.bulk_reservation
     MAXIMUM_BYTES_BILLED           = local.limits.maximum_bytes_billed
     RATE_LIMIT_STORE               = local.rate_limit_store
     RATE_LIMIT_RUNS                = local.limits.rate_limit_runs

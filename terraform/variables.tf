@@ -263,6 +263,16 @@ variable "delivery_attempts" {
   }
 }
 
+variable "bulk_reservation" {
+  description = "BigQuery reservation whose slots the queries of batches run in: projects/PROJECT/locations/LOCATION/reservations/NAME. Empty: as the project is assigned, else on demand. The account of run-pipeline-bulk needs bigquery.reservations.use on it."
+  type        = string
+  default     = ""
+  validation {
+    condition     = var.bulk_reservation == "" || can(regex("^projects/[^/]+/locations/[^/]+/reservations/[^/]+$", var.bulk_reservation))
+    error_message = "bulk_reservation is projects/PROJECT/locations/LOCATION/reservations/NAME, or empty."
+  }
+}
+
 variable "sizes" {
   description = "Instances of a function where they are not those of sizes.tf, by function: max_instances, min_instances, concurrency, memory, cpu."
   type        = map(map(string))

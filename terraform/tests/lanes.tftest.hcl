@@ -131,3 +131,15 @@ run "a_publisher_is_of_the_tenants_that_were_named" {
     error_message = "A publisher may run for other tenants than those that were named."
   }
 }
+
+run "batches_may_have_slots_of_their_own" {
+  command = plan
+  variables {
+    bulk_reservation = "projects/acme-admin/locations/US/reservations/nightly"
+  }
+
+  assert {
+    condition     = module.run_pipeline_bulk.environment.BULK_RESERVATION == var.bulk_reservation
+    error_message = "The bulk lane does not know its reservation."
+  }
+}

@@ -157,3 +157,13 @@ run "a_name_that_is_none" {
   }
   expect_failures = [var.front, var.alert_emails]
 }
+
+run "less_history_than_is_looked_at" {
+  command = plan
+  variables {
+    run_history_days            = 30
+    daily_query_tib_per_account = 0.5
+    bulk_reservation            = "nightly"
+  }
+  expect_failures = [var.run_history_days, var.daily_query_tib_per_account, var.bulk_reservation]
+}

@@ -195,6 +195,7 @@ def deliver(function: Client, body: bytes, status: int = 204) -> None:
 def everything_of_run_pipeline(function: Client, world: FakeServices) -> None:
     world.jobs.answer_all(Answer())
     deliver(function, push(run(template_name="cost_billing")))
+    deliver(function, push(run(template_name="cost_billing", lane="bulk", pipeline_logging_id="b" * 32)))
     deliver(function, push(run(template_name="decrypting", pipeline_logging_id="d" * 32)))
     world.jobs.stuck = True
     deliver(function, push(run(template_name="cost_billing", pipeline_logging_id="e" * 32)))

@@ -38,6 +38,8 @@ class BigQueryJobs:
             priority=job.priority,
             use_legacy_sql=False,
         )
+        if job.reservation:
+            config.reservation = job.reservation
         if job.maximum_bytes_billed is not None:
             config.maximum_bytes_billed = job.maximum_bytes_billed
         if job.timeout_s is not None:

@@ -164,6 +164,7 @@ class BigQueryToBigQuery(Engine[BigQueryToBigQueryFields]):
             labels=context.labels,
             # Fan-out work runs as BATCH: its queue takes 20,000 jobs, the interactive one 1,000 (facts 2).
             priority="BATCH" if bulk else "INTERACTIVE",
+            reservation=context.services.settings.bulk_reservation if bulk else "",
             maximum_bytes_billed=_limit(fields, context),
             timeout_s=context.timeout_s,
         )

@@ -29,6 +29,7 @@ from shared.settings import ROOT
 from tests.builders import DATA, RUN, TENANT, context, make_table, run, services
 from tests.fakes import Answer, FakeServices
 
+SLOTS = "projects/acme-admin/locations/US/reservations/nightly"
 TEXT = "SELECT * FROM costs"
 PROBE = f"SELECT 1 FROM ({TEXT}\n) LIMIT 1"
 DATASET = DatasetRef(DATA, f"{TENANT}_silver")
@@ -132,6 +133,14 @@ def test_labels_are_within_bigquerys_grammar_whatever_the_names(world: FakeServi
 def test_the_bulk_lane_never_delays_a_person(world: FakeServices, lane: str, priority: str) -> None:
     work(world, run=run(lane=lane))
     assert written(world).priority == priority
+
+
+@pytest.mark.parametrize(("lane", "expected"), [("interactive", ""), ("bulk", SLOTS)])
+def test_the_bulk_lane_runs_in_the_slots_that_the_operator_reserved(lane: str, expected: str) -> None:
+    world = services(bulk_reservation=SLOTS)
+    world.jobs.answer(TEXT, Answer())
+    work(world, run=run(lane=lane))
+    assert written(world).reservation == expected
 
 
 @pytest.mark.parametrize(
