@@ -12,7 +12,7 @@ module "api" {
   connector   = local.connector
   invokers = merge(
     { for member in var.api_invokers : member => member },
-    var.public_api ? { everybody = "allUsers" } : {}, # it asks for API keys itself
+    var.public_api && var.all_users_allowed ? { everybody = "allUsers" } : {}, # it asks for API keys itself
   )
   environment = merge({ for name in [
     "API_KEY_GRACE_S",

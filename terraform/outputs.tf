@@ -3,6 +3,11 @@ output "api_url" {
   value       = var.front == null ? module.api.uri : "https://${var.front.domain}"
 }
 
+output "api_is_public" {
+  description = "Whether anybody may call the api without an identity: what the smoke test of .ci/deploy expects."
+  value       = var.public_api
+}
+
 output "admin_url" {
   description = "Where the operator calls; with an identity token and the admin key."
   value       = module.admin.uri

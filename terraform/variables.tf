@@ -170,6 +170,12 @@ variable "public_api" {
   default     = false
 }
 
+variable "all_users_allowed" {
+  description = "Whether the organisation lets allUsers be a member. false under domain restricted sharing (iam.allowedPolicyMemberDomains): then a public api is opened by gcloud run services update api --no-invoker-iam-check."
+  type        = bool
+  default     = true
+}
+
 variable "api_invokers" {
   description = "IAM members that may call the api where it is not public."
   type        = set(string)

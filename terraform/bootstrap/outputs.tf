@@ -4,7 +4,7 @@ output "state_bucket" {
 }
 
 output "builds_bucket" {
-  description = "gcloud builds submit --gcs-source-staging-dir=gs://…/source"
+  description = "gcloud beta builds submit --gcs-source-staging-dir=gs://…/source"
   value       = google_storage_bucket.builds.name
 }
 

@@ -225,3 +225,16 @@ run "an_organisation_may_ask_for_one_more_right" {
     error_message = "Who makes datasets sets their access list, and nobody else."
   }
 }
+
+run "an_organisation_may_refuse_all_users" {
+  command = plan
+  variables {
+    public_api        = true
+    all_users_allowed = false
+  }
+
+  assert {
+    condition     = length(module.api.invokers) == 0 && output.api_is_public
+    error_message = "allUsers is a member that the organisation refuses; the api is opened by hand, and expected to be open."
+  }
+}

@@ -42,11 +42,7 @@ STAND_INS = {
           init) [[ " $* " == *" -lockfile=readonly "* ]] || echo locked >>.terraform.lock.hcl ;;
           plan) ls *_override.tf >tfplan 2>/dev/null || echo "no overrides" >tfplan ;;
           apply) cat "$2" >applied ;;
-          output) echo https://api.example ;;
-          state)
-            echo "$3.google_cloudfunctions2_function.this"
-            if [[ $PUBLIC == yes ]]; then echo "$3.google_cloud_run_v2_service_iam_member.invoker[\\"everybody\\"]"; fi
-            ;;
+          output) if [[ $3 == api_is_public ]]; then echo "$PUBLIC"; else echo https://api.example; fi ;;
         esac
     """,
     "make": """
@@ -151,7 +147,7 @@ class Build:
             "CHECKED": str(self._checked),
             "FAILING": self.failing,
             "HEALTH": self.health,
-            "PUBLIC": "yes" if self.public else "no",
+            "PUBLIC": "true" if self.public else "false",
             "PAUSE_S": "0",
             "TOOLS": str(self.folder / "tools"),
         }

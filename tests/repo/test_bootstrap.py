@@ -272,7 +272,9 @@ def test_builds_are_held_to_the_secrets_that_terraform_makes(case):
 @pytest.mark.parametrize("var_file", ["dev.tfvars", "prod.tfvars"])
 def test_what_a_build_asks_of_the_state_is_what_terraform_puts_there(var_file):
     deploy = (ROOT / ".ci" / "deploy").read_text()
-    everybody = re.findall(r"everybody='(.*)'", deploy)[0]
+    asked, outputs = set(re.findall(r"output -raw (\w+)", deploy)), plan(var_file)["planned_values"]["outputs"]
 
-    assert everybody in made(plan(var_file)), "the smoke test would take a public api for one that lets nobody in"
-    assert set(re.findall(r"output -raw (\w+)", deploy)) <= set(plan(var_file)["planned_values"]["outputs"])
+    assert asked == {"api_url", "api_is_public"}
+    assert asked <= set(outputs)
+    opened = any('invoker["everybody"]' in address for address in made(plan(var_file)))
+    assert outputs["api_is_public"]["value"] is opened, "the smoke test would take a public api for a closed one"

@@ -251,7 +251,7 @@ def test_what_is_applied_is_the_kept_plan_with_its_bundles_and_its_lock_file(bui
     assert status == 0, build.output
     assert build.calls("make") == []
     terraform = build.calls("terraform")
-    assert [call.split()[1] for call in terraform] == ["init", "apply", "output", "state"]
+    assert [call.split()[1] for call in terraform] == ["init", "apply", "output", "output"]
     assert terraform[0].endswith("-lockfile=readonly")
     assert terraform[1] == "-chdir=terraform apply tfplan"
     made = build.workspace / "terraform"
@@ -405,3 +405,23 @@ def test_after_apply_the_api_answers_and_one_that_is_not_public_lets_nobody_in(b
 
     assert (status == 0) is passes
     assert all(call.endswith("https://api.example/api/v1/healthz") for call in build.calls("curl"))
+
+
+def test_a_public_api_that_lets_nobody_in_is_told_how_to_open_it_where_all_users_are_refused(build):
+    pushed(build)
+    build.public, build.health = True, "403"
+
+    status = build.run(_ACTION="apply", COMMIT_SHA=COMMIT)
+
+    assert status != 0
+    assert "answers 403, not 200" in build.output
+    assert "gcloud run services update api --no-invoker-iam-check" in build.output
+
+
+def test_a_build_by_hand_shows_its_log():
+    # Logs of builds go to Cloud Logging alone, which `gcloud builds submit` does not show (facts 45).
+    assert CONFIG["options"]["logging"] == "CLOUD_LOGGING_ONLY"
+    places = ["cloudbuild.yaml", "docs/deploy.md", "terraform/bootstrap/outputs.tf"]
+    said = {place: re.findall(r"gcloud (?:\w+ )?builds submit", (ROOT / place).read_text()) for place in places}
+
+    assert said == {place: ["gcloud beta builds submit"] for place in places}
