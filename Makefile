@@ -13,12 +13,11 @@ help:                ## list the targets
 
 # The stamps make a second `make` quick: they are older than the pins only when those changed.
 # Everybody else's packages. Cloud builds keep these, of wheels alone, so that none of their code runs (.ci/cache).
-.venv/packages: requirements.txt pyproject.toml
+.venv/packages: requirements.txt requirements-dev.txt pyproject.toml
 	@$(CHECK_PYTHON)
 	@echo "Setting up .venv (a minute, once) …"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt --requirement requirements-dev.txt
 	@touch $@
 
 # The command `convergence`. It runs what is in this folder, wherever it is called. Needs no network, and no longer than a
@@ -96,9 +95,23 @@ checkov: .venv-checkov/stamp  ## what is commonly insecure in Terraform; each ru
 	@.venv-checkov/bin/checkov -d terraform --framework terraform --skip-download --quiet --compact
 
 # A virtual environment of its own: it pins older versions of what we use.
-.venv-checkov/stamp:
+.venv-checkov/stamp: requirements-checkov.txt
 	@$(PYTHON) -m venv .venv-checkov
-	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.2.*
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-checkov.txt
+	@touch $@
+
+# For every Python and platform at once. What is pinned stays, unless it no longer fits, or UPGRADE names it. Extras are
+# kept: without them pip takes google-auth[pyopenssl] for something that has no hash.
+COMPILE := .venv-uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+  --no-emit-index-url --custom-compile-command "make requirements"
+requirements: .venv-uv/stamp  ## compile requirements*.txt from requirements.in and pyproject.toml; UPGRADE=NAME moves a pin
+	@$(COMPILE) $(if $(UPGRADE),--upgrade-package $(UPGRADE)) requirements.in --output-file requirements.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade-package $(UPGRADE)) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade-package $(UPGRADE)) --group checkov --output-file requirements-checkov.txt
+
+.venv-uv/stamp:
+	@$(PYTHON) -m venv .venv-uv
+	@.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@touch $@
 
 bench.bigquery: .venv/stamp   ## the embedded BigQuery under Google's client, beside what that client can do at all

@@ -73,7 +73,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "requirements.txt").write_bytes(bundle.contents(bundle.ROOT, "api")["requirements.txt"])
     made = folder / "venv" / "bin" / "python"
     subprocess.run([PYTHON, "-m", "venv", folder / "venv"], check=True)
-    subprocess.run([made, "-m", "pip", "install", "--quiet", "-r", folder / "requirements.txt"], check=True)
+    subprocess.run(
+        [made, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", folder / "requirements.txt"], check=True
+    )
     return str(made)
 
 

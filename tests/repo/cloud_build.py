@@ -97,7 +97,7 @@ class Build:
         (self.workspace / "terraform" / "prod").mkdir(parents=True)
         (self.folder / "tools").mkdir()
         shutil.copytree(ROOT / ".ci", self.workspace / ".ci")
-        for name in ("requirements.txt", "pyproject.toml"):
+        for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml"):
             shutil.copy(ROOT / name, self.workspace / name)
         for name in ("dev.tfvars", "prod.tfvars", "prod/kms_override.tf"):
             (self.workspace / "terraform" / name).write_text(f"# {name}\n")

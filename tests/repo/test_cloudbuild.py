@@ -218,10 +218,11 @@ def test_what_is_cached_is_everybody_elses_packages():
     assert "--editable" in recipe(".venv/stamp")
 
 
-def test_other_requirements_are_another_cache(build):
+@pytest.mark.parametrize("changed", ["requirements.txt", "requirements-dev.txt"])
+def test_other_requirements_are_another_cache(build, changed):
     build.run(_ACTION="plan", COMMIT_SHA=COMMIT)
     build.checkout()
-    with (build.workspace / "requirements.txt").open("a") as file:
+    with (build.workspace / changed).open("a") as file:
         file.write("another==1.0\n")
 
     build.run(_ACTION="check", COMMIT_SHA="another")
