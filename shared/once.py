@@ -22,6 +22,8 @@ from shared.logs import log
 from shared.ports import Job, JobError, JobExists, Jobs, QueryJob
 
 GENERATIONS = 5
+# A job that was inserted may not be shown for so long (facts 36); what is not seen by then a redelivery looks for.
+FOUND_WITHIN_S = 120.0
 
 
 def job_id(tenant_id: str, run: str, step_id: str, operation: str, generation: int = 0) -> str:
@@ -54,7 +56,7 @@ def run_once(
         try:
             state = jobs.insert(this, job)
         except JobExists:
-            state = jobs.get(this)
+            state = jobs.find(this, timeout_s=min(timeout_s, FOUND_WITHIN_S))
             # A DML job's table may come back as its destination: compared only where one was asked for.
             elsewhere = job.destination and (state.destination, state.partition) != (job.destination, job.partition)
             if state.labels != job.labels or elsewhere:

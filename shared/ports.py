@@ -207,7 +207,15 @@ class Jobs(Protocol):
     """Query jobs. The caller chooses the id, and so decides what is the same job."""
 
     def insert(self, job_id: str, job: QueryJob) -> Job:
-        """Start a query job. Raises JobExists when the id is used: `get` it then."""
+        """Start a query job. Raises JobExists when the id is used: `find` it then."""
+        ...
+
+    def find(self, job_id: str, *, timeout_s: float) -> Job:
+        """The job of an id that is used, as `get` has it.
+
+        The service can say for a while that it is not there (facts 36): it is asked again, for at most `timeout_s`.
+        Raises Unavailable when it is not shown by then; a redelivery asks again.
+        """
         ...
 
     def get(self, job_id: str) -> Job:

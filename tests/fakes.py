@@ -294,6 +294,9 @@ class FakeJobs(Fallible):
             self._jobs[job_id] = job, running
             return running
 
+    def find(self, job_id: str, *, timeout_s: float) -> Job:
+        return self.get(job_id)
+
     def get(self, job_id: str) -> Job:
         with self._call("get"):
             return self._now(job_id)

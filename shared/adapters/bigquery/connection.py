@@ -1,12 +1,19 @@
 """Google's BigQuery client, and how long a call of it may take: every call has a timeout."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from google.api_core import exceptions as google
 from google.api_core.client_options import ClientOptions
+from google.api_core.retry import Retry, if_exception_type
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
+
+from shared.errors import Unavailable
+
+T = TypeVar("T")
 
 # The client would retry for 600 s, which is the whole push deadline; a redelivery is the better retry.
 CALL_TIMEOUT_S = 20.0
@@ -32,3 +39,16 @@ def client(project: str, location: str, endpoint: str) -> bigquery.Client:
     for scheme in ("https://", "http://"):
         made._http.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
     return made
+
+
+def shown_late(get: Callable[[], T], job_id: str, *, timeout_s: float) -> T:
+    """A job whose id was refused as used, by the call that gets it: asked again while the service does not show it.
+
+    It was started, and jobs.get can answer 404 for a while (facts 36). At least one call; raises Unavailable when the
+    job is not shown within `timeout_s`.
+    """
+    again = Retry(predicate=if_exception_type(google.NotFound), initial=0.5, maximum=10.0, timeout=timeout_s)
+    try:
+        return again(get)()
+    except (google.NotFound, google.RetryError) as error:
+        raise Unavailable(f"BigQuery has refused job id {job_id} as used, and does not show the job yet") from error

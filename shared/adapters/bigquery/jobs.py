@@ -11,7 +11,7 @@ from google.api_core.retry import Retry
 from google.cloud import bigquery
 
 from shared.adapters.bigquery.columns import column_of
-from shared.adapters.bigquery.connection import CALL, CALL_TIMEOUT_S, RETRY, RETRY_S
+from shared.adapters.bigquery.connection import CALL, CALL_TIMEOUT_S, RETRY, RETRY_S, shown_late
 from shared.adapters.google_errors import may_pass, translated
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import TableRef
@@ -55,11 +55,15 @@ class BigQueryJobs:
             except google.Conflict as error:
                 raise JobExists(job_id) from error
 
+    def find(self, job_id: str, *, timeout_s: float) -> Job:
+        """See the port."""
+        with translated("BigQuery"):
+            return self._shown(shown_late(lambda: self._query_job(job_id), job_id, timeout_s=timeout_s))
+
     def get(self, job_id: str) -> Job:
         """See the port."""
         with translated("BigQuery"):
-            job = self._query_job(job_id)
-            return self._finished(job) if job.state == "DONE" and not job.error_result else _job(job)
+            return self._shown(self._query_job(job_id))
 
     def is_running(self, job_id: str) -> bool:
         """See the port."""
@@ -121,6 +125,9 @@ class BigQueryJobs:
             max_results=max_results,
         )
 
+    def _shown(self, job: bigquery.QueryJob) -> Job:
+        return self._finished(job) if job.state == "DONE" and not job.error_result else _job(job)
+
     def _query_job(self, job_id: str) -> bigquery.QueryJob:
         job = self._client.get_job(job_id, **CALL)
         if not isinstance(job, bigquery.QueryJob):
@@ -159,8 +166,7 @@ class BigQueryJobs:
             if not job.error_result:
                 raise
             return _job(job)
-        changed = job.num_dml_affected_rows
-        return _job(job, changed if changed is not None else rows.total_rows or 0)
+        return _job(job, _rows_of(job, rows.total_rows or 0))
 
 
 def _within(timeout_s: float) -> Retry:
@@ -168,12 +174,31 @@ def _within(timeout_s: float) -> Retry:
     return RETRY.with_timeout(min(timeout_s, RETRY_S))
 
 
+def _rows_of(job: bigquery.QueryJob, shown: int) -> int:
+    """How many rows a job that ended has changed, written or, without a destination of ours, returned.
+
+    `shown` is what its results have: of a job with a destination that is the whole table, also after an append
+    (facts 37). What the job itself wrote is in its statistics, in the last stage of the plan.
+    """
+    if job.num_dml_affected_rows is not None:
+        return int(job.num_dml_affected_rows)
+    stages = job.query_plan
+    if _destination_of(job) is None or not stages or stages[-1].records_written is None:
+        return shown
+    return int(stages[-1].records_written)
+
+
+def _destination_of(job: bigquery.QueryJob) -> bigquery.TableReference | None:
+    """The caller's destination. Without one the service makes one in a hidden dataset; to us that is none."""
+    found = job.destination
+    return None if found is None or found.dataset_id.startswith("_") else found
+
+
 def _job(job: bigquery.QueryJob, rows: int | None = None) -> Job:
     destination, partition = None, None
-    # Without a destination of the caller's, the service makes one in a hidden dataset; to us that is none.
-    if job.destination is not None and not job.destination.dataset_id.startswith("_"):
-        name, _, decorator = job.destination.table_id.partition("$")
-        destination = TableRef(job.destination.project, job.destination.dataset_id, name)
+    if (found := _destination_of(job)) is not None:
+        name, _, decorator = found.table_id.partition("$")
+        destination = TableRef(found.project, found.dataset_id, name)
         partition = decorator or None
     error = None
     if job.error_result:

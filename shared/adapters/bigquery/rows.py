@@ -7,7 +7,7 @@ from google.api_core import exceptions as google
 from google.cloud import bigquery
 
 from shared.adapters.bigquery.columns import fields_of
-from shared.adapters.bigquery.connection import CALL, CALL_TIMEOUT_S, RETRY
+from shared.adapters.bigquery.connection import CALL, CALL_TIMEOUT_S, RETRY, RETRY_S, shown_late
 from shared.adapters.google_errors import translated
 from shared.contracts.tables import TableRef, TableSchema
 from shared.errors import PayloadRefused
@@ -57,4 +57,5 @@ class BigQueryRows:
                     [dict(row) for row in rows], str(table), job_id=job_id, job_config=config, timeout=CALL_TIMEOUT_S
                 ).result(retry=RETRY, timeout=CALL_TIMEOUT_S * 3)
             except google.Conflict:
-                self._client.get_job(job_id, **CALL).result(retry=RETRY, timeout=CALL_TIMEOUT_S * 3)
+                found = shown_late(lambda: self._client.get_job(job_id, **CALL), job_id, timeout_s=RETRY_S)
+                found.result(retry=RETRY, timeout=CALL_TIMEOUT_S * 3)
