@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -179,6 +179,32 @@ def start_of(part: str) -> datetime | None:
     numbers = [int(part[:4]), *(int(part[i : i + 2]) for i in range(4, len(part), 2))]
     year, month, day, hour = (numbers + [1, 1, 0][len(numbers) - 1 :])[:4]
     return datetime(year, month, day, hour)
+
+
+def bounds(body: dict[str, Any], part: str) -> tuple[datetime | int | None, datetime | int | None]:
+    """The least and the greatest value of the partitioning column in a partition; None for one of NULLs.
+
+    By ingestion time, both are the partition's start, which is the _PARTITIONTIME of its rows.
+
+    >>> [str(end) for end in bounds({"timePartitioning": {"type": "MONTH", "field": "d"}}, "202402")]
+    ['2024-02-01 00:00:00', '2024-02-29 23:59:59.999999']
+    """
+    partitioning = of(body)
+    if partitioning is None or part == NULL_PARTITION:
+        return None, None
+    if partitioning.type == "RANGE":
+        low = int(part)
+        return low, min(low + partitioning.interval, partitioning.end) - 1
+    start = start_of(part)
+    if start is None or partitioning.field is None:
+        return start, start
+    lasts = {"HOUR": timedelta(hours=1), "DAY": timedelta(days=1), "MONTH": timedelta(days=31)}
+    after = start + lasts.get(partitioning.type, timedelta(days=366))
+    if partitioning.type == "MONTH":
+        after = after.replace(day=1)
+    elif partitioning.type == "YEAR":
+        after = after.replace(month=1, day=1)
+    return start, after - timedelta(microseconds=1)
 
 
 def split(rows: pa.Table, partitioning: Partitioning | None, now_ms: int, decorator: str | None) -> dict[str, pa.Table]:

@@ -175,7 +175,7 @@ class _Ddl:
         else:
             body["schema"] = schemas.checked(given)
         partitions.check(body, body["schema"])
-        measuring.describe(self.catalog, self.runner.host.engine, self.job, cached)
+        measuring.describe(self.runner.execution, self.job, cached, self.values)
         operation = "REPLACE" if existing is not None else "CREATE"
         if self.dry_run:
             self._end("CREATE_TABLE_AS_SELECT", key, operation, lambda: None, schema=body["schema"])

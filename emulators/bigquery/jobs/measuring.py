@@ -11,9 +11,10 @@ from typing import Any
 from emulators.bigquery import schemas
 from emulators.bigquery.engine import Engine
 from emulators.bigquery.errors import ApiError
+from emulators.bigquery.jobs import pruning
+from emulators.bigquery.jobs.execution import Execution
 from emulators.bigquery.jobs.job import Job
 from emulators.bigquery.jobs.planning import Analysed
-from emulators.bigquery.storage.catalog import Catalog
 from emulators.bigquery.storage.records import TableRecord
 
 _MIB = 1024 * 1024
@@ -21,10 +22,10 @@ _MIB = 1024 * 1024
 _MINIMUM_BYTES = 10 * _MIB
 
 
-def describe(catalog: Catalog, engine: Engine, job: Job, analysed: Analysed) -> None:
-    """Fill in the job's statistics; raises bytesBilledLimitExceeded."""
+def describe(execution: Execution, job: Job, analysed: Analysed, values: dict[str, Any]) -> None:
+    """Fill in the job's statistics; raises bytesBilledLimitExceeded. `values` are those of the query's parameters."""
     plan = analysed.plan
-    processed = _bytes(catalog, analysed)
+    processed, partitions = _read(execution, analysed, values)
     read = {uid for uid, _ in plan.reads}
     tables = [r for r in analysed.tables if plan.kind != "INSERT" or r.uid in read]
     bill = billed(processed, len(tables))
@@ -35,7 +36,8 @@ def describe(catalog: Catalog, engine: Engine, job: Job, analysed: Analysed) -> 
             f"Query exceeded limit for bytes billed: {int(limit)}. {bill} or higher required.",
         )  # fmt: skip
     referenced = [
-        {"projectId": r.project, "datasetId": r.dataset, "tableId": r.name} for r in _referenced(engine, analysed)
+        {"projectId": r.project, "datasetId": r.dataset, "tableId": r.name}
+        for r in _referenced(execution.engine, analysed)
     ]
     referenced += [{"projectId": v.project, "datasetId": v.dataset, "tableId": v.name} for v in plan.views]
     columns = plan.rows.columns if plan.rows is not None and plan.kind == "SELECT" else []
@@ -43,7 +45,8 @@ def describe(catalog: Catalog, engine: Engine, job: Job, analysed: Analysed) -> 
         columns = list(plan.target.columns)  # a dry run of INSERT shows the table's schema
     query: dict[str, Any] = {
         "statementType": plan.kind, "totalBytesProcessed": str(processed), "totalBytesBilled": str(bill),
-        "cacheHit": False, "billingTier": 1, "referencedTables": referenced, "totalPartitionsProcessed": "0",
+        "cacheHit": False, "billingTier": 1, "referencedTables": referenced,
+        "totalPartitionsProcessed": str(partitions),
     }  # fmt: skip
     if columns:
         query["schema"] = {"fields": schemas.fields_of(columns)}
@@ -72,20 +75,34 @@ def _referenced(engine: Engine, analysed: Analysed) -> list[TableRecord]:
     return analysed.referenced
 
 
-def _bytes(catalog: Catalog, analysed: Analysed) -> int:
-    """Logical bytes of the columns read, in whole tables; measured again when a table has changed."""
+def _read(execution: Execution, analysed: Analysed, values: dict[str, Any]) -> tuple[int, int]:
+    """Logical bytes of the columns and partitions read, and how many partitions of partitioned tables these are.
+
+    Measured again when a table or what the filters are compared with has changed.
+    """
+    catalog, plan = execution.catalog, analysed.plan
     now = [catalog.find_table(r.key) for r in analysed.tables]
-    key = tuple((r.uid, r.epoch, r.seq) if r is not None else None for r in now)
-    if key and analysed.bytes_key == key:
-        return analysed.bytes
+    content = tuple((r.uid, r.epoch, r.seq) if r is not None else None for r in now)
+    key = content, pruning.compared_with(execution, plan, values)
+    if content and analysed.measured_for == key:
+        return analysed.measured
     wanted: dict[int, set[str]] = {}
-    for uid, path in analysed.plan.reads:
+    for uid, path in plan.reads:
         wanted.setdefault(uid, set()).add(path)
-    total = 0
-    for uid, paths in wanted.items():
-        for _, leaves in catalog.leaves(uid):
-            for leaf, size in json.loads(leaves).items():
-                if any(leaf == p or leaf.startswith(f"{p}.") for p in paths):
-                    total += size
-    analysed.bytes_key, analysed.bytes = key, total
-    return total
+    total, count = 0, 0
+    for record in now:
+        if record is None or record.uid not in wanted:
+            continue
+        left = pruning.partitions_left(execution, plan, record, values)
+        fragments = [(part, leaves) for part, leaves in catalog.leaves(record.uid) if left is None or part in left]
+        total += sum(_size(leaves, wanted[record.uid]) for _, leaves in fragments)
+        if record.info.partition_type is not None:
+            count += len({part for part, _ in fragments})
+    analysed.measured_for, analysed.measured = key, (total, count)
+    return total, count
+
+
+def _size(leaves: str, paths: set[str]) -> int:
+    """Bytes of a fragment's columns, by the sizes of its leaves as JSON."""
+    sizes: dict[str, int] = json.loads(leaves)
+    return sum(size for leaf, size in sizes.items() if any(leaf == p or leaf.startswith(f"{p}.") for p in paths))

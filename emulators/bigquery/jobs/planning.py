@@ -27,8 +27,8 @@ class Analysed:
 
     plan: Plan
     tables: list[TableRecord]
-    bytes_key: tuple[Any, ...] = ()
-    bytes: int = 0
+    measured_for: tuple[Any, ...] = ()
+    measured: tuple[int, int] = (0, 0)  # bytes and partitions
     referenced: list[TableRecord] | None = None
 
 

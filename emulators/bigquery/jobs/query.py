@@ -120,7 +120,7 @@ class QueryRunner:
                 permits.to_query(job.caller, cached)
                 if config.get("destinationTable"):
                     permits.to_write(job.caller, destinations.read(config, default_write="WRITE_EMPTY"))
-                measuring.describe(self._catalog, self._host.engine, job, cached)
+                measuring.describe(self._execution, job, cached, values)
                 if dry_run:
                     return
                 if isinstance(statement, st.QueryStatement):

@@ -28,13 +28,13 @@ class Analysis:
     uses_now: bool = False
     uncacheable: bool = False
     counter: int = 0
-    scans: list[Scan] = field(default_factory=list)  # of tables that require a filter over partitions
+    scans: list[Scan] = field(default_factory=list)  # of partitioned tables
     view_depth: int = 0
     functions: dict[str, CreateFunction] = field(default_factory=dict)  # of this request, by name in upper case
 
     def scan(self, table: TableInfo) -> Scans:
-        """A new reading of a table; no scan when it requires no filter."""
-        if not table.require_filter:
+        """A new reading of a table; no scan when it has no partitions."""
+        if table.partition_type is None:
             return NO_SCANS
         self.scans.append(Scan(table))
         return frozenset(self.scans[-1:])

@@ -207,7 +207,7 @@ class DmlCompiler:
         scans = target.scans()
         if not any(w.match == "not_matched_by_source" for w in node.whens):
             partition_filters.note(c, node.on, scans)
-        elif scans:
+        elif any(scan.table.require_filter for scan in scans):
             raise not_implemented("WHEN NOT MATCHED BY SOURCE on a table that requires a partition filter")
 
     def _effect(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from emulators.bigquery.errors import invalid_query
 from emulators.bigquery.sql import types as t
+from emulators.bigquery.sql.compile.scans import Scan
 from emulators.bigquery.sql.read import statements as st
 from emulators.bigquery.sql.tables import TableInfo
 
@@ -56,6 +57,7 @@ class Plan:
     tables: dict[int, TableInfo] = field(default_factory=dict)
     views: list[TableInfo] = field(default_factory=list)
     reads: set[tuple[int, str]] = field(default_factory=set)
+    scans: list[Scan] = field(default_factory=list)  # of partitioned tables
     parameters: set[str] = field(default_factory=set)
     uses_now: bool = False
     cacheable: bool = True

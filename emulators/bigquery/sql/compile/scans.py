@@ -1,4 +1,4 @@
-"""The readings of tables that require a filter over their partitions."""
+"""The readings of partitioned tables, and what filters say of their partitions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from emulators.bigquery.sql.tables import TableInfo
 
 @dataclass(eq=False)
 class Scan:
-    """One reading of a table that requires a filter; each use of a CTE makes `copies` of those in it."""
+    """One reading of a partitioned table; each use of a CTE makes `copies` of those in it.
+
+    `filters` are texts over the bounds of a partition, which all hold for one that is read (`queries/pruning.py`).
+    """
 
     table: TableInfo
     pruned: bool = False
     unsure: bool = False
+    filters: list[str] = field(default_factory=list)
     copies: list[Scan] = field(default_factory=list)
 
 

@@ -35,6 +35,7 @@ def compile_statement(
     else:
         plan = DmlCompiler(analysis, queries).compile(statement)
     plan.tables, plan.views, plan.reads = analysis.tables, analysis.views, analysis.reads
+    plan.scans = analysis.scans
     plan.parameters, plan.uses_now = analysis.used_parameters, analysis.uses_now
     if runs:
         partition_filters.check(analysis.scans)

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from emulators.bigquery.errors import invalid_query, not_implemented
 from emulators.bigquery.sql.compile.compiling import Compiling
+from emulators.bigquery.sql.compile.queries import partition_columns as columns
+from emulators.bigquery.sql.compile.queries import pruning
 from emulators.bigquery.sql.compile.scans import NO_SCANS, Scan, Scans
 from emulators.bigquery.sql.read import syntax as s
 
 _COMPARISONS = {"=", "<", ">", "<=", ">="}
-# functions of a column that keep its order, so that a range of days stays one
-_MONOTONE = {"DATE", "TIMESTAMP", "DATETIME", "DATE_TRUNC", "TIMESTAMP_TRUNC", "DATETIME_TRUNC"}
 
 
 def note(c: Compiling, condition: s.Expr, own: Scans) -> None:
-    """Mark the scans of `own` whose partitions a condition narrows."""
+    """Mark the scans of `own` whose partitions a condition narrows, and keep which it leaves."""
     if own:
+        pruning.note(c, condition, own)
         sure, unsure = _narrowed(c, condition)
         for scan in sure & own:
             scan.pruned = True
@@ -31,7 +32,7 @@ def check(scans: list[Scan]) -> None:
     """Raise invalidQuery for a scan without a filter, notImplemented for one with a filter in doubt."""
     copies = {copy for scan in scans for copy in scan.copies}
     for scan in scans:
-        if scan in copies or _holds(scan, "pruned"):
+        if scan in copies or not scan.table.require_filter or _holds(scan, "pruned"):
             continue
         table = scan.table
         if _holds(scan, "unsure"):
@@ -39,12 +40,12 @@ def check(scans: list[Scan]) -> None:
                 f"this filter over the partitions of {table.project}.{table.dataset}.{table.name}; "
                 "compare the partitioning column itself with constants"
             )
-        columns = "'_PARTITION_LOAD_TIME', '_PARTITIONDATE', '_PARTITIONTIME'"
+        named = "'_PARTITION_LOAD_TIME', '_PARTITIONDATE', '_PARTITIONTIME'"
         if table.partition_field:
-            columns = f"'{table.partition_field}'"
+            named = f"'{table.partition_field}'"
         raise invalid_query(
             f"Cannot query over table '{table.project}.{table.dataset}.{table.name}' without a filter over column(s) "
-            f"{columns} that can be used for partition elimination"
+            f"{named} that can be used for partition elimination"
         )
 
 
@@ -70,9 +71,9 @@ def _narrowed(c: Compiling, node: s.Expr) -> tuple[Scans, Scans]:
         given = [node.unnest] if node.unnest is not None else node.items
         return _unless_negated(node, _compared(c, node.value, given)) if given else (NO_SCANS, NO_SCANS)
     if isinstance(node, s.Is) and node.what == "NULL":
-        return _unless_negated(node, (_of(c, node.value), _mentioned(c, node)))
+        return _unless_negated(node, (columns.of(c, node.value), columns.mentioned(c, node)))
     if isinstance(node, s.Unary | s.Call | s.Case | s.Is):
-        return NO_SCANS, _mentioned(c, node)
+        return NO_SCANS, columns.mentioned(c, node)
     return NO_SCANS, NO_SCANS
 
 
@@ -82,45 +83,6 @@ def _unless_negated(node: s.Between | s.In | s.Is, found: tuple[Scans, Scans]) -
 
 def _compared(c: Compiling, side: s.Expr, against: list[s.Expr]) -> tuple[Scans, Scans]:
     """A side beside others that are constants."""
-    if not all(_constant(c, other) for other in against):
+    if not all(columns.is_constant(c, other) for other in against):
         return NO_SCANS, NO_SCANS
-    return _of(c, _inner(side)), _mentioned(c, side)
-
-
-def _inner(node: s.Expr) -> s.Expr:
-    """The column inside of functions that keep its order."""
-    if isinstance(node, s.Call) and node.name in _MONOTONE and node.args and not node.safe:
-        return _inner(node.args[0])
-    if isinstance(node, s.Cast) and node.type.name in {"DATE", "TIMESTAMP", "DATETIME"} and not node.safe:
-        return _inner(node.value)
-    if isinstance(node, s.Extract) and isinstance(node.part, s.Name) and node.part.name.upper() == "DATE":
-        return _inner(node.value)
-    return node
-
-
-def _of(c: Compiling, node: s.Expr) -> Scans:
-    """The scans whose partitioning column the node is."""
-    return c.compile(node).partitions if isinstance(node, s.Name | s.Field) and _is_column(c, node) else NO_SCANS
-
-
-def _mentioned(c: Compiling, node: s.Expr) -> Scans:
-    found = NO_SCANS
-    for part in s.walk(node):
-        if isinstance(part, s.Name | s.Field):
-            found |= _of(c, part)
-    return found
-
-
-def _constant(c: Compiling, node: s.Expr) -> bool:
-    """Whether a value is known before any table is read."""
-    return not any(
-        isinstance(part, s.Subquery | s.Query) or (isinstance(part, s.Name) and _is_column(c, part))
-        for part in s.walk(node)
-    )
-
-
-def _is_column(c: Compiling, node: s.Expr) -> bool:
-    """Whether a name is one; DAY in DATE_TRUNC(d, DAY) is not."""
-    while isinstance(node, s.Field):
-        node = node.of
-    return isinstance(node, s.Name) and c.scope.lookup(node.name) is not None
+    return columns.of(c, columns.inner(side)), columns.mentioned(c, side)
