@@ -6,6 +6,7 @@ Google's clients try again (https://google.aip.dev/194).
 
 import contextlib
 import signal
+import sqlite3
 import subprocess
 import sys
 import uuid
@@ -25,6 +26,10 @@ from google.pubsub_v1 import types as pubsub
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from emulators.bigquery.jobs.job import Job
+from emulators.bigquery.storage.catalog import Catalog
+from emulators.bigquery.storage.database import Database
+from emulators.bigquery.storage.history import History
 from emulators.tests.bigquery.database import connect, refusal
 
 CALL: dict[str, Any] = {"timeout": 10.0, "retry": None}
@@ -226,3 +231,27 @@ def test_a_mail_that_cannot_be_kept_is_503(tmp_path: Path) -> None:
             assert httpx.post(f"{disk.url}/v3/mail/send", json=mail, headers=headers).status_code == 503
         assert httpx.get(f"{disk.url}/mails").json() == []
         assert httpx.post(f"{disk.url}/v3/mail/send", json=mail, headers=headers).status_code == 202
+
+
+class FullAtPurge(History):
+    """Has no space for the purge that every job may bring."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(catalog)
+        self._writes = -1
+
+    def purge(self) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+
+def test_a_job_that_is_recorded_does_not_fail_for_what_is_tidied_up_afterwards(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    history = FullAtPurge(Catalog(database, lambda: 0))
+    job = Job("p", "US", "j", {"jobType": "QUERY"}, 1)
+
+    history.save(job.resource(), None)
+
+    assert history.exists("p", "j", "US")
+    database.close()

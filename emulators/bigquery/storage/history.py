@@ -7,11 +7,13 @@ Results are kept 24 hours (https://cloud.google.com/bigquery/docs/cached-results
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 
+from emulators import storage_full
 from emulators.bigquery.storage import fragments
 from emulators.bigquery.storage.catalog import Catalog
 
@@ -58,7 +60,7 @@ class History:
             raise
         self._writes += 1
         if self._writes % _PURGE_EVERY == 0:
-            self.purge()
+            self._purge_if_there_is_space()
 
     def find(self, project: str, id_: str, location: str | None) -> dict[str, Any] | None:
         """A job's resource. Without a location only the US and EU multi-regions are searched, as jobs.get does."""
@@ -115,6 +117,14 @@ class History:
     def unfinished(self) -> list[dict[str, Any]]:
         """Jobs that were running when the process ended."""
         return [json.loads(b) for (b,) in self._database.rows("SELECT body FROM jobs WHERE state <> 'DONE'")]
+
+    def _purge_if_there_is_space(self) -> None:
+        """The job is recorded already: a full disk must not fail it now, the next purge does the same."""
+        try:
+            self.purge()
+        except sqlite3.Error as error:
+            if not storage_full.is_full(error):
+                raise
 
     def purge(self) -> None:
         """Drop what has expired. Jobs lie in the order they came, so only what has expired is looked at."""
