@@ -133,8 +133,8 @@ class Rows(Protocol):
     def append(self, table: TableRef, rows: Sequence[tuple[str, Row]]) -> None:
         """Stream rows, each with the insertId by which the service drops doubles (best effort, about a minute).
 
-        Raises NotFound where the table is not there, or not yet for streaming; PayloadRefused when a row does not fit:
-        then none was written.
+        Raises NotFound where the table is not there, or not yet for streaming; Unavailable where the table has a column
+        that streaming does not know yet; PayloadRefused when a row does not fit. None was written then.
         """
         ...
 

@@ -1,6 +1,6 @@
 """`ports.Rows`: rows read and written without a query."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from google.api_core import exceptions as google
@@ -10,7 +10,7 @@ from shared.adapters.bigquery.columns import fields_of
 from shared.adapters.bigquery.connection import CALL, CALL_TIMEOUT_S, RETRY, RETRY_S, shown_late
 from shared.adapters.google_errors import translated
 from shared.contracts.tables import TableRef, TableSchema
-from shared.errors import PayloadRefused
+from shared.errors import PayloadRefused, Unavailable
 from shared.ports import Row
 
 
@@ -37,14 +37,26 @@ class BigQueryRows:
             refused = self._client.insert_rows_json(
                 str(table), [dict(row) for _, row in rows], row_ids=[insert_id for insert_id, _ in rows], **CALL
             )
-        if refused:
+        wrong = [error for row in refused for error in row["errors"]]
+        if wrong and self._are_new_columns(table, wrong):
+            raise Unavailable(f"{table.table} does not take rows with its newest columns yet")
+        if wrong:
             # Names and reasons only: the messages may quote values.
-            wrong = {
-                f"{part.get('location', '')} {part.get('reason', '')}".strip()
-                for row in refused
-                for part in row["errors"]
-            }
-            raise PayloadRefused(f"{table.table} took none of {len(rows)} rows: {', '.join(sorted(wrong))}")
+            said = {f"{error.get('location', '')} {error.get('reason', '')}".strip() for error in wrong}
+            raise PayloadRefused(f"{table.table} took none of {len(rows)} rows: {', '.join(sorted(said))}")
+
+    def _are_new_columns(self, table: TableRef, wrong: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether rows were refused for columns alone that the table has.
+
+        Streaming can take minutes to learn of a column (facts 40). The rows that are refused with these, because one
+        refused row stops a request, say `stopped`.
+        """
+        unknown = [error for error in wrong if str(error.get("message", "")).startswith("no such field")]
+        if not unknown or any(error not in unknown and error.get("reason") != "stopped" for error in wrong):
+            return False
+        with translated("BigQuery"):
+            known = set(_paths(self._client.get_table(str(table), **CALL).schema))
+        return {str(error.get("location", "")).lower() for error in unknown} <= known
 
     def replace(self, table: TableRef, schema: TableSchema, rows: Sequence[Row], *, job_id: str) -> None:
         """See the port."""
@@ -59,3 +71,11 @@ class BigQueryRows:
             except google.Conflict:
                 found = shown_late(lambda: self._client.get_job(job_id, **CALL), job_id, timeout_s=RETRY_S)
                 found.result(retry=RETRY, timeout=CALL_TIMEOUT_S * 3)
+
+
+def _paths(fields: Sequence[bigquery.SchemaField], within: str = "") -> Iterator[str]:
+    """Every column and field, in lower case, with the names of the records around it: `a`, `a.b`."""
+    for field in fields:
+        path = f"{within}{field.name.lower()}"
+        yield path
+        yield from _paths(field.fields, f"{path}.")

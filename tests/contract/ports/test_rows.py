@@ -3,13 +3,14 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from shared.contracts.sql import Parameter, Sql
 from shared.contracts.tables import TableRef
-from shared.errors import NotFound, PayloadRefused
+from shared.errors import NotFound, PayloadRefused, Unavailable
 from tests.builders import schema, table_schema
-from tests.contract.ports.cloud import Warehouse
+from tests.contract.ports.cloud import Cloud, Warehouse
 
 SHAPE = table_schema("id INT64", "name STRING")
 
@@ -117,6 +118,23 @@ def test_one_row_that_does_not_fit_stops_all(warehouse: Warehouse, wrong: dict[s
         warehouse.rows.append(table, [("i1", good), ("i2", wrong)])
     assert "s3cr3t" not in caught.value.message
     assert queried(warehouse, table) == []
+
+
+@pytest.mark.not_on_google("nobody can make Google forget a column")
+def test_a_column_that_streaming_does_not_know_yet_is_asked_for_again(cloud: Cloud) -> None:
+    warehouse = cloud.warehouse()
+    table = warehouse.make_table(SHAPE)
+    wider = table_schema("id INT64", "name STRING", "added STRING")
+    fault = {"new_columns_unknown": {"calls": 1}}
+    httpx.post(f"{cloud.bigquery}/emulator/faults", json=fault, timeout=10).raise_for_status()
+    warehouse.catalog.add_columns(table, wider)
+    httpx.post(f"{cloud.bigquery}/emulator/faults", json={"new_columns_unknown": None}, timeout=10).raise_for_status()
+    rows = [("1", {"id": 1, "name": "a", "added": "x"}), ("2", {"id": 2, "name": "a"})]
+    with pytest.raises(Unavailable, match="newest columns"):
+        warehouse.rows.append(table, rows)
+    assert queried(warehouse, table) == []
+    warehouse.rows.append(table, rows)
+    assert len(queried(warehouse, table)) == 2
 
 
 def test_streaming_into_no_table_is_an_error(warehouse: Warehouse) -> None:
