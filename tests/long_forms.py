@@ -70,7 +70,7 @@ FORMS = (
         "SCHEMATHESIS_EXAMPLES",
         short="5",
         long="200",
-        minutes=30,
+        minutes=5,
         what="so many made-up requests for each call of the API",
     ),
     Form(
@@ -79,7 +79,7 @@ FORMS = (
         "ATTACK_EXAMPLES",
         short="80",
         long="10000",
-        minutes=15,
+        minutes=12,
         what="so many random SELECTs, guarded, beside what they return without other tenants",
     ),
     Form(
@@ -88,7 +88,7 @@ FORMS = (
         "ONBOARDING_KILLS",
         short="few",
         long="all",
-        minutes=3,
+        minutes=2,
         what="onboarding and off-boarding, killed after these of their calls",
     ),
     Form(
@@ -97,7 +97,7 @@ FORMS = (
         "ONBOARD_TENANTS",
         short="30",
         long="300",
-        minutes=3,
+        minutes=2,
         what="so many tenants of a CSV, with kills and Ctrl-C",
     ),
     Form(
@@ -106,7 +106,7 @@ FORMS = (
         "FAULT_POINTS",
         short="2",
         long="all",
-        minutes=10,
+        minutes=8,
         what="a run with each fault at so many of its calls",
     ),
     Form(
@@ -115,7 +115,7 @@ FORMS = (
         "NEIGHBOURS",
         short="40",
         long="1000",
-        minutes=5,
+        minutes=6,
         what="so many tenants, of which three are in trouble",
     ),
     Form(
@@ -124,7 +124,7 @@ FORMS = (
         "BATCH_TENANTS",
         short="120",
         long="10000",
-        minutes=30,
+        minutes=15,
         what="a batch of so many tenants whose fan_out is killed",
     ),
     Form(
@@ -165,7 +165,7 @@ FORMS = (
         "bench.fan_out",
         short="--tenants 20 --times 1",
         long="--tenants 10000 100000 1000000",
-        minutes=5,
+        minutes=10,
         what="run messages of a million tenants",
     ),
     Form(
@@ -181,7 +181,7 @@ FORMS = (
         "bench.bigquery",
         short="--seconds 0.2 --times 1 --tenants 2 --jobs 20 --queries 10 --long 0.2",
         long="--tenants 10000 --jobs 100000",
-        minutes=15,
+        minutes=12,
         what="the embedded BigQuery as a server",
     ),
 )
