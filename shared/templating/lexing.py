@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from sqlglot import TokenType, tokenize
+from sqlglot.dialects.bigquery import BigQuery  # here, where one thread imports: see `lex`
 from sqlglot.errors import SqlglotError
 
 from shared.errors import Fault, SqlRefused
@@ -53,11 +54,15 @@ class Lexeme:
 
 
 def lex(text: str) -> list[Lexeme]:
-    """The tokens of a query, comments left out. Raises SqlRefused, naming the line, where the text is doubtful."""
+    """The tokens of a query, comments left out. Raises SqlRefused, naming the line, where the text is doubtful.
+
+    The dialect is not named by a string: sqlglot would load it at the first use, and another thread would find it
+    registered before it is complete, without backquotes.
+    """
     if len(text) > MAX_SQL_CHARACTERS:
         raise SqlRefused(f"a query of {len(text)} characters; at most {MAX_SQL_CHARACTERS} are taken")
     try:
-        tokens = tokenize(text, read="bigquery")
+        tokens = tokenize(text, read=BigQuery)
     except SqlglotError as error:
         raise SqlRefused("the query cannot be read: a quote, backquote or comment is not closed") from error
     lexemes: list[Lexeme] = []
