@@ -12,12 +12,13 @@ help:                ## list the targets
 	@grep -hE '^[a-z_.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
 
 # The stamps make a second `make` quick: they are older than the pins only when those changed.
-# Everybody else's packages. Cloud builds keep these, of wheels alone, so that none of their code runs (.ci/cache).
+# Everybody else's packages: what the files list, and no others. Cloud builds keep these, of wheels alone, so that none of
+# their code runs (.ci/cache).
 .venv/packages: requirements.txt requirements-dev.txt pyproject.toml
 	@$(CHECK_PYTHON)
 	@echo "Setting up .venv (a minute, once) …"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.txt --requirement requirements-dev.txt
 	@touch $@
 
 # The command `convergence`. It runs what is in this folder, wherever it is called. Needs no network, and no longer than a
