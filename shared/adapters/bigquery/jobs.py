@@ -126,7 +126,11 @@ class BigQueryJobs:
         )
 
     def _shown(self, job: bigquery.QueryJob) -> Job:
-        return self._finished(job) if job.state == "DONE" and not job.error_result else _job(job)
+        if job.state != "DONE" or job.error_result:
+            return _job(job)
+        # What a job wrote is in its statistics: no call for its results, which are the whole table.
+        written = _rows_written(job)
+        return self._finished(job) if written is None else _job(job, written)
 
     def _query_job(self, job_id: str) -> bigquery.QueryJob:
         job = self._client.get_job(job_id, **CALL)
@@ -166,7 +170,8 @@ class BigQueryJobs:
             if not job.error_result:
                 raise
             return _job(job)
-        return _job(job, _rows_of(job, rows.total_rows or 0))
+        written = _rows_written(job)
+        return _job(job, (rows.total_rows or 0) if written is None else written)
 
 
 def _within(timeout_s: float) -> Retry:
@@ -174,17 +179,17 @@ def _within(timeout_s: float) -> Retry:
     return RETRY.with_timeout(min(timeout_s, RETRY_S))
 
 
-def _rows_of(job: bigquery.QueryJob, shown: int) -> int:
-    """How many rows a job that ended has changed, written or, without a destination of ours, returned.
+def _rows_written(job: bigquery.QueryJob) -> int | None:
+    """How many rows a job that ended has changed or written; None for a query without a destination of ours.
 
-    `shown` is what its results have: of a job with a destination that is the whole table, also after an append
-    (facts 37). What the job itself wrote is in its statistics, in the last stage of the plan.
+    The results of a job with a destination are the whole table, also after an append (facts 37). What the job itself
+    wrote is in its statistics, in the last stage of the plan; None also where there is no plan.
     """
     if job.num_dml_affected_rows is not None:
         return int(job.num_dml_affected_rows)
     stages = job.query_plan
     if _destination_of(job) is None or not stages or stages[-1].records_written is None:
-        return shown
+        return None
     return int(stages[-1].records_written)
 
 
